@@ -1,0 +1,135 @@
+"""Families and values to bytes: a task's lines are rendered once per poll and joined per scrape.
+
+The formats are Prometheus' text format 0.0.4 and OpenMetrics 1.0. For gauges and counters their sample lines are the
+same; what differs are the header of a counter and the closing ``# EOF``. So one rendering serves both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+
+from exporter.metrics import (
+    COUNTER_FAMILIES,
+    STATS_FAMILIES,
+    WINDOW_FAMILIES,
+    Family,
+    Values,
+    status_families,
+)
+from exporter.model import TaskRef
+from exporter.store import Lines, Reading, TaskRecord, TaskStatus, WindowReading
+
+_TASKS_PER_PIECE: Final = (
+    1000  # a piece is up to a megabyte or so: small in memory, and joined in a millisecond
+)
+_ESCAPES: Final = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
+_HELP_ESCAPES: Final = str.maketrans({"\\": "\\\\", "\n": "\\n"})
+
+
+class TaskRenderer:
+    """Renders what the store holds of a task. ``info_labels`` are the configured label names of yunfu_task_info."""
+
+    def __init__(self, info_labels: Sequence[str] = ()) -> None:
+        self.status_families = status_families(tuple(info_labels))
+
+    def status(self, status: TaskStatus) -> Lines:
+        """Render what is known of a task beside its statistics."""
+        head = _head(status.task.ref)
+        return tuple(_lines(family, head, family.read(status)) for family in self.status_families)
+
+    def reading(self, ref: TaskRef, reading: Reading) -> Lines:
+        """Render the statistics of the whole life and the counters."""
+        head = _head(ref)
+        return (
+            *(_lines(family, head, family.read(reading.stats)) for family in STATS_FAMILIES),
+            *(_lines(family, head, family.read(reading)) for family in COUNTER_FAMILIES),
+        )
+
+    def window(self, ref: TaskRef, reading: WindowReading) -> Lines:
+        """Render the statistics of a window."""
+        head = f'{_head(ref)},window="{_escape(reading.window)}"'
+        return tuple(
+            _lines(family, head, family.read(reading.stats), family.labels[1:]) for family in WINDOW_FAMILIES
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A scrape's answer: all families of the given tasks, then the exporter's own metrics."""
+
+    renderer: TaskRenderer
+    registry: CollectorRegistry
+    stale_after: float
+
+    def pieces(self, records: Sequence[TaskRecord], now: float, *, openmetrics: bool) -> Iterator[bytes]:
+        """Yield the text in pieces of about a megabyte at most, so that the caller can let others run in between."""
+        known = [record for record in records if not record.is_gone(now, self.stale_after)]
+        fresh = [record for record in known if record.is_fresh(now, self.stale_after)]
+        windows = [lines for record in known for lines in record.fresh_windows(now, self.stale_after)]
+        status = {True: [r.status_lines for r in known], False: [r.status_lines for r in fresh]}
+        readings = [r.reading_lines for r in fresh]
+        for index, status_family in enumerate(self.renderer.status_families):
+            yield from _family(status_family, index, status[status_family.lasting], openmetrics=openmetrics)
+        for index, family in enumerate((*STATS_FAMILIES, *COUNTER_FAMILIES)):
+            yield from _family(cast("Family[Any]", family), index, readings, openmetrics=openmetrics)
+        for index, window_family in enumerate(WINDOW_FAMILIES):
+            yield from _family(window_family, index, windows, openmetrics=openmetrics)
+        yield self._own(openmetrics=openmetrics)
+
+    def _own(self, *, openmetrics: bool) -> bytes:
+        if openmetrics:
+            return cast("bytes", generate_openmetrics(self.registry))  # type: ignore[no-untyped-call]  # the library's own gap
+        return generate_latest(self.registry)
+
+
+def _family(family: Family[Any], index: int, tasks: Sequence[Lines], *, openmetrics: bool) -> Iterator[bytes]:
+    """Yield a family's header and the lines of all tasks; nothing at all if no task has any."""
+    header = _header(family, openmetrics=openmetrics)
+    for start in range(0, len(tasks), _TASKS_PER_PIECE):
+        piece = b"".join([lines[index] for lines in tasks[start : start + _TASKS_PER_PIECE]])
+        if piece:
+            yield header + piece
+            header = b""
+
+
+def _header(family: Family[Any], *, openmetrics: bool) -> bytes:
+    name = family.name.removesuffix("_total") if openmetrics else family.name
+    return f"# HELP {name} {family.help.translate(_HELP_ESCAPES)}\n# TYPE {name} {family.type}\n".encode()
+
+
+def _head(ref: TaskRef) -> str:
+    return f'account="{_escape(ref.account)}",task="{_escape(ref.id)}"'
+
+
+def _escape(value: str) -> str:
+    return value.translate(_ESCAPES)
+
+
+def _lines(family: Family[Any], head: str, values: Values, labels: tuple[str, ...] | None = None) -> bytes:
+    """Render a family's lines of one task; ``head`` holds the labels that stand before the family's own."""
+    if values is None:
+        return b""
+    if not isinstance(values, Mapping):
+        return f"{family.name}{{{head}}} {_number(values)}\n".encode()
+    return "".join(_each(family.name, head, family.labels if labels is None else labels, values)).encode()
+
+
+def _each(name: str, head: str, labels: tuple[str, ...], values: Mapping[Any, float]) -> Iterable[str]:
+    if len(labels) == 1:
+        start = f'{name}{{{head},{labels[0]}="'
+        for value, number in values.items():
+            yield f'{start}{_escape(value)}"}} {_number(number)}\n'
+        return
+    for many, number in values.items():
+        pairs = ",".join(f'{label}="{_escape(value)}"' for label, value in zip(labels, many, strict=True))
+        yield f"{name}{{{head},{pairs}}} {_number(number)}\n"
+
+
+def _number(value: float) -> str:
+    """Write a finite number as both formats have it; a whole one without a point."""
+    return str(int(value)) if value == int(value) else repr(value)

@@ -1,0 +1,303 @@
+"""The table of metric families: name, type, help, labels, and where the value comes from.
+
+To add a metric of a task, add a row here: rendering, HELP lines and the windowed twin follow from it. Families of tasks
+are rendered by ``exposition``; the exporter's own are an ordinary prometheus-client registry, ``ExporterMetrics``.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final, Generic, TypeAlias, TypeVar
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+)
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from exporter.model import TaskState, TaskStats
+from exporter.store import Reading, Store, TaskStatus
+
+Source = TypeVar("Source")
+Values: TypeAlias = float | Mapping[str, float] | Mapping[tuple[str, ...], float] | None
+"""A number (None: no sample) for a family with no labels of its own; by label value for one; by tuple for more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family(Generic[Source]):
+    """A metric family of tasks: ``labels`` stand beside ``account`` and ``task``, ``read`` gives the values.
+
+    A ``lasting`` family stays on the page when a task's statistics have gone stale.
+    """
+
+    name: str
+    help: str
+    read: Callable[[Source], Values]
+    labels: tuple[str, ...] = ()
+    type: str = "gauge"
+    lasting: bool = False
+
+
+def _flags(state: TaskState) -> Mapping[str, float]:
+    return {each.value: float(each is state) for each in TaskState}
+
+
+def status_families(info_labels: tuple[str, ...]) -> tuple[Family[TaskStatus], ...]:
+    """Return the families that tell of a task beside its statistics; ``info_labels`` are the configured label names."""
+
+    def info(status: TaskStatus) -> Values:
+        task = status.task
+        return {(task.name, task.ref.sub_user_id or "", task.generation, *task.labels): 1}
+
+    return (
+        Family(
+            "yunfu_task_info",
+            "Names of a task, always 1; join on account and task. sub_account is empty for the account's own tasks.",
+            info,
+            ("name", "sub_account", "generation", *info_labels),
+            lasting=True,
+        ),
+        Family(
+            "yunfu_task_state",
+            "1 for the state the platform lists the task in, 0 for the others; unknown if it was not looked up.",
+            lambda status: _flags(status.task.state),
+            ("state",),
+            lasting=True,
+        ),
+        Family(
+            "yunfu_task_up",
+            "1 if the last poll of the task worked, 0 if it failed; the log and the exporter's page say why.",
+            lambda status: status.up,
+            lasting=True,
+        ),
+        Family(
+            "yunfu_task_last_success_timestamp_seconds",
+            "When the task's statistics were last read, Unix time. All numbers of the task are as old as this.",
+            lambda status: status.last_success,
+            lasting=True,
+        ),
+        Family(
+            "yunfu_task_poll_interval_seconds",
+            "Seconds between two polls of the task at present: longer while it is idle or the API quota is short.",
+            lambda status: status.interval,
+            lasting=True,
+        ),
+        Family(
+            "yunfu_task_answer_ratio_threshold",
+            "Configured lower bound of the task's answer ratio, 0-1; alert rules compare with it.",
+            lambda status: status.task.min_answer_ratio,
+        ),
+        Family(
+            "yunfu_task_concurrency_limit",
+            "Calls the task may make at once, as the platform lists it.",
+            lambda status: status.task.concurrency_limit,
+        ),
+        Family(
+            "yunfu_task_created_timestamp_seconds",
+            "When the task was created on the platform, Unix time.",
+            lambda status: status.task.created,
+        ),
+    )
+
+
+STATS_FAMILIES: Final[tuple[Family[TaskStats], ...]] = (
+    Family("yunfu_task_answered_calls", "Calls that were answered.", lambda s: s.answered),
+    Family("yunfu_task_unanswered_calls", "Calls that were not answered.", lambda s: s.unanswered),
+    Family(
+        "yunfu_task_answer_ratio",
+        "Share of calls that were answered, 0-1, as the platform reports it.",
+        lambda s: s.answer_ratio,
+    ),
+    Family(
+        "yunfu_task_progress_ratio", "How far the task's list is worked off, 0-1.", lambda s: s.progress_ratio
+    ),
+    Family(
+        "yunfu_task_numbers",
+        "Phone numbers by present status; they move between statuses when they are dialled again.",
+        lambda s: s.numbers,
+        ("status",),
+    ),
+    Family(
+        "yunfu_task_intention_calls",
+        "Graded calls by the intention of the called: A (clear) to E (other), or the customer's own level.",
+        lambda s: s.intention_calls,
+        ("intention",),
+    ),
+    Family(
+        "yunfu_task_intention_ratio",
+        "Share of all graded calls by intention, 0-1.",
+        lambda s: s.intention_ratios,
+        ("intention",),
+    ),
+    Family(
+        "yunfu_task_round_calls",
+        "Calls by their number of conversation rounds.",
+        lambda s: s.round_calls,
+        ("rounds",),
+    ),
+    Family("yunfu_task_tag_calls", "Calls by business tag.", lambda s: s.tag_calls, ("tag",)),
+    Family(
+        "yunfu_task_llm_tag_calls",
+        "Calls by the tag that a language model gave them.",
+        lambda s: s.llm_tag_calls,
+        ("tag",),
+    ),
+)
+
+COUNTER_FAMILIES: Final[tuple[Family[Reading], ...]] = (
+    Family(
+        "yunfu_task_calls_total",
+        "Calls seen to be made since the exporter started, by outcome. For rate() and increase().",
+        lambda reading: reading.calls,
+        ("outcome",),
+        type="counter",
+    ),
+    Family(
+        "yunfu_task_number_results_total",
+        "Numbers seen to reach a status since the exporter started; a redialled number counts each time.",
+        lambda reading: {status: count for status, count in reading.numbers.items() if status != "waiting"},
+        ("status",),
+        type="counter",
+    ),
+    Family(
+        "yunfu_task_resets_total",
+        "Times the platform's count of calls was seen to fall: the task was reset or restarted.",
+        lambda reading: reading.resets,
+        type="counter",
+    ),
+)
+
+WINDOW_FAMILIES: Final[tuple[Family[TaskStats], ...]] = tuple(
+    replace(
+        family,
+        name=family.name.replace("yunfu_task_", "yunfu_task_window_", 1),
+        help=f"Within the window only: {family.help}",
+        labels=("window", *family.labels),
+    )
+    for family in STATS_FAMILIES
+)
+
+
+class ExporterMetrics:
+    """The exporter's own metrics and those of the accounts, in a registry of their own."""
+
+    def __init__(self, version: str, revision: str) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        self.request_duration = Histogram(
+            "yunfu_exporter_api_request_duration_seconds",
+            "Duration of calls to the platform's API, failed ones included; its _count is the number of calls.",
+            ("account", "endpoint"),
+            buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+            registry=self.registry,
+        )
+        self.failures = Counter(
+            "yunfu_exporter_api_failures_total",
+            "Calls to the platform's API that failed, by reason.",
+            ("account", "endpoint", "reason"),
+            registry=self.registry,
+        )
+        self.throttled_seconds = Counter(
+            "yunfu_exporter_api_throttled_seconds_total",
+            "Seconds that calls waited for the rate limit or were held back by the platform.",
+            ("account",),
+            registry=self.registry,
+        )
+        self.poll_lag = Histogram(
+            "yunfu_exporter_poll_lag_seconds",
+            "How late polls start; seconds of lag mean that the API quota is short or calls are slow.",
+            ("account",),
+            buckets=(0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 900),
+            registry=self.registry,
+        )
+        self.unread_fields = Counter(
+            "yunfu_exporter_unread_fields_total",
+            "Parts of the platform's responses that could not be read, by the platform's field name.",
+            ("account", "field"),
+            registry=self.registry,
+        )
+        self.reload_successful = Gauge(
+            "yunfu_exporter_config_last_reload_successful",
+            "1 if the last load of the configuration worked, 0 if it failed and the one before is still in force.",
+            registry=self.registry,
+        )
+        self.reload_success_timestamp = Gauge(
+            "yunfu_exporter_config_last_reload_success_timestamp_seconds",
+            "When the configuration in force was loaded, Unix time.",
+            registry=self.registry,
+        )
+        build_info = Gauge(
+            "yunfu_exporter_build_info",
+            "What is running, always 1.",
+            ("version", "revision", "python_version"),
+            registry=self.registry,
+        )
+        build_info.labels(version, revision, platform.python_version()).set(1)
+
+
+class AccountCollector(Collector):
+    """Reads the accounts' metrics from the store when scraped, so that a removed account leaves no sample behind."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def describe(self) -> Iterable[Metric]:
+        """Name the families, for the registry's check on duplicates."""
+        return self._families()
+
+    def collect(self) -> Iterable[Metric]:
+        """Fill the families from the store."""
+        up, expiry, discovery, left_out, tasks = families = self._families()
+        for status in self._store.accounts():
+            labels = [status.name]
+            _add(up, labels, status.up)
+            _add(expiry, labels, status.token_expiry)
+            _add(discovery, labels, status.discovery_last_success)
+            left_out.add_metric(labels, status.tasks_left_out)
+            for state, count in self._store.count_states(status.name).items():
+                tasks.add_metric([status.name, state.value], count)
+        return families
+
+    def _families(self) -> list[GaugeMetricFamily]:
+        return [
+            GaugeMetricFamily(
+                "yunfu_account_up",
+                "1 if the platform served the account's last call, 0 if it refused the account or was out of reach.",
+                labels=["account"],
+            ),
+            GaugeMetricFamily(
+                "yunfu_account_token_expiry_timestamp_seconds",
+                "When the account's token expires, Unix time; no sample for a token that does not say.",
+                labels=["account"],
+            ),
+            GaugeMetricFamily(
+                "yunfu_account_discovery_last_success_timestamp_seconds",
+                "When the account's list of tasks was last read whole, Unix time.",
+                labels=["account"],
+            ),
+            GaugeMetricFamily(
+                "yunfu_account_tasks_left_out",
+                "Discovered tasks that are not polled because the account is over its max_tasks.",
+                labels=["account"],
+            ),
+            GaugeMetricFamily(
+                "yunfu_account_tasks",
+                "Known tasks by state, polled or not.",
+                labels=["account", "state"],
+            ),
+        ]
+
+
+def _add(family: GaugeMetricFamily, labels: list[str], value: float | None) -> None:
+    if value is not None:
+        family.add_metric(labels, value)

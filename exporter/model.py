@@ -1,0 +1,278 @@
+"""What the platform tells, as immutable values, and the parser that makes them from its JSON. No I/O.
+
+The parser is total: whatever JSON arrives, it never raises. What can be read becomes a value, what is absent or null
+stays absent, and what is there but cannot be read is counted by field in ``unread``. The field names on the right of
+the parser are the platform's own (see the vendor's documentation of the task statistics), misspellings included.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+STATUSES: Final = (
+    "waiting",
+    "connected",
+    "carrier_blocked",
+    "rejected",
+    "no_answer",
+    "invalid_number",
+    "powered_off",
+    "suspended",
+    "busy",
+    "incoming_barred",
+    "arrears",
+    "blacklisted",
+    "user_blocked",
+)
+"""The label value of each ``number_status`` code: its index is the code."""
+
+MAX_LABEL_LENGTH: Final = 200
+"""Characters of a label value; a longer text of the platform's ends in an ellipsis."""
+
+MAX_ENTRIES: Final = 100
+"""Distinct statuses, intentions or rounds read from one response; the documented ones number 13, 5 and 5."""
+
+_MAX_COUNT: Final = 2**53  # the sample values of Prometheus are doubles: exact up to here
+_BLOCKS: Final = frozenset({"answer_rate", "intention", "number_status", "rounds", "tags", "llm_tags"})
+_NUMBER: Final = re.compile(r"\s*[+-]?\d{1,30}(\.\d{1,30})?([eE][+-]?\d{1,3})?\s*", re.ASCII)
+_SURROGATES: Final = re.compile("[\ud800-\udfff]")
+_GRADE: Final = re.compile(r"([A-E])级")
+_ROUND_SPAN: Final = re.compile(r"(\d{1,9})~(\d{1,9})", re.ASCII)
+_ROUND_OVER: Final = re.compile(r">(\d{1,9})", re.ASCII)
+
+
+class TaskState(StrEnum):
+    """What the platform is doing with a task, as its lists of tasks tell."""
+
+    RUNNING = "running"
+    WAITING = "waiting"
+    PAUSED = "paused"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRef:
+    """What identifies a task in a call: the account's name, the task's UUID, and on whose behalf."""
+
+    account: str
+    id: str
+    sub_user_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task that is to be polled, and what is known of it beside its statistics.
+
+    ``min_answer_ratio`` is 0-1, ``created`` is Unix seconds, ``concurrency_limit`` is calls at once,
+    ``labels`` are the configured ones, in the order of the configuration's label names.
+    """
+
+    ref: TaskRef
+    min_answer_ratio: float
+    name: str = ""
+    generation: str = ""
+    state: TaskState = TaskState.UNKNOWN
+    labels: tuple[str, ...] = ()
+    concurrency_limit: int | None = None
+    created: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStats:
+    """The statistics of one task over one span of time. Counts are whole numbers, ratios 0-1; None: not told.
+
+    The mappings go from label value to count or ratio and hold just what the response listed.
+    ``unread`` counts, by the platform's field name, the parts that were there but could not be read.
+    """
+
+    answered: int | None = None
+    unanswered: int | None = None
+    answer_ratio: float | None = None
+    progress_ratio: float | None = None
+    numbers: Mapping[str, int] = field(default_factory=dict)
+    intention_calls: Mapping[str, int] = field(default_factory=dict)
+    intention_ratios: Mapping[str, float] = field(default_factory=dict)
+    round_calls: Mapping[str, int] = field(default_factory=dict)
+    tag_calls: Mapping[str, int] = field(default_factory=dict)
+    llm_tag_calls: Mapping[str, int] = field(default_factory=dict)
+    unread: Mapping[str, int] = field(default_factory=dict)
+
+
+def parse_stats(data: object) -> TaskStats:
+    """Read the ``data`` of a statistics response, whatever it is."""
+    reader = _Reader()
+    blocks = reader.mapping(data, "data")
+    for _ in blocks.keys() - _BLOCKS:
+        reader.miss("unknown")
+    rate = reader.mapping(blocks.get("answer_rate"), "answer_rate")
+    intention_calls, intention_ratios = _intentions(reader, blocks.get("intention"))
+    return TaskStats(
+        answered=reader.count(rate.get("answered"), "answer_rate.answered"),
+        unanswered=reader.count(rate.get("noAnswer"), "answer_rate.noAnswer"),
+        answer_ratio=reader.ratio(rate.get("callCompletetRate"), "answer_rate.callCompletetRate"),
+        progress_ratio=reader.ratio(rate.get("taskProgress"), "answer_rate.taskProgress"),
+        numbers=_numbers(reader, blocks.get("number_status")),
+        intention_calls=intention_calls,
+        intention_ratios=intention_ratios,
+        round_calls=_rounds(reader, blocks.get("rounds")),
+        tag_calls=_tags(reader, blocks.get("tags"), "tags"),
+        llm_tag_calls=_tags(reader, blocks.get("llm_tags"), "llm_tags"),
+        unread=reader.unread,
+    )
+
+
+def clean_label(text: str) -> str:
+    """Make a text of the platform's fit for a label value: valid Unicode, trimmed, at most MAX_LABEL_LENGTH long."""
+    text = text.strip()
+    if not text.isascii():
+        text = _SURROGATES.sub("\ufffd", text)
+    return text if len(text) <= MAX_LABEL_LENGTH else text[: MAX_LABEL_LENGTH - 1] + "…"
+
+
+def read_number(value: object) -> float | None:
+    """Return a JSON number, or a string that spells one (PHP sends both), as a finite number; None if it is neither."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if -_MAX_COUNT <= value <= _MAX_COUNT else None  # NaN compares false as well
+
+
+def read_count(value: object) -> int | None:
+    """Return a whole number from 0 to 2**53, or None if the value is no such thing."""
+    number = read_number(value)
+    return int(number) if number is not None and number >= 0 and number == math.floor(number) else None
+
+
+class _Reader:
+    """Reads single values and remembers, by field, what it could not read."""
+
+    def __init__(self) -> None:
+        self.unread: dict[str, int] = {}
+
+    def miss(self, name: str) -> None:
+        self.unread[name] = self.unread.get(name, 0) + 1
+
+    def count(self, value: object, name: str) -> int | None:
+        if type(value) is int and 0 <= value <= _MAX_COUNT:  # by far the commonest
+            return value
+        count = read_count(value)
+        if count is None and value is not None:
+            self.miss(name)
+        return count
+
+    def ratio(self, percent: object, name: str) -> float | None:
+        """Turn a percentage into a ratio; 8 decimals keep all that is meant and drop the binary noise."""
+        if percent is None:
+            return None
+        number = read_number(percent)
+        ratio = None if number is None else round(number / 100, 8)
+        if ratio is None or not 0 <= ratio <= 1:
+            self.miss(name)
+            return None
+        return abs(ratio)  # -0.0 is 0
+
+    def mapping(self, value: object, name: str) -> Mapping[str, object]:
+        """Return an object; PHP serialises an empty one as a list."""
+        if isinstance(value, dict):
+            return value
+        if value is not None and value != []:
+            self.miss(name)
+        return {}
+
+    def entries(self, value: object, name: str) -> Iterable[Mapping[str, object]]:
+        """Return the objects of a list; PHP serialises a list with a gap as an object."""
+        if isinstance(value, dict):
+            value = list(value.values())
+        if not isinstance(value, list):
+            if value is not None:
+                self.miss(name)
+            return
+        for entry in value:
+            if isinstance(entry, dict):
+                yield entry
+            else:
+                self.miss(name)
+
+    def add(self, counts: dict[str, int], label: str, value: object, name: str) -> None:
+        """Add a count under its label; entries that share a label are parts of one sum."""
+        count = self.count(value, name)
+        if count is None:
+            return
+        if label not in counts and len(counts) >= MAX_ENTRIES:
+            self.miss(name)
+            return
+        counts[label] = counts.get(label, 0) + count
+
+
+def _numbers(reader: _Reader, block: object) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for entry in reader.entries(block, "number_status"):
+        code = read_count(entry.get("status"))
+        if code is None:
+            reader.miss("number_status.status")
+            continue
+        label = STATUSES[code] if code < len(STATUSES) else f"code_{code}"
+        reader.add(counts, label, entry.get("count"), "number_status.count")
+    return counts
+
+
+def _intentions(reader: _Reader, block: object) -> tuple[dict[str, int], dict[str, float]]:
+    counts: dict[str, int] = {}
+    ratios: dict[str, float] = {}
+    for entry in reader.entries(block, "intention"):
+        label = _name(entry)
+        if not label:
+            reader.miss("intention.name")
+            continue
+        grade = _GRADE.match(label)
+        label = grade[1] if grade else label
+        reader.add(counts, label, entry.get("total"), "intention.total")
+        ratio = reader.ratio(entry.get("percent"), "intention.percent")
+        if ratio is None:
+            continue
+        ratio = round(ratio + ratios.get(label, 0), 8)
+        if ratio > 1 or (label not in ratios and len(ratios) >= MAX_ENTRIES):
+            reader.miss("intention.percent")
+        else:
+            ratios[label] = ratio
+    return counts, ratios
+
+
+def _rounds(reader: _Reader, block: object) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for key, value in reader.mapping(block, "rounds").items():
+        label = clean_label(key)
+        if span := _ROUND_SPAN.fullmatch(label):
+            label = f"{span[1]}-{span[2]}"
+        elif over := _ROUND_OVER.fullmatch(label):
+            label = f"{int(over[1]) + 1}+"
+        if label:
+            reader.add(counts, label, value, "rounds")
+        else:
+            reader.miss("rounds")
+    return counts
+
+
+def _tags(reader: _Reader, block: object, name: str) -> dict[str, int]:
+    """Read either kind of tags; the number of values is bounded by ``limit_tags``."""
+    counts: dict[str, int] = {}
+    for entry in reader.entries(block, name):
+        label = _name(entry) or _name(entry.get("tag")) or _name(entry.get("llm_intention_tag"))
+        if not label:
+            reader.miss(f"{name}.name")
+            continue
+        count = reader.count(entry.get("count"), f"{name}.count")
+        if count is not None:
+            counts[label] = counts.get(label, 0) + count
+    return counts
+
+
+def _name(entry: object) -> str:
+    name = entry.get("name") if isinstance(entry, dict) else None
+    return clean_label(name) if isinstance(name, str) else ""

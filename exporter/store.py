@@ -1,0 +1,234 @@
+"""The latest outcome of every task and account, as immutable values swapped by one assignment.
+
+Collecting writes here and serving reads here; they meet nowhere else. What a task's lines on the page are is decided by
+the renderer that is passed in, when the task is polled: the store keeps the lines, not the numbers, so that a scrape
+has only to join them and 10,000 tasks stay small in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from exporter.counters import TaskCounters
+from exporter.model import Task, TaskRef, TaskState, TaskStats
+
+Lines = tuple[bytes, ...]
+"""One piece of exposition text per metric family, in the order of the table of families."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStatus:
+    """What is known of a task beside its statistics. Times are Unix seconds, the interval is seconds.
+
+    ``up`` is None until the first poll, ``last_success`` until the first that worked, and ``interval`` is None for a
+    task that is known but not polled. ``error`` says in words why the last poll failed, else it is empty.
+    ``missing_since`` is when the platform began to say that there is no such task.
+    """
+
+    task: Task
+    interval: float | None = None
+    up: bool | None = None
+    last_success: float | None = None
+    error: str = ""
+    missing_since: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The statistics of a task's whole life, and the counters that follow from watching them."""
+
+    stats: TaskStats
+    calls: Mapping[str, int]
+    numbers: Mapping[str, int]
+    resets: int
+
+
+@dataclass(frozen=True, slots=True)
+class WindowReading:
+    """The statistics of one window. At ``expires`` (Unix seconds) the window has moved on and they say nothing."""
+
+    window: str
+    stats: TaskStats
+    expires: float
+
+
+@dataclass(frozen=True, slots=True)
+class PollOutcome:
+    """What one poll of a task brought: what was read, and in words what failed (empty: nothing).
+
+    ``missing`` says that the platform knows no such task.
+    """
+
+    stats: TaskStats | None = None
+    windows: tuple[WindowReading, ...] = ()
+    error: str = ""
+    missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AccountStatus:
+    """What is known of an account. Times are Unix seconds; None: not known, or not yet.
+
+    ``up`` tells whether the platform served the account's last call.
+    """
+
+    name: str
+    up: bool | None = None
+    error: str = ""
+    token_expiry: float | None = None
+    discovery_last_success: float | None = None
+    tasks_left_out: int = 0
+
+
+class Renderer(Protocol):
+    """Turns values into lines of exposition text."""
+
+    def status(self, status: TaskStatus) -> Lines:
+        """Render what is known beside the statistics."""
+
+    def reading(self, ref: TaskRef, reading: Reading) -> Lines:
+        """Render the statistics of the whole life and the counters."""
+
+    def window(self, ref: TaskRef, reading: WindowReading) -> Lines:
+        """Render the statistics of a window."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowLines:
+    """The rendered statistics of a window, and how long they may be shown."""
+
+    lines: Lines
+    read_at: float
+    expires: float
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecord:
+    """All that is known of one task, rendered."""
+
+    status: TaskStatus
+    status_lines: Lines
+    reading_lines: Lines = ()
+    windows: Mapping[str, WindowLines] | None = None
+
+    def is_fresh(self, now: float, stale_after: float) -> bool:
+        """Tell whether the statistics may still be shown: a success is not overdue by more than ``stale_after``."""
+        last = self.status.last_success
+        return last is not None and now <= last + (self.status.interval or 0) + stale_after
+
+    def is_gone(self, now: float, stale_after: float) -> bool:
+        """Tell whether the platform has been denying the task for longer than ``stale_after``."""
+        since = self.status.missing_since
+        return since is not None and now > since + stale_after
+
+    def fresh_windows(self, now: float, stale_after: float) -> Iterable[Lines]:
+        """Return the lines of the windows that may still be shown."""
+        for window in (self.windows or {}).values():
+            if now <= min(window.expires, window.read_at + (self.status.interval or 0) + stale_after):
+                yield window.lines
+
+
+class Store:
+    """Holds one record per task and one status per account."""
+
+    def __init__(self, renderer: Renderer, clock: Callable[[], float]) -> None:
+        self._renderer = renderer
+        self._clock = clock
+        self._records: dict[TaskRef, TaskRecord] = {}
+        self._counters: dict[TaskRef, TaskCounters] = {}
+        self._accounts: dict[str, AccountStatus] = {}
+
+    def records(self) -> list[TaskRecord]:
+        """Return a snapshot: it does not change under a reader's hands."""
+        return list(self._records.values())
+
+    def record(self, ref: TaskRef) -> TaskRecord | None:
+        """Return what is known of one task, or None if it is not known."""
+        return self._records.get(ref)
+
+    def accounts(self) -> list[AccountStatus]:
+        """Return a snapshot of the accounts."""
+        return list(self._accounts.values())
+
+    def account(self, name: str) -> AccountStatus:
+        """Return what is known of an account; of an unknown one, nothing."""
+        return self._accounts.get(name) or AccountStatus(name)
+
+    def put_account(self, status: AccountStatus) -> None:
+        """Replace what is known of an account."""
+        self._accounts[status.name] = status
+
+    def know(self, task: Task, interval: float | None) -> None:
+        """Take note of a task, its facts and its interval; what was read of it before stays."""
+        before = self._records.get(task.ref)
+        status = (
+            TaskStatus(task, interval)
+            if before is None
+            else replace(before.status, task=task, interval=interval)
+        )
+        if before is None or status != before.status:
+            self._put(status, before)
+
+    def settle(self, task: Task, outcome: PollOutcome, interval: float) -> bool:
+        """Lay in what a poll brought; tell whether the counts moved since the one before (at first sight: yes)."""
+        ref, now = task.ref, self._clock()
+        before = self._records.get(ref)
+        last = before.status if before else TaskStatus(task)
+        moved, reading_lines = False, before.reading_lines if before else ()
+        if outcome.stats is not None:
+            counters = self._counters.setdefault(ref, TaskCounters())
+            moved = counters.observe(outcome.stats)
+            reading = Reading(outcome.stats, counters.calls, counters.numbers, counters.resets)
+            reading_lines = self._renderer.reading(ref, reading)
+        status = TaskStatus(
+            task,
+            interval,
+            up=not outcome.error,
+            last_success=last.last_success if outcome.stats is None else now,
+            error=outcome.error,
+            missing_since=(last.missing_since or now) if outcome.missing else None,
+        )
+        windows = before.windows if before else None
+        if outcome.windows:
+            rendered = {
+                w.window: WindowLines(self._renderer.window(ref, w), now, w.expires) for w in outcome.windows
+            }
+            windows = {**(windows or {}), **rendered}
+        self._records[ref] = TaskRecord(status, self._renderer.status(status), reading_lines, windows)
+        return moved
+
+    def miss(self, ref: TaskRef) -> None:
+        """Take note that the platform no longer lists a task: it leaves once that has lasted."""
+        record = self._records.get(ref)
+        if record is not None and record.status.missing_since is None:
+            self._put(replace(record.status, interval=None, missing_since=self._clock()), record)
+
+    def forget(self, ref: TaskRef) -> None:
+        """Drop all that is known of a task."""
+        self._records.pop(ref, None)
+        self._counters.pop(ref, None)
+
+    def forget_account(self, name: str) -> None:
+        """Drop an account and all its tasks."""
+        self._accounts.pop(name, None)
+        for ref in [ref for ref in self._records if ref.account == name]:
+            self.forget(ref)
+
+    def count_states(self, account: str) -> Mapping[TaskState, int]:
+        """Count an account's tasks by state; every state is there."""
+        counts = dict.fromkeys(TaskState, 0)
+        for ref, record in self._records.items():
+            if ref.account == account:
+                counts[record.status.task.state] += 1
+        return counts
+
+    def _put(self, status: TaskStatus, before: TaskRecord | None) -> None:
+        lines = self._renderer.status(status)
+        fresh = (
+            TaskRecord(status, lines)
+            if before is None
+            else replace(before, status=status, status_lines=lines)
+        )
+        self._records[status.task.ref] = fresh
