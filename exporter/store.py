@@ -42,7 +42,7 @@ class Reading:
     stats: TaskStats
     calls: Mapping[str, int]
     numbers: Mapping[str, int]
-    resets: int
+    resets: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +199,22 @@ class Store:
         self._records[ref] = TaskRecord(status, self._renderer.status(status), reading_lines, windows)
         return moved
 
+    def render_once(self, task: Task, outcome: PollOutcome) -> TaskRecord:
+        """Render what a poll brought without keeping it; counters need watching, so there are none."""
+        now = self._clock()
+        stats = outcome.stats
+        status = TaskStatus(
+            task, up=not outcome.error, last_success=None if stats is None else now, error=outcome.error
+        )
+        lines = () if stats is None else self._renderer.reading(task.ref, Reading(stats, {}, {}, None))
+        return TaskRecord(status, self._renderer.status(status), lines, self._windows(task.ref, outcome, now))
+
+    def use(self, renderer: Renderer) -> None:
+        """Render from now on with another renderer, and the status of all tasks anew."""
+        self._renderer = renderer
+        for record in self.records():
+            self._put(record.status, record)
+
     def miss(self, ref: TaskRef) -> None:
         """Take note that the platform no longer lists a task: it leaves once that has lasted."""
         record = self._records.get(ref)
@@ -232,3 +248,6 @@ class Store:
             else replace(before, status=status, status_lines=lines)
         )
         self._records[status.task.ref] = fresh
+
+    def _windows(self, ref: TaskRef, outcome: PollOutcome, now: float) -> dict[str, WindowLines]:
+        return {w.window: WindowLines(self._renderer.window(ref, w), now, w.expires) for w in outcome.windows}

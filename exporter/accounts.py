@@ -1,0 +1,320 @@
+"""One account put together from its settings: token, gate, client, poller and discovery."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import re
+import ssl
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
+
+from exporter.client import YunfuClient, open_session
+from exporter.discovery import Choice, DiscoveryPlan, choose, count_tasks, list_tasks
+from exporter.errors import ApiError
+from exporter.gate import Gate
+from exporter.logs import fields
+from exporter.metrics import ExporterMetrics
+from exporter.model import Task, TaskRef, TaskState
+from exporter.poller import AccountPoller, PollPlan
+from exporter.schedule import Cadence
+from exporter.settings import AccountSettings, Settings
+from exporter.store import Store, TaskRecord
+from exporter.tokens import Token, TokenError
+from exporter.windows import Window
+
+log = logging.getLogger(__name__)
+
+TOKEN_WATCH_SECONDS: Final = 1.0
+"""How often a token file is looked at; a changed one is taken up within that time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all accounts share: the store, the exporter's own metrics, Unix time and randomness."""
+
+    store: Store
+    metrics: ExporterMetrics
+    clock: Callable[[], float]
+    rng: random.Random
+
+
+def read_tokens(settings: Settings) -> tuple[dict[str, Token], list[str]]:
+    """Read every account's token and try its CA file; return the tokens by account name, and one line per fault."""
+    tokens: dict[str, Token] = {}
+    faults: list[str] = []
+    for index, account in enumerate(settings.accounts):
+        try:
+            tokens[account.name] = _token(account)
+        except TokenError as error:
+            faults.append(f"accounts[{index}].token_file: {error}")
+        try:
+            ssl.create_default_context(cafile=None if account.ca_file is None else str(account.ca_file))
+        except OSError as error:
+            faults.append(
+                f"accounts[{index}].ca_file: cannot use {account.ca_file}: {error.strerror or 'no certificate in it'}; "
+                "expected a file of PEM certificates"
+            )
+    return tokens, faults
+
+
+def _token(account: AccountSettings) -> Token:
+    if account.token_file is not None:
+        return Token.from_file(account.token_file)
+    assert account.token is not None, "the settings demand one of the two"  # noqa: S101  # told to mypy
+    return Token(account.token.get_secret_value())
+
+
+class Account:
+    """An account that can be polled. ``configured`` are the tasks that its settings list."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        account: AccountSettings,
+        client: YunfuClient,
+        token: Token,
+        around: Surroundings,
+    ) -> None:
+        self.name = account.name
+        self.client = client
+        self.user_id = account.user_id
+        self._settings = account
+        self._timezone = settings.timezone
+        self._token = token
+        self._store = around.store
+        self._metrics = around.metrics
+        self._clock = around.clock
+        self._stale_after = settings.poll.stale_after
+        self._plan = _discovery_plan(settings, account)
+        self._failing = ""
+        self._default_ratio = settings.thresholds.min_answer_ratio
+        self.configured = _configured_tasks(settings, account)
+        self.tried = asyncio.Event()
+        self.poller = AccountPoller(
+            account.name,
+            _poll_plan(settings, account),
+            client=client,
+            store=around.store,
+            metrics=around.metrics,
+            clock=around.clock,
+            rng=around.rng,
+        )
+
+    async def run(self) -> None:
+        """Discover and poll until cancelled."""
+        self.apply([Choice(task) for task in self.configured])
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.poller.run())
+            group.create_task(self._watch_token())
+            if self._plan is not None and self._settings.discovery is not None:
+                group.create_task(self._keep_discovering(self._settings.discovery.interval))
+
+    async def probe(self, task_id: str, sub_user_id: str | None) -> TaskRecord:
+        """Poll a task now and return what is known of it; one that is polled anyway is brought up to date by it."""
+        for record in self._store.records():
+            task = record.status.task
+            if (
+                task.ref.account == self.name
+                and task.ref.id == task_id
+                and sub_user_id in (None, task.ref.sub_user_id)
+            ):
+                return await self.poller.probe(task)
+        return await self.poller.probe(Task(TaskRef(self.name, task_id, sub_user_id), self._default_ratio))
+
+    async def first_round(self) -> None:
+        """Return when discovery and each task's first poll have been tried."""
+        if self._plan is not None:
+            await self.tried.wait()
+        await self.poller.first_round.wait()
+
+    async def discover(self) -> list[Choice]:
+        """Return what there is to poll. Raises ApiError; without discovery, what is configured is what there is."""
+        if self._plan is None:
+            return [Choice(task) for task in self.configured]
+        listed = await list_tasks(self.client, self._plan, self._timezone, self._unread)
+        return choose(listed, self.configured, self._plan, self.name, self.user_id)
+
+    async def run_once(self) -> bool:
+        """Discover, poll every task once, and tell whether all of it worked."""
+        worked = True
+        try:
+            self.apply(await self.discover())
+        except ApiError as error:
+            worked = False
+            self._tell(f"{error.reason}: {error}")
+            self.apply([Choice(task) for task in self.configured])
+        await self.poller.poll_all()
+        return worked and not any(
+            record.status.up is False
+            for record in self._store.records()
+            if record.status.task.ref.account == self.name
+        )
+
+    async def knock(self) -> int | None:
+        """Make one call; return how many tasks the platform lists if that was asked. Raises ApiError."""
+        if self._plan is not None:
+            return await count_tasks(self.client, self._plan)
+        await self.client.stat(self.configured[0].ref)
+        return None
+
+    def apply(self, choices: Sequence[Choice]) -> None:
+        """Poll what was chosen from now on, and let what is no longer there leave."""
+        shown = {choice.task.ref for choice in choices if not choice.hidden}
+        self.poller.update(choice.task for choice in choices if not choice.why_not)
+        for choice in choices:
+            if choice.why_not and not choice.hidden:
+                self._store.know(choice.task, None)
+        if self._plan is None or self.tried.is_set():
+            self._part_with(shown)
+
+    def _part_with(self, shown: set[TaskRef]) -> None:
+        now = self._clock()
+        for record in self._store.records():
+            ref = record.status.task.ref
+            if ref.account != self.name or ref in shown:
+                continue
+            if self._plan is None or record.is_gone(now, self._stale_after):
+                self._store.forget(ref)
+            else:
+                self._store.miss(ref)
+
+    async def _keep_discovering(self, interval: float) -> None:
+        while True:
+            try:
+                choices = await self.discover()
+            except ApiError as error:
+                self._tell(f"{error.reason}: {error}")
+            else:
+                self._tell("")
+                self.tried.set()
+                self.apply(choices)
+                self._note(choices)
+            self.tried.set()
+            await asyncio.sleep(interval)
+
+    async def _watch_token(self) -> None:
+        """Take up a changed token file at once, also while calls are held back because the old token was refused."""
+        known = self._token.value
+        while True:
+            await asyncio.sleep(TOKEN_WATCH_SECONDS)
+            self.client.take_up_token()
+            if self._token.value != known:
+                known = self._token.value
+                status = self._store.account(self.name)
+                self._store.put_account(replace(status, token_expiry=self._token.expiry()))
+                log.info("token file was changed and is in force", extra=fields(account=self.name))
+
+    def _note(self, choices: Sequence[Choice]) -> None:
+        left_out = sum(choice.why_not.startswith("over max_tasks") for choice in choices)
+        before = self._store.account(self.name)
+        if left_out and not before.tasks_left_out:
+            log.warning(
+                "more tasks than max_tasks; the rest is not polled",
+                extra=fields(
+                    account=self.name, left_out=left_out, max_tasks=self._plan and self._plan.max_tasks
+                ),
+            )
+        now = self._clock()
+        self._store.put_account(replace(before, discovery_last_success=now, tasks_left_out=left_out))
+
+    def _tell(self, failing: str) -> None:
+        if failing and not self._failing:
+            log.warning(
+                "discovery fails; the list before stays", extra=fields(account=self.name, error=failing)
+            )
+        elif self._failing and not failing:
+            log.info("discovery works again", extra=fields(account=self.name))
+        self._failing = failing
+
+    def _unread(self, name: str) -> None:
+        self._metrics.unread_fields.labels(self.name, name).inc()
+
+
+@asynccontextmanager
+async def open_account(
+    settings: Settings, account: AccountSettings, token: Token, around: Surroundings
+) -> AsyncIterator[Account]:
+    """Open an account's connections for as long as the context lasts."""
+    throttled = around.metrics.throttled_seconds.labels(account.name)
+    gate = Gate(account.rate_limit, account.concurrency, throttled.inc)
+    async with open_session(
+        concurrency=account.concurrency,
+        timeout_seconds=settings.poll.timeout,
+        ca_file=None if account.ca_file is None else str(account.ca_file),
+    ) as session:
+        client = YunfuClient(
+            session,
+            base_url=account.base_url,
+            user_id=account.user_id,
+            token=token,
+            gate=gate,
+            observe=partial(_observe, account.name, around),
+            proxy=None if account.proxy is None else account.proxy.get_secret_value(),
+        )
+        around.store.put_account(replace(around.store.account(account.name), token_expiry=token.expiry()))
+        yield Account(settings, account, client, token, around)
+
+
+def _observe(
+    account: str, around: Surroundings, endpoint: str, seconds: float, error: ApiError | None
+) -> None:
+    """Take note of a call: its duration, its failure, and whether the platform serves the account."""
+    around.metrics.request_duration.labels(account, endpoint).observe(seconds)
+    if error is not None:
+        around.metrics.failures.labels(account, endpoint, error.reason).inc()
+    up = error is None or error.answered
+    before = around.store.account(account)
+    status = replace(before, up=up, error="" if up else f"{error.reason}: {error}" if error else "")
+    if status != before:
+        around.store.put_account(status)
+
+
+def _poll_plan(settings: Settings, account: AccountSettings) -> PollPlan:
+    return PollPlan(
+        cadence=Cadence(settings.poll.interval, settings.poll.idle_interval),
+        concurrency=account.concurrency,
+        rate_limit=account.rate_limit,
+        timezone=settings.timezone,
+        tag_limit=settings.labels.tag_limit,
+        windows=tuple(Window(window.label, window.seconds) for window in settings.windows),
+    )
+
+
+def _discovery_plan(settings: Settings, account: AccountSettings) -> DiscoveryPlan | None:
+    if account.discovery is None:
+        return None
+    return DiscoveryPlan(
+        generations=account.discovery.generations,
+        sub_accounts=account.discovery.sub_accounts,
+        states=frozenset(TaskState(state) for state in account.discovery.states),
+        include=_whole(account.discovery.include),
+        exclude=None
+        if account.discovery.exclude is None
+        else re.compile(account.discovery.exclude, re.DOTALL),
+        max_tasks=account.discovery.max_tasks,
+        min_answer_ratio=settings.thresholds.min_answer_ratio,
+        blank_labels=tuple("" for _ in settings.info_labels),
+    )
+
+
+def _configured_tasks(settings: Settings, account: AccountSettings) -> list[Task]:
+    default = settings.thresholds.min_answer_ratio
+    return [
+        Task(
+            ref=TaskRef(account.name, task.id, task.sub_user_id),
+            min_answer_ratio=default if task.min_answer_ratio is None else task.min_answer_ratio,
+            name=task.name or "",
+            labels=tuple(task.labels.get(label, "") for label in settings.info_labels),
+        )
+        for task in account.tasks
+    ]
+
+
+def _whole(pattern: re.Pattern[str]) -> re.Pattern[str]:
+    """Let the dot match a newline too: the platform's names can hold one."""
+    return re.compile(pattern.pattern, pattern.flags | re.DOTALL)

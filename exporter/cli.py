@@ -1,0 +1,247 @@
+"""The commands: reads the words, loads the settings, and wires everything together."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import sys
+import time
+import unicodedata
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+from exporter import __version__
+from exporter.__main__ import revision
+from exporter.accounts import Account, Surroundings, open_account, read_tokens
+from exporter.budget import budget_line
+from exporter.daemon import Daemon
+from exporter.demo import demo, simulate
+from exporter.discovery import Choice
+from exporter.errors import ApiError
+from exporter.exposition import Page, TaskRenderer
+from exporter.loading import SettingsError, load_settings, settings_help
+from exporter.logs import set_up
+from exporter.metrics import AccountCollector, ExporterMetrics
+from exporter.settings import Settings
+from exporter.store import Store
+from exporter.tokens import Token
+
+OK: Final = 0
+FAILED: Final = 1
+BAD_CONFIGURATION: Final = 2
+
+USAGE: Final = """\
+usage: yunfu-exporter [COMMAND] [--config FILE] [--KEY VALUE ...]
+
+Prometheus exporter for the outbound-call campaigns of the Yunfu (telrobot) platform.
+
+commands:
+  serve      run the exporter until SIGTERM or SIGINT; SIGHUP reloads the configuration (the default)
+  demo       run the exporter on a built-in simulator of the platform
+  simulate   run only the simulator
+  check      validate the configuration and print the API budget; --live also calls the API once per account
+  once       poll every task once and print the metrics
+  tasks      list the tasks that would be polled, and why one is not; --json for machines
+
+exit status: 0 done, 1 failed, 2 bad configuration
+"""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command and return the exit status: 0 done, 1 failed, 2 bad words or bad configuration."""
+    words = list(arguments)
+    command = words.pop(0) if words and not words[0].startswith("-") else "serve"
+    if command not in _COMMANDS:
+        return _complain([f"there is no command '{command}'; expected one of: {', '.join(_COMMANDS)}"])
+    if command != "simulate" and {"--help", "-h"} & {*words}:
+        print(USAGE)
+        print(settings_help())
+        return OK
+    try:
+        return _COMMANDS[command](words)
+    except SettingsError as error:
+        return _complain(error.faults)
+    except (
+        BrokenPipeError
+    ):  # the reader of our output has gone: say nothing more, not even when the stream is closed
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except OSError as error:
+        sys.stderr.write(f"yunfu-exporter: {error}\n")
+        return FAILED
+
+
+def _complain(faults: Sequence[str]) -> int:
+    sys.stderr.write("".join(f"yunfu-exporter: {fault}\n" for fault in faults))
+    return BAD_CONFIGURATION
+
+
+def _take_flag(words: list[str], flag: str) -> bool:
+    """Take a command's own flag out of the words; the rest is for the settings."""
+    found = flag in words
+    words[:] = [word for word in words if word != flag]
+    return found
+
+
+def load(words: Sequence[str]) -> tuple[Settings, dict[str, Token]]:
+    """Load and check the configuration, and read the files that it names. Raises SettingsError."""
+    settings = load_settings(words)
+    tokens, faults = read_tokens(settings)
+    if faults:
+        raise SettingsError(faults)
+    return settings, tokens
+
+
+def _surroundings(renderer: TaskRenderer) -> Surroundings:
+    store = Store(renderer, time.time)
+    metrics = ExporterMetrics(__version__, revision())
+    metrics.registry.register(AccountCollector(store))
+    return Surroundings(store, metrics, time.time, random.Random())
+
+
+def _help(words: Sequence[str]) -> bool:
+    if "--help" in words or "-h" in words:
+        print(USAGE)
+        print(settings_help())
+        return True
+    return False
+
+
+def make_daemon(settings: Settings, tokens: dict[str, Token], words: Sequence[str]) -> Daemon:
+    """Wire a daemon; ``words`` are what it loads its configuration from when it is told to reload."""
+    renderer = TaskRenderer(settings.info_labels)
+    return Daemon(
+        settings, tokens, load=lambda: load(words), around=_surroundings(renderer), renderer=renderer
+    )
+
+
+def _serve(words: list[str]) -> int:
+    settings, tokens = load(words)
+    set_up(settings.log.level, settings.log.format)
+    asyncio.run(make_daemon(settings, tokens, words).run())
+    return OK
+
+
+def _check(words: list[str]) -> int:
+    live = _take_flag(words, "--live")
+    settings, tokens = load(words)
+    print("the configuration is good")
+    answers = asyncio.run(_knock(settings, tokens)) if live else {}
+    for account in settings.accounts:
+        answer = answers.get(account.name)
+        print(budget_line(settings, account, answer if isinstance(answer, int) else None))
+        if live:
+            print(
+                f"  live call: {f'failed: {answer.reason}: {answer}' if isinstance(answer, ApiError) else 'answered'}"
+            )
+    return FAILED if any(isinstance(answer, ApiError) for answer in answers.values()) else OK
+
+
+async def _knock(settings: Settings, tokens: dict[str, Token]) -> dict[str, int | ApiError | None]:
+    """Call the API once per account; return how many tasks it lists (None: it was not asked that) or the error."""
+    answers: dict[str, int | ApiError | None] = {}
+    async with _opened(settings, tokens, _surroundings(TaskRenderer())) as accounts:
+        for account in accounts:
+            try:
+                answers[account.name] = await account.knock()
+            except ApiError as error:
+                answers[account.name] = error
+    return answers
+
+
+def _once(words: list[str]) -> int:
+    settings, tokens = load(words)
+    set_up(settings.log.level, settings.log.format)
+    text, worked = asyncio.run(_poll_once(settings, tokens))
+    sys.stdout.buffer.write(text)
+    return OK if worked else FAILED
+
+
+async def _poll_once(settings: Settings, tokens: dict[str, Token]) -> tuple[bytes, bool]:
+    """Poll everything once; return the exposition, and whether all of it worked."""
+    renderer = TaskRenderer(settings.info_labels)
+    around = _surroundings(renderer)
+    worked = True
+    async with _opened(settings, tokens, around) as accounts:
+        for account in accounts:
+            worked = await account.run_once() and worked
+    page = Page(renderer, around.metrics.registry, settings.poll.stale_after)
+    return b"".join(page.pieces(around.store.records(), time.time(), openmetrics=False)), worked
+
+
+def _tasks(words: list[str]) -> int:
+    as_json = _take_flag(words, "--json")
+    settings, tokens = load(words)
+    set_up(settings.log.level, settings.log.format)
+    choices, failures = asyncio.run(_choose(settings, tokens))
+    if as_json:
+        print(json.dumps([_row(choice) for choice in choices], ensure_ascii=False, indent=2))
+    else:
+        _print_table([_row(choice) for choice in choices])
+    for failure in failures:
+        sys.stderr.write(f"yunfu-exporter: {failure}\n")
+    return FAILED if failures else OK
+
+
+async def _choose(settings: Settings, tokens: dict[str, Token]) -> tuple[list[Choice], list[str]]:
+    choices: list[Choice] = []
+    failures: list[str] = []
+    async with _opened(settings, tokens, _surroundings(TaskRenderer(settings.info_labels))) as accounts:
+        for account in accounts:
+            try:
+                choices += await account.discover()
+            except ApiError as error:
+                choices += [Choice(task) for task in account.configured]
+                failures.append(f"account {account.name}: discovery failed: {error.reason}: {error}")
+    return choices, failures
+
+
+def _row(choice: Choice) -> dict[str, str]:
+    task = choice.task
+    return {
+        "id": task.ref.id,
+        "name": task.name,
+        "state": task.state.value,
+        "account": task.ref.account,
+        "not polled because": choice.why_not,
+    }
+
+
+def _print_table(rows: Sequence[dict[str, str]]) -> None:
+    """Print rows in columns; Chinese characters are two columns wide."""
+    if not rows:
+        print("no tasks")
+        return
+    lines = [list(rows[0]), *([" ".join(cell.split()) for cell in row.values()] for row in rows)]
+    widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = (cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True))
+        print("  ".join(cells).rstrip())
+
+
+def _width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+@asynccontextmanager
+async def _opened(
+    settings: Settings, tokens: dict[str, Token], around: Surroundings
+) -> AsyncIterator[list[Account]]:
+    async with AsyncExitStack() as stack:
+        yield [
+            await stack.enter_async_context(open_account(settings, account, tokens[account.name], around))
+            for account in settings.accounts
+        ]
+
+
+_COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
+    "serve": _serve,
+    "demo": demo,
+    "simulate": simulate,
+    "check": _check,
+    "once": _once,
+    "tasks": _tasks,
+}

@@ -1,0 +1,192 @@
+"""The daemon's life: start, reload, stop. It reads top to bottom; every resource is a context, every task has an owner."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+
+from exporter.accounts import Account, Surroundings, open_account
+from exporter.exposition import Page, TaskRenderer
+from exporter.loading import SettingsError
+from exporter.logs import fields, set_up
+from exporter.settings import AccountSettings, Settings
+from exporter.store import TaskRecord
+from exporter.tokens import Token
+from exporter.web import Services, UnknownAccountError, listening, make_app, make_health_app
+
+log = logging.getLogger(__name__)
+
+Load = Callable[[], tuple[Settings, dict[str, Token]]]
+"""Reads and checks the configuration and its files anew. Raises SettingsError."""
+
+
+class Daemon:
+    """Polls the accounts of a configuration and serves what is known of them, until ``stop`` is called."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        tokens: dict[str, Token],
+        *,
+        load: Load,
+        around: Surroundings,
+        renderer: TaskRenderer,
+    ) -> None:
+        self._settings = settings
+        self._tokens = tokens
+        self._load = load
+        self._around = around
+        self._renderer = renderer
+        self._accounts: dict[str, Account] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._stopping = asyncio.Event()
+        self._reloading = asyncio.Lock()
+        self._opened = asyncio.Event()
+        self._ready = False
+
+    async def run(self) -> None:
+        """Serve and poll until stopped. Raises OSError if an address cannot be listened on."""
+        async with self._served(), asyncio.TaskGroup() as group:
+            self._group = group
+            with _signals(stop=self.stop, reload=lambda: group.create_task(self.reload())):
+                self._note_reload(worked=True)
+                for account in self._settings.accounts:
+                    self._start(account)
+                readiness = group.create_task(self._become_ready())
+                log.info("serving", extra=fields(listen=" ".join(map(str, self._settings.listen))))
+                await self._stopping.wait()
+                log.info("stopping")
+                for task in (readiness, *self._running.values()):
+                    task.cancel()
+
+    def stop(self) -> None:
+        """End ``run``: calls under way are given up, connections are closed."""
+        self._stopping.set()
+
+    async def reload(self) -> Sequence[str]:
+        """Load the configuration anew and swap it in, or return its faults and change nothing."""
+        async with self._reloading:
+            try:
+                settings, tokens = self._load()
+                faults: Sequence[str] = _unchangeable(self._settings, settings)
+            except SettingsError as error:
+                faults = error.faults
+            self._note_reload(worked=not faults)
+            if faults:
+                log.error(
+                    "reload failed; the configuration before stays", extra=fields(faults="; ".join(faults))
+                )
+            else:
+                await self._swap(settings, tokens)
+                log.info("configuration reloaded", extra=fields(accounts=len(settings.accounts)))
+            return faults
+
+    @asynccontextmanager
+    async def _served(self) -> AsyncIterator[None]:
+        services = Services(
+            store=self._around.store,
+            page=lambda: Page(self._renderer, self._around.metrics.registry, self._settings.poll.stale_after),
+            clock=self._around.clock,
+            is_ready=lambda: self._ready,
+            reload=self.reload,
+            probe=self._probe,
+        )
+        async with AsyncExitStack() as stack:
+            addresses = [(address.host, address.port) for address in self._settings.listen]
+            await stack.enter_async_context(listening(make_app(services), addresses))
+            if (health := self._settings.health_listen) is not None:
+                app = make_health_app(services.is_ready)
+                await stack.enter_async_context(listening(app, [(health.host, health.port)]))
+            yield
+
+    async def _swap(self, settings: Settings, tokens: dict[str, Token]) -> None:
+        """Put a checked configuration in force. Accounts that it does not touch go on as if nothing had been."""
+        before, self._settings = self._settings, settings
+        set_up(settings.log.level, settings.log.format)
+        old = {account.name: _essence(before, account) for account in before.accounts}
+        new = {account.name: _essence(settings, account) for account in settings.accounts}
+        ended = [name for name in old if old[name] != new.get(name)]
+        await self._end(ended)
+        if settings.info_labels != before.info_labels:
+            self._renderer = TaskRenderer(settings.info_labels)
+            self._around.store.use(self._renderer)
+        for name in old.keys() - new.keys():
+            self._around.store.forget_account(name)
+        for account in settings.accounts:
+            if account.name not in self._running:
+                self._tokens[account.name] = tokens[account.name]
+                self._start(account)
+
+    def _start(self, account: AccountSettings) -> None:
+        self._running[account.name] = self._group.create_task(self._run_account(account))
+
+    async def _run_account(self, settings: AccountSettings) -> None:
+        token = self._tokens[settings.name]
+        async with open_account(self._settings, settings, token, self._around) as account:
+            self._accounts[account.name] = account
+            if len(self._accounts) == len(self._running):
+                self._opened.set()
+            await account.run()
+
+    async def _end(self, names: Sequence[str]) -> None:
+        tasks = [self._running.pop(name) for name in names]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        for name in names:
+            self._accounts.pop(name, None)
+
+    async def _become_ready(self) -> None:
+        """Be ready when the first round has been tried; a platform that is down or slow delays it an interval at most."""
+        try:
+            async with asyncio.timeout(self._settings.poll.interval):
+                await self._opened.wait()
+                for account in list(self._accounts.values()):
+                    await account.first_round()
+        except TimeoutError:
+            log.warning("ready, although the first round of polls is not through yet")
+        self._ready = True
+
+    async def _probe(self, name: str, task_id: str, sub_user_id: str | None) -> TaskRecord:
+        account = self._accounts.get(name)
+        if account is None:
+            known = ", ".join(sorted(self._accounts))
+            raise UnknownAccountError(f"account is not configured; expected one of: {known}")
+        return await account.probe(task_id, sub_user_id)
+
+    def _note_reload(self, *, worked: bool) -> None:
+        self._around.metrics.reload_successful.set(worked)
+        if worked:
+            self._around.metrics.reload_success_timestamp.set(self._around.clock())
+
+
+def _essence(settings: Settings, account: AccountSettings) -> tuple[object, ...]:
+    """Return all that an account's polling depends on: if it is the same after a reload, the account goes on untouched."""
+    parts = settings.poll, settings.windows, settings.timezone, settings.labels, settings.thresholds
+    return (account, *parts, settings.info_labels)
+
+
+def _unchangeable(before: Settings, after: Settings) -> list[str]:
+    return [
+        f"{name}: cannot be changed by a reload; restart the exporter for it"
+        for name in ("listen", "health_listen")
+        if getattr(before, name) != getattr(after, name)
+    ]
+
+
+@contextmanager
+def _signals(*, stop: Callable[[], object], reload: Callable[[], object]) -> Iterator[None]:
+    """Handle the signals of a daemon, and hand them back afterwards. PID 1 has no default action, so all are set."""
+    loop = asyncio.get_running_loop()
+    handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: reload}
+    for number, handler in handlers.items():
+        loop.add_signal_handler(number, handler)
+    try:
+        yield
+    finally:
+        for number in handlers:
+            loop.remove_signal_handler(number)

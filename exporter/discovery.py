@@ -1,0 +1,236 @@
+"""Which tasks there are and in what state: reads the account's lists, and chooses what is polled.
+
+A list is read whole or not at all: if one page fails, the list before stays in force. The shapes are those of the
+vendor's documentation of the task lists; Laravel writes the numbers of its pagination as strings.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from exporter.client import YunfuClient
+from exporter.errors import MalformedError
+from exporter.model import Task, TaskRef, TaskState, clean_label, read_count
+
+PER_PAGE: Final = 100
+MAX_PAGES: Final = 1000
+"""The most pages that are read of one list; a platform that claims more is not believed."""
+
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_ORDER: Final = {TaskState.RUNNING: 0, TaskState.WAITING: 1, TaskState.UNKNOWN: 2, TaskState.PAUSED: 3}
+
+
+@dataclass(frozen=True, slots=True)
+class ListedTask:
+    """A task as the platform lists it. ``owner`` is the user id of the account or of a sub-account."""
+
+    id: str
+    name: str
+    owner: str
+    generation: str
+    state: TaskState
+    created: float | None
+    concurrency_limit: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoveryPlan:
+    """What is looked for and what of it is polled. The patterns must match a task's whole name."""
+
+    generations: tuple[int, ...]
+    sub_accounts: bool
+    states: frozenset[TaskState]
+    include: re.Pattern[str]
+    exclude: re.Pattern[str] | None
+    max_tasks: int
+    min_answer_ratio: float
+    blank_labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A task that was found or configured, and why it is not polled (empty: it is).
+
+    A ``hidden`` task is not shown in the metrics at all; the other unpolled ones are, with their state.
+    """
+
+    task: Task
+    why_not: str = ""
+    hidden: bool = False
+
+
+async def list_tasks(
+    client: YunfuClient, plan: DiscoveryPlan, timezone: ZoneInfo, unread: Callable[[str], None]
+) -> dict[str, ListedTask]:
+    """Read all lists that the plan asks for, by task id. Raises ApiError if any page cannot be read.
+
+    ``unread`` is told the field of each part that could not be read.
+    """
+    tasks: dict[str, ListedTask] = {}
+    for endpoint, path, generation in _lists(plan, client.user_id):
+        async for entry in _pages(client, endpoint, path):
+            task = _parse(entry, generation, timezone, unread)
+            if task is not None:
+                tasks.setdefault(task.id, task)
+    return tasks
+
+
+async def count_tasks(client: YunfuClient, plan: DiscoveryPlan) -> int | None:
+    """Ask the first list for its length with a single call; None if it does not say. Raises ApiError."""
+    endpoint, path, _ = next(iter(_lists(plan, client.user_id)))
+    meta = (await client.get(endpoint, path, [("page", "1"), ("per_page", "1")])).get("meta")
+    return read_count(meta.get("total")) if isinstance(meta, dict) else None
+
+
+def choose(
+    listed: Mapping[str, ListedTask],
+    configured: Sequence[Task],
+    plan: DiscoveryPlan,
+    account: str,
+    user_id: str,
+) -> list[Choice]:
+    """Merge what was found with what is configured, and decide what is polled.
+
+    A configured task is always polled; what was found tells its state. Over ``max_tasks`` the configured ones come
+    first, then the running, waiting and paused ones, the oldest first.
+    """
+    by_id = {task.ref.id: task for task in configured}
+    choices = [Choice(_merge(task, listed.get(task.ref.id), user_id)) for task in configured]
+    found = [_found(task, plan, account, user_id) for task in listed.values() if task.id not in by_id]
+    judged = [_judge(task, plan) for task in sorted(found, key=_precedence)]
+    room = max(0, plan.max_tasks - len(choices))
+    for choice in judged:
+        if choice.hidden:
+            choices.append(choice)
+        elif room > 0:
+            choices.append(choice)
+            room -= 1
+        else:
+            choices.append(replace(choice, why_not=f"over max_tasks ({plan.max_tasks})", hidden=True))
+    return choices
+
+
+def _lists(plan: DiscoveryPlan, user_id: str) -> Iterable[tuple[str, str, str]]:
+    """Yield the metric's endpoint label, the path and the generation of each list to read."""
+    if 1 in plan.generations:
+        yield "tasks", f"/user/{user_id}/task", "1"
+        if plan.sub_accounts:
+            yield "all_tasks", f"/user/{user_id}/all_task", "1"
+    if 2 in plan.generations:  # noqa: PLR2004  # a generation's number, not a quantity
+        yield "new_tasks", f"/new/user/{user_id}/task", "2"
+        if plan.sub_accounts:
+            yield "subset_tasks", f"/new/user/{user_id}/subset_task", "2"
+
+
+async def _pages(client: YunfuClient, endpoint: str, path: str) -> AsyncIterator[object]:
+    page = last = 1
+    while page <= last:
+        envelope = await client.get(endpoint, path, [("page", str(page)), ("per_page", str(PER_PAGE))])
+        entries, meta = envelope.get("data"), envelope.get("meta")
+        pages = read_count(meta.get("last_page")) if isinstance(meta, dict) else None
+        if not isinstance(entries, list) or pages is None:
+            raise MalformedError(f"page {page} of the list is no list with its number of pages")
+        if pages > MAX_PAGES:
+            raise MalformedError(f"the list claims {pages} pages; at most {MAX_PAGES} are read")
+        for entry in entries:
+            yield entry
+        page, last = page + 1, pages
+
+
+def _parse(
+    entry: object, generation: str, timezone: ZoneInfo, unread: Callable[[str], None]
+) -> ListedTask | None:
+    if not isinstance(entry, dict):
+        unread("tasks")
+        return None
+    uuid = entry.get("uuid")
+    uuid = uuid.lower() if isinstance(uuid, str) else ""
+    if not _UUID.fullmatch(uuid):
+        unread("tasks.uuid")
+        return None
+    name, owner = entry.get("name"), entry.get("user_id")
+    owner = owner.lower() if isinstance(owner, str) else ""
+    extra = entry.get("new_task_extra")
+    return ListedTask(
+        id=uuid,
+        name=clean_label(name) if isinstance(name, str) else "",
+        owner=owner if _UUID.fullmatch(owner) else "",
+        generation="2" if isinstance(extra, dict) and extra else generation,
+        state=_state(entry, extra),
+        created=_moment(entry.get("create_datetime"), timezone, unread),
+        concurrency_limit=read_count(entry.get("maximumcall")),
+    )
+
+
+def _state(entry: Mapping[str, Any], extra: object) -> TaskState:
+    """Read the state: both flags set: dialling; only ``enable``: waits for its dial window. 1.0 has only ``enable``."""
+    enable = _flag(entry.get("enable"))
+    if enable is None:
+        return TaskState.UNKNOWN
+    if not enable:
+        return TaskState.PAUSED
+    if not isinstance(extra, dict) or not extra:
+        return TaskState.RUNNING
+    return TaskState.RUNNING if _flag(extra.get("call_status")) else TaskState.WAITING
+
+
+def _flag(value: object) -> bool | None:
+    """Read a boolean, which PHP also writes as 0 or 1 or as a string of these."""
+    if isinstance(value, bool):
+        return value
+    count = read_count(value)
+    return None if count is None else count > 0
+
+
+def _moment(value: object, timezone: ZoneInfo, unread: Callable[[str], None]) -> float | None:
+    if value is None:
+        return None
+    try:
+        moment = datetime.strptime(str(value), "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone)
+        return moment.timestamp()
+    except (ValueError, OverflowError):
+        unread("tasks.create_datetime")
+        return None
+
+
+def _merge(task: Task, found: ListedTask | None, user_id: str) -> Task:
+    """Complete a configured task with what was found; what is configured prevails."""
+    if found is None:
+        return task
+    return replace(
+        task,
+        ref=replace(task.ref, sub_user_id=task.ref.sub_user_id or _sub_user(found, user_id)),
+        name=task.name or found.name,
+        generation=found.generation,
+        state=found.state,
+        concurrency_limit=found.concurrency_limit,
+        created=found.created,
+    )
+
+
+def _found(found: ListedTask, plan: DiscoveryPlan, account: str, user_id: str) -> Task:
+    ref = TaskRef(account, found.id, _sub_user(found, user_id))
+    return _merge(Task(ref, plan.min_answer_ratio, labels=plan.blank_labels), found, user_id)
+
+
+def _sub_user(found: ListedTask, user_id: str) -> str | None:
+    return found.owner if found.owner and found.owner != user_id else None
+
+
+def _judge(task: Task, plan: DiscoveryPlan) -> Choice:
+    if not plan.include.fullmatch(task.name):
+        return Choice(task, "its name does not match include", hidden=True)
+    if plan.exclude is not None and plan.exclude.fullmatch(task.name):
+        return Choice(task, "its name matches exclude", hidden=True)
+    if task.state not in plan.states:
+        return Choice(task, f"its state is {task.state}")
+    return Choice(task)
+
+
+def _precedence(task: Task) -> tuple[int, float, str]:
+    return _ORDER[task.state], task.created or 0.0, task.ref.id

@@ -1,0 +1,98 @@
+"""The tree of everything that can go wrong with a call of the platform's API, with the reason label of each.
+
+ApiError
+├── ApiTimeout                timeout
+├── ConnectError              connect      refused, reset, cut off, DNS, proxy
+│   └── TlsError              tls
+├── HttpError                 http_NNN     4xx by number; the rest as a class: http_3xx, http_5xx
+│   ├── Unauthorized          http_401     the account's token is not accepted
+│   ├── Forbidden             http_403     the resource is someone else's
+│   ├── NotFound              http_404     there is no such task
+│   └── Throttled             throttled    429: the account has to wait
+├── EnvelopeError             api_error    HTTP 200, but the envelope says no
+└── MalformedError            malformed    not JSON, damaged, too large, not an envelope
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+
+class ApiError(Exception):
+    """A call failed. The message is for people and holds no secret; ``reason`` is the metric's label value.
+
+    ``answered`` tells that the platform is there, accepts the account, and refused this one call: no other task's
+    calls need fail the same way.
+    """
+
+    reason: str
+    answered: bool = False
+
+
+class ApiTimeout(ApiError):
+    """No whole answer within the time-out."""
+
+    reason = "timeout"
+
+
+class ConnectError(ApiError):
+    """The platform cannot be reached, or the connection broke."""
+
+    reason = "connect"
+
+
+class TlsError(ConnectError):
+    """The connection is not to be trusted, or TLS could not be agreed on."""
+
+    reason = "tls"
+
+
+class HttpError(ApiError):
+    """The answer has another HTTP status than 200."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        is_4xx = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
+        self.reason = f"http_{status}" if is_4xx else f"http_{status // 100}xx"
+        self.answered = is_4xx and status != HTTPStatus.UNAUTHORIZED
+
+
+class Unauthorized(HttpError):
+    """The token is wrong or has expired."""
+
+
+class Forbidden(HttpError):
+    """The token is good, but not for this resource."""
+
+
+class NotFound(HttpError):
+    """There is no such task."""
+
+
+class Throttled(HttpError):
+    """Too many calls; ``seconds`` is how long the account has to wait."""
+
+    def __init__(self, status: int, message: str, seconds: float) -> None:
+        super().__init__(status, message)
+        self.reason = "throttled"
+        self.answered = False
+        self.seconds = seconds
+
+
+class EnvelopeError(ApiError):
+    """The answer is a well-formed refusal with HTTP status 200."""
+
+    reason = "api_error"
+    answered = True
+
+    def __init__(self, code: float | None, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class MalformedError(ApiError):
+    """The answer is not what the API documents, as a whole."""
+
+    reason = "malformed"
+    answered = True

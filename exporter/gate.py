@@ -1,0 +1,90 @@
+"""The gate that every API call of an account passes: so many a second, so many at once, and none while held back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import TracebackType
+
+
+class TokenBucket:
+    """So many calls a second on average, with a burst of one second's worth (at least one call). Pure."""
+
+    def __init__(self, rate: float, now: float) -> None:
+        self._rate = rate
+        self._burst = max(1.0, rate)
+        self._tokens = self._burst
+        self._at = now
+
+    def take(self, now: float) -> float:
+        """Take a token and return 0, or take none and return the seconds until there is one."""
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+        self._at = now
+        missing = 1 - self._tokens
+        if missing > 1e-9:  # noqa: PLR2004  # float noise: waiting just long enough must do
+            return missing / self._rate
+        self._tokens -= 1
+        return 0.0
+
+    def drain(self, now: float) -> None:
+        """Leave one token: after a hold one call goes first, the others follow at the rate."""
+        self._tokens = min(self._tokens, 1.0)
+        self._at = now
+
+
+class Gate:
+    """Passes calls in the order they come: ``async with gate: call``. Times are the event loop's, in seconds.
+
+    ``waited`` is told the seconds that a call spent waiting for the rate limit or for the end of a hold.
+    """
+
+    def __init__(self, rate: float, concurrency: int, waited: Callable[[float], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._bucket = TokenBucket(rate, self._loop.time())
+        self._slots = asyncio.Semaphore(concurrency)
+        self._turn = asyncio.Lock()
+        self._released = asyncio.Event()
+        self._held_until = 0.0
+        self._waited = waited
+
+    async def __aenter__(self) -> None:
+        await self._slots.acquire()
+        try:
+            async with self._turn:
+                await self._pass()
+        except BaseException:
+            self._slots.release()
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._slots.release()
+
+    @property
+    def held_seconds(self) -> float:
+        """How much longer the account is held back; 0 if it is not."""
+        return max(0.0, self._held_until - self._loop.time())
+
+    def hold(self, seconds: float) -> None:
+        """Hold back all calls for so long from now, unless they are held back for longer already."""
+        self._held_until = max(self._held_until, self._loop.time() + seconds)
+        self._bucket.drain(self._held_until)
+
+    def release(self) -> None:
+        """End a hold at once."""
+        self._held_until = 0.0
+        self._bucket.drain(self._loop.time())
+        self._released.set()
+
+    async def _pass(self) -> None:
+        start = self._loop.time()
+        while seconds := self.held_seconds or self._bucket.take(self._loop.time()):
+            self._released.clear()
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._released.wait()
+            except TimeoutError:
+                pass
+        if (waited := self._loop.time() - start) > 0:
+            self._waited(waited)

@@ -1,0 +1,57 @@
+"""Logs for machines and tired people: one line an event, as logfmt or JSON, on standard error.
+
+A log call gives its message and, as ``extra=fields(...)``, the things it speaks of.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+
+def fields(**values: object) -> dict[str, Any]:
+    """Name the things a log line speaks of: ``log.info("…", extra=fields(account="main"))``."""
+    return {"fields": values}
+
+
+def set_up(level: str, line_format: str, stream: TextIO | None = None) -> None:
+    """Send this package's logs to a stream (standard error if none is given), from ``level`` up, as ``logfmt`` or ``json`` lines."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(_JsonFormatter() if line_format == "json" else _LogfmtFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("exporter").setLevel(level.upper())
+
+
+def _parts(record: logging.LogRecord, formatter: logging.Formatter) -> dict[str, object]:
+    parts: dict[str, object] = {
+        "ts": datetime.fromtimestamp(record.created, UTC)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z"),
+        "level": record.levelname.lower(),
+        "msg": record.getMessage(),
+        **getattr(record, "fields", {}),
+    }
+    if record.exc_info:
+        parts["traceback"] = formatter.formatException(record.exc_info)
+    return parts
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return json.dumps(_parts(record, self), ensure_ascii=False, default=str)
+
+
+class _LogfmtFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return " ".join(f"{name}={_quote(value)}" for name, value in _parts(record, self).items())
+
+
+def _quote(value: object) -> str:
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    bare = text and text.isprintable() and not any(character in text for character in ' "=')
+    return text if bare else json.dumps(text, ensure_ascii=False)

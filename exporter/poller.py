@@ -1,0 +1,274 @@
+"""The loop: takes what is due, calls the client, lays the outcome in the store. One poller per account.
+
+As many workers as calls may run at once each take the most urgent task and poll it; a slow call holds up one worker,
+a held account only itself. What fails is told once, when it begins and when it ends, not at every poll.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from zoneinfo import ZoneInfo
+
+from exporter.client import YunfuClient
+from exporter.errors import ApiError, Forbidden, NotFound
+from exporter.logs import fields
+from exporter.metrics import ExporterMetrics
+from exporter.model import Task, TaskRef, TaskStats, parse_stats
+from exporter.schedule import Cadence, Schedule, back_off
+from exporter.store import PollOutcome, Store, TaskRecord, WindowReading
+from exporter.tags import limit_tags
+from exporter.windows import Window
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PollPlan:
+    """How an account is polled: at what cadence, which windows beside the whole life, how many calls at once."""
+
+    cadence: Cadence
+    concurrency: int
+    rate_limit: float
+    timezone: ZoneInfo
+    tag_limit: int
+    windows: tuple[Window, ...] = ()
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What the poller remembers of a task between its polls."""
+
+    task: Task
+    still_polls: int = 0
+    finished: bool = False
+    failures: int = 0
+    error: ApiError | None = None
+    kept_tags: dict[str, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Outages:
+    """Which tasks fail for a reason that is not their own, so that an outage is one line and not one per task."""
+
+    account: str
+    failing: dict[str, set[TaskRef]] = field(default_factory=dict)
+
+    def begin(self, ref: TaskRef, error: ApiError) -> None:
+        tasks = self.failing.setdefault(error.reason, set())
+        if not tasks:
+            log.warning(
+                "calls fail",
+                extra=fields(account=self.account, reason=error.reason, error=error, task=ref.id),
+            )
+        tasks.add(ref)
+
+    def end(self, ref: TaskRef, reason: str) -> None:
+        tasks = self.failing.get(reason, set())
+        tasks.discard(ref)
+        if not tasks and self.failing.pop(reason, None) is not None:
+            log.info(
+                "calls no longer fail for this reason", extra=fields(account=self.account, reason=reason)
+            )
+
+
+class AccountPoller:
+    """Polls the tasks of one account. ``clock`` is Unix time; intervals are measured with the loop's clock."""
+
+    def __init__(
+        self,
+        account: str,
+        plan: PollPlan,
+        *,
+        client: YunfuClient,
+        store: Store,
+        metrics: ExporterMetrics,
+        clock: Callable[[], float],
+        rng: random.Random,
+    ) -> None:
+        self.account = account
+        self._plan = plan
+        self._client = client
+        self._store = store
+        self._metrics = metrics
+        self._clock = clock
+        self._rng = rng
+        self._schedule: Schedule[TaskRef] = Schedule()
+        self._tasks: dict[TaskRef, _Progress] = {}
+        self._turn = asyncio.Lock()
+        self._changed = asyncio.Event()
+        self._outages = _Outages(account)
+        self._untried: set[TaskRef] = set()
+        self.first_round = asyncio.Event()
+
+    async def run(self) -> None:
+        """Poll until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._plan.concurrency):
+                group.create_task(self._work())
+
+    def update(self, tasks: Iterable[Task]) -> None:
+        """Poll these tasks from now on and no others; what is known of those that stay is kept."""
+        wanted = {task.ref: task for task in tasks}
+        for ref in self._tasks.keys() - wanted.keys():
+            self._drop(ref)
+        for task in wanted.values():
+            self._take(task)
+        self._note_first_round()
+        self._changed.set()
+
+    def poll_interval(self, ref: TaskRef) -> float:
+        """Return a task's interval in seconds, stretched where the quota does not suffice for all."""
+        calls_per_second = self._schedule.polls_per_second * (1 + len(self._plan.windows))
+        return self._schedule.interval(ref) * max(1.0, calls_per_second / self._plan.rate_limit)
+
+    async def poll_all(self) -> None:
+        """Poll every task once."""
+        async with asyncio.TaskGroup() as group:
+            for ref in self._tasks:
+                group.create_task(self._poll(ref))
+
+    async def probe(self, task: Task) -> TaskRecord:
+        """Poll any task now and return what is known of it; of one that is not polled anyway nothing is kept."""
+        progress = self._tasks.get(task.ref)
+        if progress is not None:
+            await self._poll(task.ref)
+            record = self._store.record(task.ref)
+            if record is not None:
+                return record
+        outcome, _ = await self._read(_Progress(task))
+        return self._store.render_once(task, outcome)
+
+    def _take(self, task: Task) -> None:
+        now = asyncio.get_running_loop().time()
+        progress = self._tasks.get(task.ref)
+        if progress is None:
+            self._tasks[task.ref] = progress = _Progress(task)
+            record = self._store.record(task.ref)
+            known = record is not None and record.status.last_success is not None
+            self._schedule.add(task.ref, task.ref.id, self._cadence(progress), now, at_once=not known)
+            if not known:
+                self._untried.add(task.ref)
+        else:
+            progress.task = task
+            self._schedule.set_interval(task.ref, self._cadence(progress), now)
+        self._store.know(task, self.poll_interval(task.ref))
+
+    def _drop(self, ref: TaskRef) -> None:
+        progress = self._tasks.pop(ref)
+        self._schedule.remove(ref)
+        self._untried.discard(ref)
+        if progress.error is not None and not progress.error.answered:
+            self._outages.end(ref, progress.error.reason)
+
+    def _cadence(self, progress: _Progress) -> float:
+        state = progress.task.state
+        return self._plan.cadence.of(state, still_polls=progress.still_polls, finished=progress.finished)
+
+    async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            ref = await self._next_due()
+            started = loop.time()
+            try:
+                retry_in = await self._poll(ref)
+            except Exception:  # a fault of our own must not take the other tasks along
+                log.exception("poll broke off", extra=fields(account=ref.account, task=ref.id))
+                retry_in = self._plan.cadence.idle_interval
+            self._schedule.done(ref, started, loop.time(), retry_in=retry_in)
+            self._changed.set()
+            self._untried.discard(ref)
+            self._note_first_round()
+
+    async def _next_due(self) -> TaskRef:
+        """Wait for something to be due; one worker at a time waits for it, the others wait for their turn."""
+        loop = asyncio.get_running_loop()
+        async with self._turn:
+            while True:
+                self._changed.clear()
+                if due := self._schedule.pop(loop.time()):
+                    self._metrics.poll_lag.labels(self.account).observe(loop.time() - due.since)
+                    return due.key
+                wait = self._schedule.next_due(loop.time())
+                try:
+                    async with asyncio.timeout(None if wait == float("inf") else wait):
+                        await self._changed.wait()
+                except TimeoutError:
+                    pass
+
+    async def _poll(self, ref: TaskRef) -> float | None:
+        """Poll a task and lay the outcome in the store; return the seconds to back off, or None for the next turn."""
+        progress = self._tasks.get(ref)
+        if progress is None:
+            return None
+        outcome, error = await self._read(progress)
+        if self._tasks.get(ref) is not progress:  # it was dropped while the call was under way
+            return None
+        self._tell(progress, error)
+        progress.failures = progress.failures + 1 if error else 0
+        moved = self._store.settle(progress.task, outcome, self.poll_interval(ref))
+        if outcome.stats is not None:
+            progress.still_polls = 0 if moved else progress.still_polls + 1
+            progress.finished = (outcome.stats.progress_ratio or 0) >= 1
+            self._schedule.set_interval(ref, self._cadence(progress), asyncio.get_running_loop().time())
+            self._store.know(progress.task, self.poll_interval(ref))
+        if error is None:
+            return None
+        if isinstance(error, Forbidden | NotFound):  # nothing that a retry soon could mend
+            return self._plan.cadence.idle_interval * self._rng.uniform(0.75, 1.0)
+        return back_off(self._schedule.interval(ref), progress.failures, self._rng)
+
+    async def _read(self, progress: _Progress) -> tuple[PollOutcome, ApiError | None]:
+        outcome = PollOutcome()
+        try:
+            outcome = replace(outcome, stats=await self._stats(progress, "", None))
+            for window in self._plan.windows:
+                span = window.span(self._clock(), self._plan.timezone)
+                stats = await self._stats(progress, window.label, (span.begin, span.end))
+                reading = WindowReading(window.label, stats, span.expires)
+                outcome = replace(outcome, windows=(*outcome.windows, reading))
+        except ApiError as error:
+            return replace(
+                outcome, error=f"{error.reason}: {error}", missing=isinstance(error, NotFound)
+            ), error
+        return outcome, None
+
+    async def _stats(self, progress: _Progress, window: str, span: tuple[str, str] | None) -> TaskStats:
+        stats = parse_stats(await self._client.stat(progress.task.ref, span))
+        for name, count in stats.unread.items():
+            self._metrics.unread_fields.labels(self.account, name).inc(count)
+        tags = self._limit(progress, f"tag {window}", stats.tag_calls)
+        llm_tags = self._limit(progress, f"llm_tag {window}", stats.llm_tag_calls)
+        return replace(stats, tag_calls=tags, llm_tag_calls=llm_tags)
+
+    def _limit(self, progress: _Progress, which: str, counts: Mapping[str, int]) -> Mapping[str, int]:
+        """Bound the tags; which of them have a place is remembered only where the limit bites."""
+        if len(counts) <= self._plan.tag_limit:
+            return counts
+        limited, kept = limit_tags(counts, self._plan.tag_limit, progress.kept_tags.get(which, frozenset()))
+        progress.kept_tags[which] = kept
+        return limited
+
+    def _tell(self, progress: _Progress, error: ApiError | None) -> None:
+        """Log a change of a task's state: its own failures one by one, those of the account or the way to it as one."""
+        before, progress.error = progress.error, error
+        if (before and before.reason) == (error and error.reason):
+            return
+        ref = progress.task.ref
+        about = fields(account=ref.account, task=ref.id, name=progress.task.name)
+        if before is not None and not before.answered:
+            self._outages.end(ref, before.reason)
+        elif before is not None and error is None:
+            log.info("task is read again", extra=about)
+        if error is not None and not error.answered:
+            self._outages.begin(ref, error)
+        elif error is not None:
+            about["fields"].update(reason=error.reason, error=str(error))
+            log.warning("task cannot be read", extra=about)
+
+    def _note_first_round(self) -> None:
+        if not self._untried:
+            self.first_round.set()

@@ -1,0 +1,223 @@
+"""The HTTP side: /metrics, /probe, /sd, health and reload.
+
+It reads the store and never waits for the platform, but for /probe, which is asked to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from html import escape
+from typing import Final
+
+from aiohttp import web
+from isal import isal_zlib
+from prometheus_client import CollectorRegistry
+
+from exporter import __version__
+from exporter.exposition import Page
+from exporter.store import Store, TaskRecord
+
+TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+_GZIP_LEVEL: Final = 1
+_GZIP_WBITS: Final = 31  # zlib's way to ask for a gzip header
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+class UnknownAccountError(LookupError):
+    """A probe asked for an account that is not configured; the message names those that are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the handlers need. ``reload`` returns its faults, one a line; ``probe`` raises UnknownAccountError."""
+
+    store: Store
+    page: Callable[[], Page]
+    clock: Callable[[], float]
+    is_ready: Callable[[], bool]
+    reload: Callable[[], Awaitable[Sequence[str]]]
+    probe: Callable[[str, str, str | None], Awaitable[TaskRecord]]
+
+
+def make_app(services: Services) -> web.Application:
+    """Make the application of the main port."""
+    handlers = _Handlers(services)
+    app = make_health_app(services.is_ready)
+    app.add_routes(
+        [
+            web.get("/", handlers.home),
+            web.get("/metrics", handlers.metrics),
+            web.get("/probe", handlers.probe),
+            web.get("/sd", handlers.service_discovery),
+            web.post("/-/reload", handlers.reload),
+        ]
+    )
+    return app
+
+
+def make_health_app(is_ready: Callable[[], bool]) -> web.Application:
+    """Make the application with the health paths alone."""
+
+    async def healthz(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def readyz(_: web.Request) -> web.Response:
+        if is_ready():
+            return web.Response(text="ready\n")
+        return web.Response(status=503, text="not ready: the first round of polls is still under way\n")
+
+    app = web.Application()
+    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])
+    return app
+
+
+@asynccontextmanager
+async def listening(app: web.Application, addresses: Sequence[tuple[str, int]]) -> AsyncIterator[None]:
+    """Serve an application on addresses for as long as the context lasts; an empty host is every interface.
+
+    Raises OSError, with a message that names the address, if one cannot be had.
+    """
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0, handler_cancellation=True)
+    await runner.setup()
+    try:
+        for host, port in addresses:
+            try:
+                await web.TCPSite(runner, host or None, port).start()
+            except OSError as error:
+                shown = f"[{host}]" if ":" in host else host
+                reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+                raise OSError(f"cannot listen on {shown}:{port}: {reason}") from error
+        yield
+    finally:
+        await runner.cleanup()
+
+
+def wants_openmetrics(accept: str) -> bool:
+    """Tell whether an Accept header prefers OpenMetrics 1.0 to the text format; in doubt it does not."""
+    openmetrics = text = 0.0
+    for part in accept.split(","):
+        media_type, *parameters = (word.strip().lower() for word in part.split(";"))
+        named = dict(parameter.split("=", 1) for parameter in parameters if "=" in parameter)
+        quality = _quality(named.get("q", "1"))
+        if media_type == "application/openmetrics-text" and named.get("version", "1.0.0") == "1.0.0":
+            openmetrics = max(openmetrics, quality)
+        elif media_type == "text/plain":
+            text = max(text, quality)
+    return openmetrics > 0 and openmetrics >= text
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Tell whether an Accept-Encoding header allows gzip."""
+    for part in accept_encoding.split(","):
+        coding, _, parameter = part.strip().lower().partition(";")
+        if coding.strip() in {"gzip", "*"}:
+            return _quality(parameter.strip().removeprefix("q=") or "1") > 0
+    return False
+
+
+def _quality(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
+
+class _Handlers:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def home(self, _: web.Request) -> web.Response:
+        store = self._services.store
+        up = sum(record.status.up is True for record in store.records())
+        failing = sum(record.status.up is False for record in store.records())
+        accounts = "".join(
+            f"<li>{escape(account.name)}: {'up' if account.up else escape(account.error) or 'not called yet'}</li>"
+            for account in store.accounts()
+        )
+        return web.Response(
+            content_type="text/html",
+            text=f"<!doctype html><html lang=en><title>yunfu-exporter</title><h1>yunfu-exporter {__version__}</h1>"
+            f"<p>{up} tasks read, {failing} failing.</p><ul>{accounts}</ul>"
+            "<p><a href=metrics>metrics</a> · <a href=sd>service discovery</a> · <a href=readyz>readiness</a></p>",
+        )
+
+    async def metrics(self, request: web.Request) -> web.StreamResponse:
+        return await self._answer(request, self._services.page(), self._services.store.records())
+
+    async def probe(self, request: web.Request) -> web.StreamResponse:
+        account, task = request.query.get("account", ""), request.query.get("task", "")
+        sub_user_id = request.query.get("sub_user_id") or None
+        for name, value in (("task", task), ("sub_user_id", sub_user_id)):
+            if value is not None and not _UUID.fullmatch(value):
+                return web.Response(status=400, text=f"{name} must be a UUID, such as the platform shows\n")
+        try:
+            record = await self._services.probe(account, task.lower(), sub_user_id and sub_user_id.lower())
+        except UnknownAccountError as error:
+            return web.Response(status=400, text=f"{error}\n")
+        page = self._services.page()
+        alone = Page(page.renderer, CollectorRegistry(), page.stale_after)
+        return await self._answer(request, alone, [record])
+
+    async def service_discovery(self, request: web.Request) -> web.Response:
+        """Answer Prometheus' http_sd: each task a target of /probe, at the address the question came to."""
+        targets = []
+        for record in self._services.store.records():
+            task, interval = record.status.task, record.status.interval
+            if interval is None:  # known, but not polled
+                continue
+            labels = {
+                "__metrics_path__": "/probe",
+                "__param_account": task.ref.account,
+                "__param_task": task.ref.id,
+                "__meta_yunfu_task_name": task.name,
+                "__meta_yunfu_task_state": task.state.value,
+            }
+            if task.ref.sub_user_id:
+                labels["__param_sub_user_id"] = task.ref.sub_user_id
+            targets.append({"targets": [request.host], "labels": labels})
+        return web.json_response(targets)
+
+    async def reload(self, _: web.Request) -> web.Response:
+        faults = await self._services.reload()
+        if faults:
+            text = "the configuration before stays in force:\n" + "".join(f"{fault}\n" for fault in faults)
+            return web.Response(status=500, text=text)
+        return web.Response(text="reloaded\n")
+
+    async def _answer(
+        self, request: web.Request, page: Page, records: Sequence[TaskRecord]
+    ) -> web.StreamResponse:
+        openmetrics = wants_openmetrics(request.headers.get("Accept", ""))
+        headers = {"Content-Type": OPENMETRICS if openmetrics else TEXT, "Vary": "Accept, Accept-Encoding"}
+        compressed = accepts_gzip(request.headers.get("Accept-Encoding", ""))
+        if compressed:
+            headers["Content-Encoding"] = "gzip"
+        response = web.StreamResponse(headers=headers)
+        await response.prepare(request)
+        if request.method != "HEAD":
+            pieces = page.pieces(records, self._services.clock(), openmetrics=openmetrics)
+            await (_write_compressed(response, pieces) if compressed else _write(response, pieces))
+        await response.write_eof()
+        return response
+
+
+async def _write(response: web.StreamResponse, pieces: Iterator[bytes]) -> None:
+    for piece in pieces:
+        await response.write(piece)
+        await asyncio.sleep(0)
+
+
+async def _write_compressed(response: web.StreamResponse, pieces: Iterator[bytes]) -> None:
+    """Compress in a thread, piece by piece: igzip lets go of the interpreter, and the loop never stands still."""
+    compressor = isal_zlib.compressobj(_GZIP_LEVEL, wbits=_GZIP_WBITS)
+    for piece in pieces:
+        if packed := await asyncio.to_thread(compressor.compress, piece):
+            await response.write(packed)
+    await response.write(compressor.flush())
