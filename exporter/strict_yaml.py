@@ -1,0 +1,47 @@
+"""YAML without surprises: a key given twice is an error, keys are text, a date stays the text it is. Never quotes values."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import yaml
+
+_QUOTED: Final = re.compile(
+    r" '(?!<)[^']{2,}'"
+)  # in PyYAML's messages: what the user wrote, but for '<block end>'
+
+
+def parse_yaml(text: str) -> Any:
+    """Read one YAML document (JSON is YAML too). Raises ValueError with the line and column, without any value."""
+    try:
+        return _StrictLoader(text).get_single_data()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        problem = _QUOTED.sub("", error.problem or "this cannot be read")
+        raise ValueError(
+            f'{where}{problem}; expected YAML, with quotes around texts like "[::]:10042"'
+        ) from None
+    except (yaml.YAMLError, ValueError, RecursionError):  # control characters, !!int "x", nested too deeply
+        raise ValueError("this cannot be read; expected YAML") from None
+
+
+class _StrictLoader(yaml.SafeLoader):
+    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own attribute, never written
+        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def compose_mapping_node(self, anchor: dict[Any, yaml.Node]) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            if not key.tag.endswith((":str", ":merge")):
+                raise yaml.MarkedYAMLError(problem="this key is not text", problem_mark=key.start_mark)
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"the key {key.value} is given twice", problem_mark=key.start_mark
+                )
+            seen.add(key.value)
+        return node
