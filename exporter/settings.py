@@ -164,8 +164,12 @@ class DiscoverySettings(_Part):
         ("running", "waiting"),
         description="which states are polled; the others only appear in info and state",
     )
-    include: Pattern = Field(re.compile(".*"), description="regular expression on the names of tasks to take")
-    exclude: Pattern | None = Field(None, description="regular expression on the names of tasks to leave out")
+    include: Pattern = Field(
+        re.compile(".*"), description="regular expression on the whole name of a task to take"
+    )
+    exclude: Pattern | None = Field(
+        None, description="regular expression on the whole name of a task to leave out"
+    )
     interval: Duration = Field(60.0, description="how often the lists are read")
     max_tasks: WholeNumber = Field(5000, ge=1, description="most tasks taken from an account")
 

@@ -19,12 +19,16 @@ def parse_yaml(text: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        problem = _QUOTED.sub("", error.problem or "this cannot be read")
-        raise ValueError(
-            f'{where}{problem}; expected YAML, with quotes around texts like "[::]:10042"'
-        ) from None
+        problem = error.problem or "this cannot be read"
+        if not isinstance(error, _RefusedError):
+            problem = _QUOTED.sub("", problem) + '; expected YAML, with quotes around texts like "[::]:10042"'
+        raise ValueError(f"{where}{problem}") from None
     except (yaml.YAMLError, ValueError, RecursionError):  # control characters, !!int "x", nested too deeply
         raise ValueError("this cannot be read; expected YAML") from None
+
+
+class _RefusedError(yaml.MarkedYAMLError):
+    """It is YAML, but not fit for a configuration."""
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -37,11 +41,12 @@ class _StrictLoader(yaml.SafeLoader):
         node = super().compose_mapping_node(anchor)
         seen = set()
         for key, _ in node.value:
+            fault = ""
             if not key.tag.endswith((":str", ":merge")):
-                raise yaml.MarkedYAMLError(problem="this key is not text", problem_mark=key.start_mark)
-            if key.value in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"the key {key.value} is given twice", problem_mark=key.start_mark
-                )
+                fault = "this key is not text; expected text, in quotes if need be"
+            elif key.value in seen:
+                fault = f"the key {key.value!r:.40} is given twice; expected each once"
+            if fault:
+                raise _RefusedError(problem=fault, problem_mark=key.start_mark)
             seen.add(key.value)
         return node
