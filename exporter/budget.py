@@ -4,28 +4,40 @@ from __future__ import annotations
 
 from exporter.discovery import PER_PAGE
 from exporter.settings import AccountSettings, Settings
+from exporter.values import format_duration
 
 
-def budget_line(settings: Settings, account: AccountSettings, listed: int | None) -> str:
-    """Say in a line what an account needs and has. ``listed`` is how many tasks the platform lists, if it was asked.
+def budget_lines(settings: Settings, account: AccountSettings, listed: int | None) -> list[str]:
+    """Say what an account needs and has, and warn before it runs into its limit.
 
-    It reckons with the worst: that all tasks run.
+    ``listed`` is how many tasks the platform lists, if it was asked. Reckoned is with the most: that all tasks run.
     """
-    found = 0 if account.discovery is None else account.discovery.max_tasks if listed is None else listed
-    tasks = max(found, len(account.tasks))
-    calls = tasks * (1 + len(settings.windows)) / settings.poll.interval * 60
-    if account.discovery is not None:
-        lists = len(account.discovery.generations) * (2 if account.discovery.sub_accounts else 1)
-        calls += (lists + found / PER_PAGE) / account.discovery.interval * 60
     allowed = account.rate_limit * 60
-    count = f"up to {tasks}" if account.discovery is not None and listed is None else str(tasks)
-    line = (
-        f"account {account.name}: {count} tasks; if all of them run, {calls:.0f} calls a minute are needed, "
-        f"{allowed:.0f} are allowed ({calls / allowed:.0%})"
-    )
-    if calls <= allowed:
-        return line
-    return (
-        f"{line}\n  warning: over the rate limit; the tasks' intervals would stretch about {calls / allowed:.1f} times. "
-        "Raise rate_limit if the platform allows it, or poll.interval, or narrow discovery"
-    )
+    polls_per_task = (1 + len(settings.windows)) / settings.poll.interval * 60
+    tasks = len(account.tasks)
+    lists = 0.0
+    if account.discovery is not None:
+        tasks = max(tasks, min(listed or 0, account.discovery.max_tasks))
+        per_round = len(account.discovery.generations) * (2 if account.discovery.sub_accounts else 1)
+        lists = (per_round + tasks / PER_PAGE) / account.discovery.interval * 60
+    needed = tasks * polls_per_task + lists
+    room = max(0, int((allowed - lists) / polls_per_task))
+    interval = format_duration(settings.poll.interval)
+    suffices = f"the limit suffices for {room} running tasks at poll.interval {interval}"
+    if account.discovery is not None and listed is None:
+        return [
+            f"account {account.name}: {lists:.0f} of {allowed:.0f} calls a minute go into discovery; {suffices}",
+            "  how many tasks there are is for the platform to say: check --live asks it",
+        ]
+    lines = [
+        f"account {account.name}: {tasks} tasks; if all run, {needed:.0f} of {allowed:.0f} calls a minute are needed "
+        f"({needed / allowed:.0%})"
+    ]
+    if needed > allowed:
+        lines.append(
+            f"  warning: over the limit, {suffices}; intervals would stretch {needed / allowed:.1f} times. Raise rate_limit "
+            "if the platform allows it, or poll.interval, or poll fewer tasks"
+        )
+    elif needed > 0.8 * allowed:
+        lines.append(f"  warning: close to the limit; {suffices}")
+    return lines

@@ -16,7 +16,7 @@ from typing import Final
 from exporter import __version__
 from exporter.__main__ import revision
 from exporter.accounts import Account, Surroundings, open_account, read_tokens
-from exporter.budget import budget_line
+from exporter.budget import budget_lines
 from exporter.daemon import Daemon
 from exporter.demo import demo, simulate
 from exporter.discovery import Choice
@@ -132,7 +132,7 @@ def _check(words: list[str]) -> int:
     answers = asyncio.run(_knock(settings, tokens)) if live else {}
     for account in settings.accounts:
         answer = answers.get(account.name)
-        print(budget_line(settings, account, answer if isinstance(answer, int) else None))
+        print("\n".join(budget_lines(settings, account, answer if isinstance(answer, int) else None)))
         if live:
             print(
                 f"  live call: {f'failed: {answer.reason}: {answer}' if isinstance(answer, ApiError) else 'answered'}"

@@ -19,6 +19,7 @@ from prometheus_client import (
     Histogram,
     PlatformCollector,
     ProcessCollector,
+    disable_created_metrics,
 )
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -190,6 +191,7 @@ class ExporterMetrics:
     """The exporter's own metrics and those of the accounts, in a registry of their own."""
 
     def __init__(self, version: str, revision: str) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the counters and tell little
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)

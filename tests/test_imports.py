@@ -1,0 +1,69 @@
+"""Imports between the modules go one way."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import exporter
+
+PACKAGE = Path(exporter.__file__).parent
+
+ALLOWED: dict[str, set[str]] = {
+    "model": set(),
+    "errors": set(),
+    "logs": set(),
+    "schedule": {"model"},
+    "windows": set(),
+    "tags": set(),
+    "gate": set(),
+    "values": set(),
+    "settings": {"values"},
+    "strict_yaml": set(),
+    "loading": {"settings", "values", "strict_yaml"},
+    "counters": {"model"},
+    "tokens": {"model"},
+    "store": {"model", "counters"},
+    "metrics": {"model", "store"},
+    "exposition": {"model", "store", "metrics"},
+    "client": {"model", "errors", "gate", "tokens"},
+    "discovery": {"model", "errors", "client"},
+    "poller": {"model", "errors", "client", "store", "metrics", "schedule", "tags", "windows", "logs"},
+    "web": {"store", "exposition"},
+    "budget": {"discovery", "settings", "values"},
+}
+"""What each room may know of the others. The rooms that wire (accounts, daemon, cli, demo) may know all but each other."""
+
+WIRING = {
+    "accounts": set(),
+    "daemon": {"accounts"},
+    "demo": {"accounts", "daemon"},
+    "cli": {"accounts", "daemon", "demo"},
+}
+
+
+def imported(path: Path) -> set[str]:
+    """Return the modules of ours that a module imports."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("exporter."):
+            names.add((node.module or "").split(".")[1])
+        elif isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("exporter.")}
+    return names
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.py")), ids=lambda path: path.stem)
+def test_a_module_imports_only_those_below_it(path: Path) -> None:
+    """A module knows only the rooms that the design lets it know."""
+    if path.stem in {"__init__", "__main__"}:
+        return
+    rooms = set(ALLOWED) | {"__main__", "simulator"}
+    allowed = ALLOWED[path.stem] if path.stem in ALLOWED else rooms | WIRING[path.stem]
+    assert imported(path) <= allowed
+
+
+def test_the_simulator_knows_nothing_of_the_exporter() -> None:
+    """The simulator is an independent check: it shares no code with what it checks."""
+    for path in (PACKAGE / "simulator").glob("*.py"):
+        assert imported(path) <= {"simulator"}, path
