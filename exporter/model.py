@@ -107,8 +107,9 @@ def parse_stats(data: object) -> TaskStats:
     """Read the ``data`` of a statistics response, whatever it is."""
     reader = _Reader()
     blocks = reader.mapping(data, "data")
-    for _ in blocks.keys() - _BLOCKS:
-        reader.miss("unknown")
+    for name, block in blocks.items():
+        if name not in _BLOCKS and block is not None:
+            reader.miss("unknown")
     rate = reader.mapping(blocks.get("answer_rate"), "answer_rate")
     intention_calls, intention_ratios = _intentions(reader, blocks.get("intention"))
     return TaskStats(
@@ -196,7 +197,7 @@ class _Reader:
         for entry in value:
             if isinstance(entry, dict):
                 yield entry
-            else:
+            elif entry is not None:
                 self.miss(name)
 
     def add(self, counts: dict[str, int], label: str, value: object, name: str) -> None:
