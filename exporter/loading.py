@@ -24,11 +24,11 @@ from pydantic_settings import CliSettingsSource
 
 from exporter.settings import Settings
 from exporter.strict_yaml import parse_yaml
-from exporter.values import describe, show
+from exporter.values import TOKEN_SIGN, describe, show
 
 _ACCOUNT_PARTS: Final = ("base_url", "user_id", "token", "token_file", "tasks")
 _KUBERNETES: Final = re.compile(r"YUNFU_EXPORTER_(SERVICE_HOST|(SERVICE_)?PORT(_.+)?)")
-_PLAIN_KEY: Final = re.compile(r"[\w-]{1,40}")
+_PLAIN_KEY: Final = re.compile(rf"(?!.*{TOKEN_SIGN})[\w-]{{1,40}}")
 _BOUNDS: Final = {
     "greater_than": "above {gt:g}",
     "greater_than_equal": "at least {ge:g}",

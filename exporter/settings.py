@@ -35,6 +35,7 @@ from exporter.values import (
     parse_duration,
     parse_label_name,
     parse_number,
+    parse_path,
     parse_pattern,
     parse_proxy,
     parse_text,
@@ -44,6 +45,7 @@ from exporter.values import (
     parse_whole_number,
     parse_window,
     positive_duration,
+    show,
     split_text,
 )
 
@@ -59,9 +61,7 @@ Ratio = Annotated[float, BeforeValidator(parse_number), Field(ge=0, le=1)]
 WholeNumber = Annotated[int, BeforeValidator(parse_whole_number)]
 Text = Annotated[str, BeforeValidator(parse_text)]
 Uuid = Annotated[str, BeforeValidator(parse_uuid)]
-FilePath = Annotated[
-    Path, BeforeValidator(lambda value: value if isinstance(value, Path) else parse_text(value))
-]
+FilePath = Annotated[Path, BeforeValidator(parse_path)]
 Pattern = Annotated[re.Pattern[str], BeforeValidator(parse_pattern)]
 ListenAddress = Annotated[Address, BeforeValidator(parse_address), _WRITTEN]
 Window = Annotated[WindowSettings, BeforeValidator(parse_window), _WRITTEN]
@@ -71,14 +71,12 @@ def _refuse_doubles(values: Iterable[Hashable], what: str) -> None:
     seen: set[Hashable] = set()
     for value in values:
         if value in seen:
-            raise ValueError(f"{what} '{value}' is given twice; expected each once")
+            raise ValueError(f"{what} {show(str(value))} is given twice; expected each once")
         seen.add(value)
 
 
-def _not_empty(
-    values: tuple[Any, ...],
-) -> tuple[Any, ...]:  # min_length would also count the faulty ones as missing
-    if not values:
+def _not_empty(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not values:  # min_length would take faulty items for missing ones
         raise ValueError("is empty; expected at least one")
     return values
 

@@ -7,9 +7,8 @@ from typing import Any, Final
 
 import yaml
 
-_QUOTED: Final = re.compile(
-    r" '(?!<)[^']{2,}'"
-)  # in PyYAML's messages: what the user wrote, but for '<block end>'
+# What PyYAML's messages quote of the file, which may be a secret; '<block end>' is a word of its own.
+_QUOTED: Final = re.compile(r"""\s'(?!<)[^']{2,}'|\s"[^"]{2,}\"""")
 
 
 def parse_yaml(text: str) -> Any:

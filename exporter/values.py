@@ -6,14 +6,18 @@ value itself, and raises ValueError with one plain line: what is wrong, what is 
 
 from __future__ import annotations
 
-import math
 import re
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
+
+TOKEN_SIGN: Final = "eyJ"  # noqa: S105 - no token, only how one begins
+"""What every JSON web token begins with."""
 
 RESERVED_LABELS: Final = ("account", "generation", "name", "sub_account", "task")
 """The labels yunfu_task_info has anyway."""
@@ -33,17 +37,23 @@ def describe(value: object) -> str:
 
 
 def show(value: object) -> str:
-    """Quote a value on one line; of a long text, which may be a token in the wrong place, only the beginning."""
+    """Quote a value on one line: of a long text only the beginning, of a token in the wrong place nothing."""
     if not isinstance(value, str | int | float):
         return describe(value)
     text = str(value)
+    if TOKEN_SIGN in text:
+        return "something like a token"
     return repr(text if len(text) <= 40 else f"{text[:12]}…")  # noqa: PLR2004 - a UUID is 36 characters long
 
 
 def parse_number(value: object) -> float:
     """Read a finite number, also one written as text. Raises ValueError."""
     number = float(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else value
-    if isinstance(number, bool) or not isinstance(number, int | float) or not abs(number) < math.inf:
+    if (
+        isinstance(number, bool)
+        or not isinstance(number, int | float)
+        or not abs(number) <= sys.float_info.max
+    ):
         raise ValueError(f"{show(value)} is not a number; expected a number")
     return number
 
@@ -97,6 +107,11 @@ def parse_text(value: object) -> str:
     ):  # what is printable has no lone surrogates either
         raise ValueError("is empty or has characters that cannot be printed; expected text of one line")
     return value.strip()
+
+
+def parse_path(value: object) -> Path:
+    """Read the path of a file. Raises ValueError."""
+    return value if isinstance(value, Path) else Path(parse_text(value))
 
 
 def parse_uuid(value: object) -> str:

@@ -1,0 +1,47 @@
+"""Strict YAML: what is read, what is refused, and that no message quotes a value."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from exporter.strict_yaml import parse_yaml
+
+QUOTES = 'expected YAML, with quotes around texts like "[::]:10042"'
+
+
+def test_reads_yaml_and_json() -> None:
+    """Mappings, lists, numbers and anchors are read, a date stays text, no document is null."""
+    text = "base: &b {x: 1, y: 2}\nmore: {<<: *b, y: 3}\nday: 2024-01-01\nlist: [null, true, 1.5]"
+    assert parse_yaml(text) == {
+        "base": {"x": 1, "y": 2},
+        "more": {"x": 1, "y": 3},
+        "day": "2024-01-01",
+        "list": [None, True, 1.5],
+    }
+    assert parse_yaml('{"a": ["\\u4e00"]}') == {"a": ["一"]}
+    assert parse_yaml("# nothing\n") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("a: 1\nb:\n  c: 1\n  c: 2", "line 4, column 3: the key 'c' is given twice; expected each once"),
+        ("a: 1\non: 2", "line 2, column 1: this key is not text; expected text, in quotes if need be"),
+        ("? [a]\n: 1", "line 1, column 3: this key is not text; expected text, in quotes if need be"),
+        ("a: [1", f"line 1, column 6: expected ',' or ']', but got '<stream end>'; {QUOTES}"),
+        ("listen: [::]:10042", f"line 1, column 10: expected the node content, but found ':'; {QUOTES}"),
+        ("a: secret: b", f"line 1, column 10: mapping values are not allowed here; {QUOTES}"),
+        ("a: *secret", f"line 1, column 4: found undefined alias; {QUOTES}"),
+        ("a: !secret b", f"line 1, column 4: could not determine a constructor for the tag; {QUOTES}"),
+        ("a: !sec'ret b", f"line 1, column 4: could not determine a constructor for the tag; {QUOTES}"),
+        ("a: !!int secret", "this cannot be read; expected YAML"),
+        ("a: \x00secret", "this cannot be read; expected YAML"),
+        ("[" * 5000, "this cannot be read; expected YAML"),
+    ],
+)
+def test_refuses(text: str, fault: str) -> None:
+    """What cannot be read is refused with its line and column, without the value that may be secret."""
+    with pytest.raises(ValueError, match=rf"^{re.escape(fault)}$"):
+        parse_yaml(text)
