@@ -56,7 +56,8 @@ def status_families(info_labels: tuple[str, ...]) -> tuple[Family[TaskStatus], .
 
     def info(status: TaskStatus) -> Values:
         task = status.task
-        return {(task.name, task.ref.sub_user_id or "", task.generation, *task.labels): 1}
+        labels = task.labels or ("",) * len(info_labels)
+        return {(task.name, task.ref.sub_user_id or "", task.generation, *labels): 1}
 
     return (
         Family(

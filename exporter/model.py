@@ -69,7 +69,7 @@ class Task:
     """A task that is to be polled, and what is known of it beside its statistics.
 
     ``min_answer_ratio`` is 0-1, ``created`` is Unix seconds, ``concurrency_limit`` is calls at once,
-    ``labels`` are the configured ones, in the order of the configuration's label names.
+    ``labels`` are the configured ones, in the order of the configuration's label names; empty: none of them is set.
     """
 
     ref: TaskRef

@@ -126,7 +126,8 @@ class TaskRecord:
     def fresh_windows(self, now: float, stale_after: float) -> Iterable[Lines]:
         """Return the lines of the windows that may still be shown."""
         for window in (self.windows or {}).values():
-            if now <= min(window.expires, window.read_at + (self.status.interval or 0) + stale_after):
+            overdue = window.read_at + (self.status.interval or 0) + stale_after
+            if now < window.expires and now <= overdue:
                 yield window.lines
 
 
@@ -161,14 +162,16 @@ class Store:
         self._accounts[status.name] = status
 
     def know(self, task: Task, interval: float | None) -> None:
-        """Take note of a task, its facts and its interval; what was read of it before stays."""
+        """Take note of a task, its facts and its interval; what was read of it before stays.
+
+        That a task is missing stands only while it is polled on, and its polls say so: else it has just been listed.
+        """
         before = self._records.get(task.ref)
-        status = (
-            TaskStatus(task, interval)
-            if before is None
-            else replace(before.status, task=task, interval=interval)
-        )
-        if before is None or status != before.status:
+        last = TaskStatus(task) if before is None else before.status
+        polled_on = interval is not None and last.interval is not None
+        missing_since = last.missing_since if polled_on else None
+        status = replace(last, task=task, interval=interval, missing_since=missing_since)
+        if before is None or status != last:
             self._put(status, before)
 
     def settle(self, task: Task, outcome: PollOutcome, interval: float) -> bool:
@@ -192,10 +195,7 @@ class Store:
         )
         windows = before.windows if before else None
         if outcome.windows:
-            rendered = {
-                w.window: WindowLines(self._renderer.window(ref, w), now, w.expires) for w in outcome.windows
-            }
-            windows = {**(windows or {}), **rendered}
+            windows = {**(windows or {}), **self._windows(ref, outcome, now)}
         self._records[ref] = TaskRecord(status, self._renderer.status(status), reading_lines, windows)
         return moved
 
@@ -210,10 +210,14 @@ class Store:
         return TaskRecord(status, self._renderer.status(status), lines, self._windows(task.ref, outcome, now))
 
     def use(self, renderer: Renderer) -> None:
-        """Render from now on with another renderer, and the status of all tasks anew."""
+        """Render from now on with another renderer, and the status of all tasks anew.
+
+        Their configured labels are dropped, as they may not be those of this renderer; ``know`` brings the new ones.
+        """
         self._renderer = renderer
         for record in self.records():
-            self._put(record.status, record)
+            task = replace(record.status.task, labels=())
+            self._put(replace(record.status, task=task), record)
 
     def miss(self, ref: TaskRef) -> None:
         """Take note that the platform no longer lists a task: it leaves once that has lasted."""
