@@ -43,7 +43,8 @@ class SettingsError(Exception):
     """The configuration is bad; ``faults`` has a line for each: where, what is wrong, what is accepted. No secrets."""
 
     def __init__(self, faults: Iterable[str]) -> None:
-        self.faults = tuple(faults)
+        # A line each and printable, whatever the names of files, keys, flags and variables are.
+        self.faults = tuple("".join(c if c.isprintable() else "?" for c in fault) for fault in faults)
         super().__init__("\n".join(self.faults))
 
 
@@ -77,9 +78,7 @@ def load_settings(arguments: Sequence[str] = (), environ: Mapping[str, str] = os
     except ValidationError as error:
         names = environment.names | flags.names
         lacks_accounts = any(source.lacks_accounts for source in sources)
-        details = [
-            detail for detail in error.errors() if not (lacks_accounts and detail["loc"] == ("accounts",))
-        ]
+        details = [detail for detail in error.errors() if not (lacks_accounts and detail["loc"] == ("accounts",))]
         raise SettingsError([*faults, *(_explain(detail, names) for detail in details)]) from None
     if faults:
         raise SettingsError(faults)
@@ -131,11 +130,11 @@ def _read_arguments(arguments: Sequence[str]) -> tuple[_Source, str | None]:
     )
     source = _Source()
     try:
-        flags, strangers = parser.parse_known_args(list(arguments))
+        # Some versions of argparse read --key=-- as an empty list.
+        words = [word.removesuffix("--") if word.endswith("=--") else word for word in arguments]
+        flags, strangers = parser.parse_known_args(words)
     except ArgumentError as error:
-        return _Source(
-            faults=[f"{error.argument_name}: has no value; expected one"], lacks_accounts=True
-        ), None
+        return _Source(faults=[f"{error.argument_name}: has no value; expected one"], lacks_accounts=True), None
     config: str | None = vars(flags).pop("config")
     source.names = {tuple(key.split(".")): f"--{key}" for key in vars(flags)}
     source.values = reader(parsed_args=flags)()
@@ -146,9 +145,7 @@ def _read_arguments(arguments: Sequence[str]) -> tuple[_Source, str | None]:
         if word.startswith("-"):
             flag = word.partition("=")[0]
             source.faults.append(f"{flag}: unknown option; {_guess(flag.lstrip('-'), options)}")
-        elif (
-            not before.startswith("-") or "=" in before
-        ):  # else it is the unknown option's value, perhaps a token
+        elif not before.startswith("-") or "=" in before:  # else it is the unknown option's value, perhaps a token
             source.faults.append(f"{show(word)}: belongs to no option; expected --KEY VALUE")
         before = word
     return source, config
@@ -156,9 +153,7 @@ def _read_arguments(arguments: Sequence[str]) -> tuple[_Source, str | None]:
 
 def _read_environment(environ: Mapping[str, str]) -> _Source:
     source = _Source()
-    variables = {
-        "__".join(path).upper(): path for path in (*_settable(), *((part,) for part in _ACCOUNT_PARTS))
-    }
+    variables = {"__".join(path).upper(): path for path in (*_settable(), *((part,) for part in _ACCOUNT_PARTS))}
     spelled = {name: f"YUNFU_{name}" for name in variables}
     for variable, text in sorted(environ.items()):
         if not variable.startswith("YUNFU_") or _KUBERNETES.fullmatch(variable):
@@ -179,12 +174,12 @@ def _read_environment(environ: Mapping[str, str]) -> _Source:
 def _read_file(name: str | None) -> _Source:
     if name is None:
         return _Source()
+    if not name:
+        return _Source(faults=["--config: is empty; expected the path of a YAML file"], lacks_accounts=True)
     try:
         values = parse_yaml(Path(name).read_text(encoding="utf-8-sig"))
     except OSError as error:
-        return _Source(
-            faults=[f"{name}: {str(error.strerror).lower()}; expected a YAML file"], lacks_accounts=True
-        )
+        return _Source(faults=[f"{name}: {str(error.strerror).lower()}; expected a YAML file"], lacks_accounts=True)
     except UnicodeDecodeError:
         return _Source(faults=[f"{name}: is not UTF-8; expected a YAML file in UTF-8"], lacks_accounts=True)
     except ValueError as error:
@@ -280,11 +275,7 @@ def _name(key: Key, names: Mapping[Key, str]) -> str:
 
 def _path(key: Key) -> str:
     parts = (
-        f"[{part}]"
-        if isinstance(part, int)
-        else f".{part}"
-        if _PLAIN_KEY.fullmatch(part)
-        else f".{show(part)}"
+        f"[{part}]" if isinstance(part, int) else f".{part}" if _PLAIN_KEY.fullmatch(part) else f".{show(part)}"
         for part in key
     )
     return "".join(parts).removeprefix(".")

@@ -97,21 +97,15 @@ class _Part(BaseModel):
 class LogSettings(_Part):
     """What is logged, and how."""
 
-    level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="least severity that is logged"
-    )
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severity that is logged")
     format: Literal["logfmt", "json"] = Field("logfmt", description="form of a log line: logfmt or json")
 
 
 class PollSettings(_Part):
     """How often the platform is asked, and how long an answer counts."""
 
-    interval: Duration = Field(
-        60.0, description="a running task, and one whose numbers move, is polled this often"
-    )
-    idle_interval: Duration = Field(
-        900.0, description="a paused, waiting or finished task is polled this often"
-    )
+    interval: Duration = Field(60.0, description="a running task, and one whose numbers move, is polled this often")
+    idle_interval: Duration = Field(900.0, description="a paused, waiting or finished task is polled this often")
     timeout: Duration = Field(10.0, description="longest time of one API call")
     stale_after: Duration = Field(
         300.0, description="how overdue a success may be before the task's statistics leave /metrics"
@@ -138,17 +132,13 @@ class PollSettings(_Part):
 class LabelSettings(_Part):
     """Bounds on labels."""
 
-    tag_limit: WholeNumber = Field(
-        50, ge=0, description='most tag values per task; the rest add up under tag="_other"'
-    )
+    tag_limit: WholeNumber = Field(50, ge=0, description='most tag values per task; the rest add up under tag="_other"')
 
 
 class ThresholdSettings(_Part):
     """Defaults of the thresholds that alerts compare with."""
 
-    min_answer_ratio: Ratio = Field(
-        0.2, description="default of yunfu_task_answer_ratio_threshold, from 0 to 1"
-    )
+    min_answer_ratio: Ratio = Field(0.2, description="default of yunfu_task_answer_ratio_threshold, from 0 to 1")
 
 
 class DiscoverySettings(_Part):
@@ -162,12 +152,8 @@ class DiscoverySettings(_Part):
         ("running", "waiting"),
         description="which states are polled; the others only appear in info and state",
     )
-    include: Pattern = Field(
-        re.compile(".*"), description="regular expression on the whole name of a task to take"
-    )
-    exclude: Pattern | None = Field(
-        None, description="regular expression on the whole name of a task to leave out"
-    )
+    include: Pattern = Field(re.compile(".*"), description="regular expression on the whole name of a task to take")
+    exclude: Pattern | None = Field(None, description="regular expression on the whole name of a task to leave out")
     interval: Duration = Field(60.0, description="how often the lists are read")
     max_tasks: WholeNumber = Field(5000, ge=1, description="most tasks taken from an account")
 
@@ -204,9 +190,7 @@ class AccountSettings(_Part):
         None, description="address of an HTTP proxy, which may have user:password@"
     )
     ca_file: FilePath | None = Field(None, description="certificates to trust instead of the system's")
-    discovery: DiscoverySettings | None = Field(
-        None, description="null: only the tasks listed below; {}: defaults"
-    )
+    discovery: DiscoverySettings | None = Field(None, description="null: only the tasks listed below; {}: defaults")
     tasks: tuple[TaskSettings, ...] = Field((), description="tasks to poll, each by its id")
 
     @field_validator("token")
@@ -219,13 +203,9 @@ class AccountSettings(_Part):
 
     @field_validator("tasks")
     @classmethod
-    def _something_to_poll(
-        cls, value: tuple[TaskSettings, ...], info: ValidationInfo
-    ) -> tuple[TaskSettings, ...]:
+    def _something_to_poll(cls, value: tuple[TaskSettings, ...], info: ValidationInfo) -> tuple[TaskSettings, ...]:
         if not value and info.data.get("discovery", ...) is None:
-            raise ValueError(
-                "is empty and discovery is off; expected a task, or a discovery block (discovery: {})"
-            )
+            raise ValueError("is empty and discovery is off; expected a task, or a discovery block (discovery: {})")
         _refuse_doubles((task.id for task in value), "the task")
         return value
 
@@ -242,11 +222,9 @@ class Settings(BaseSettings):
         enable_decoding=False,  # the values read text themselves, so [::1]:10042 is not taken for a JSON list
     )
 
-    listen: Annotated[tuple[ListenAddress, ...], BeforeValidator(split_text), AfterValidator(_distinct)] = (
-        Field(
-            (Address("0.0.0.0", 10042),),  # noqa: S104 - Prometheus comes from elsewhere
-            description="where to serve, HOST:PORT, [IPv6]:PORT or :PORT; several allowed",
-        )
+    listen: Annotated[tuple[ListenAddress, ...], BeforeValidator(split_text), AfterValidator(_distinct)] = Field(
+        (Address("0.0.0.0", 10042),),  # noqa: S104 - Prometheus comes from elsewhere
+        description="where to serve, HOST:PORT, [IPv6]:PORT or :PORT; several allowed",
     )
     health_listen: ListenAddress | None = Field(
         None,
@@ -281,9 +259,7 @@ class Settings(BaseSettings):
     @property
     def info_labels(self) -> tuple[str, ...]:
         """The names of all labels that tasks are given, sorted."""
-        return tuple(
-            sorted({name for account in self.accounts for task in account.tasks for name in task.labels})
-        )
+        return tuple(sorted({name for account in self.accounts for task in account.tasks for name in task.labels}))
 
     @classmethod
     def settings_customise_sources(

@@ -43,7 +43,7 @@ def show(value: object) -> str:
     text = str(value)
     if TOKEN_SIGN in text:
         return "something like a token"
-    return repr(text if len(text) <= 40 else f"{text[:12]}…")  # noqa: PLR2004 - a UUID is 36 characters long
+    return repr(text if len(text) <= 40 else f"{text[:12]}…") - a UUID is 36 characters long
 
 
 def parse_number(value: object) -> float:
@@ -93,7 +93,7 @@ def format_duration(seconds: float) -> str:
 
 def positive_duration(seconds: float) -> float:
     """Return the seconds if they are at least a millisecond. Raises ValueError."""
-    if seconds < 0.001:  # noqa: PLR2004 - the finest unit
+    if seconds < 0.001: - the finest unit
         raise ValueError("is too short; expected a duration of at least 1ms")
     return seconds
 
@@ -236,7 +236,7 @@ def parse_window(value: object) -> WindowSettings:
         seconds = parse_duration(value)
     except ValueError:
         seconds = 0.0
-    if seconds < 60:  # noqa: PLR2004 - a minute
+    if seconds < 60: - a minute
         raise ValueError(
             f"{show(value)} is not a window; expected today, yesterday or a duration of at least 1m"
         )

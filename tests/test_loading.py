@@ -349,6 +349,9 @@ def test_faults_of_the_file(file: Path, text: str, fault: str) -> None:
         ([], {"YUNFU_ACCOUNTS": f"[{account()}]"}, ["YUNFU_BASE_URL, YUNFU_USER_ID, YUNFU_TOKEN: make an account, but accounts are given too; expected only one of these ways"]),
         (["--accounts", f"[{account()}]"], {}, ["YUNFU_BASE_URL, YUNFU_USER_ID, YUNFU_TOKEN: make an account, but accounts are given too; expected only one of these ways"]),
         (["--config", "/nowhere/f.yaml"], {}, ["/nowhere/f.yaml: no such file or directory; expected a YAML file"]),
+        (["--config="], {}, ["--config: is empty; expected the path of a YAML file"]),
+        (["--config", "a\nb\udc80"], {}, ["a?b?: no such file or directory; expected a YAML file"]),
+        (["--listen=--"], {}, ["--listen: '' is not an address; expected HOST:PORT, [IPv6]:PORT or :PORT, ports 1 to 65535"]),
         (["--config=/"], {}, ["/: is a directory; expected a YAML file"]),
     ],
 )  # fmt: skip
