@@ -1,0 +1,103 @@
+import pytest
+
+from exporter.counters import TaskCounters
+from exporter.model import TaskStats
+
+
+def _calls(answered: int | None, unanswered: int | None = None) -> TaskStats:
+    return TaskStats(answered=answered, unanswered=unanswered)
+
+
+def _numbers(**numbers: int) -> TaskStats:
+    return TaskStats(numbers=numbers)
+
+
+ANSWERED = {"answered": 0}
+BOTH = {"answered": 0, "unanswered": 0}
+
+HISTORIES: dict[str, tuple[list[TaskStats], dict[str, int], dict[str, int], int]] = {
+    "no burst at first sight": ([_calls(61, 6)], BOTH, {}, 0),
+    "nothing told": ([TaskStats()], {}, {}, 0),
+    "growth adds up": ([_calls(10, 5), _calls(12, 5), _calls(15, 9)], {"answered": 5, "unanswered": 4}, {}, 0),
+    "a fall is a reset and growth starts there": (
+        [_calls(10, 5), _calls(2, 0), _calls(3, 1)],
+        {"answered": 1, "unanswered": 1},
+        {},
+        1,
+    ),
+    "one outcome that falls is a reset, the other's growth counts": (
+        [_calls(10, 5), _calls(9, 7)],
+        {"answered": 0, "unanswered": 2},
+        {},
+        1,
+    ),
+    "two falls are two resets": ([_calls(9), _calls(5), _calls(5), _calls(1)], ANSWERED, {}, 2),
+    "a gap is no fall": ([_calls(10), _calls(None), _calls(13)], {"answered": 3}, {}, 0),
+    "an outcome seen late starts at zero": (
+        [_calls(10), _calls(10, 50), _calls(10, 51)],
+        {"answered": 0, "unanswered": 1},
+        {},
+        0,
+    ),
+    "numbers move between statuses and only growth counts": (
+        [
+            _numbers(waiting=10, busy=0),
+            _numbers(waiting=8, busy=2),
+            _numbers(waiting=9, busy=1),
+            _numbers(waiting=8, busy=2),
+        ],
+        {},
+        {"waiting": 1, "busy": 3},
+        0,
+    ),
+    "a status seen late starts at zero": (
+        [_numbers(waiting=1), _numbers(waiting=1, code_13=40), _numbers(code_13=42)],
+        {},
+        {"waiting": 0, "code_13": 2},
+        0,
+    ),
+    "a status that comes back is compared with where it was": (
+        [_numbers(busy=5), _numbers(waiting=1), _numbers(busy=7)],
+        {},
+        {"busy": 2, "waiting": 0},
+        0,
+    ),
+}
+
+
+@pytest.mark.parametrize(("history", "calls", "numbers", "resets"), HISTORIES.values(), ids=HISTORIES)
+def test_only_growth_that_was_seen_is_counted(
+    history: list[TaskStats], calls: dict[str, int], numbers: dict[str, int], resets: int
+) -> None:
+    """The counters after a history of polls."""
+    counters = TaskCounters()
+    for stats in history:
+        counters.observe(stats)
+    assert (counters.calls, counters.numbers, counters.resets) == (calls, numbers, resets)
+
+
+def test_counters_never_fall() -> None:
+    """Whatever the platform's counts do, no counter goes down."""
+    counters = TaskCounters()
+    before = 0
+    for answered in (5, 9, 0, 3, 3, 100, 99, 0):
+        counters.observe(_calls(answered))
+        assert counters.calls["answered"] >= before
+        before = counters.calls["answered"]
+    assert before == 4 + 3 + 97
+
+
+def test_moved_tells_whether_any_count_is_another() -> None:
+    """At first sight, at growth and at a fall something moved; at the same counts, fewer of them, or ratios nothing did."""
+    counters = TaskCounters()
+    history = [
+        (TaskStats(answered=1, numbers={"busy": 1}), True),
+        (TaskStats(answered=1, numbers={"busy": 1}), False),
+        (TaskStats(answered=1), False),
+        (TaskStats(answered=1, progress_ratio=0.5), False),
+        (TaskStats(answered=1, numbers={"busy": 0}), True),
+        (TaskStats(answered=2, numbers={"busy": 0}), True),
+        (TaskStats(answered=1, numbers={"busy": 0}), True),
+        (TaskStats(answered=1, unanswered=0, numbers={"busy": 0}), True),
+    ]
+    assert [counters.observe(stats) for stats, _ in history] == [moved for _, moved in history]
