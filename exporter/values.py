@@ -43,17 +43,13 @@ def show(value: object) -> str:
     text = str(value)
     if TOKEN_SIGN in text:
         return "something like a token"
-    return repr(text if len(text) <= 40 else f"{text[:12]}…") - a UUID is 36 characters long
+    return repr(text if len(text) <= 40 else f"{text[:12]}…")  # a UUID is 36 characters long
 
 
 def parse_number(value: object) -> float:
     """Read a finite number, also one written as text. Raises ValueError."""
     number = float(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else value
-    if (
-        isinstance(number, bool)
-        or not isinstance(number, int | float)
-        or not abs(number) <= sys.float_info.max
-    ):
+    if isinstance(number, bool) or not isinstance(number, int | float) or not abs(number) <= sys.float_info.max:
         raise ValueError(f"{show(value)} is not a number; expected a number")
     return number
 
@@ -93,7 +89,7 @@ def format_duration(seconds: float) -> str:
 
 def positive_duration(seconds: float) -> float:
     """Return the seconds if they are at least a millisecond. Raises ValueError."""
-    if seconds < 0.001: - the finest unit
+    if seconds < 0.001:  # the finest unit
         raise ValueError("is too short; expected a duration of at least 1ms")
     return seconds
 
@@ -102,9 +98,7 @@ def parse_text(value: object) -> str:
     """Read a text of one line, without the blanks around it; it is not empty. Raises ValueError."""
     if not isinstance(value, str):
         raise ValueError(f"is {describe(value)}; expected text, in quotes if need be")  # noqa: TRY004 - pydantic collects ValueErrors only
-    if (
-        not value.strip().isprintable() or not value.strip()
-    ):  # what is printable has no lone surrogates either
+    if not value.strip().isprintable() or not value.strip():  # what is printable has no lone surrogates either
         raise ValueError("is empty or has characters that cannot be printed; expected text of one line")
     return value.strip()
 
@@ -126,9 +120,7 @@ def parse_timezone(value: object) -> ZoneInfo:
     try:
         return value if isinstance(value, ZoneInfo) else ZoneInfo(parse_text(value))
     except (KeyError, OSError, ValueError):  # no such file, a directory, a path that leads outside
-        raise ValueError(
-            f"{show(value)} is not a time zone; expected a name like Asia/Shanghai or UTC"
-        ) from None
+        raise ValueError(f"{show(value)} is not a time zone; expected a name like Asia/Shanghai or UTC") from None
 
 
 def parse_pattern(value: object) -> re.Pattern[str]:
@@ -136,9 +128,7 @@ def parse_pattern(value: object) -> re.Pattern[str]:
     try:
         return value if isinstance(value, re.Pattern) else re.compile(parse_text(value))
     except re.error as error:
-        raise ValueError(
-            f"{show(value)} is not a regular expression ({error.msg}); expected Python's syntax"
-        ) from None
+        raise ValueError(f"{show(value)} is not a regular expression ({error.msg}); expected Python's syntax") from None
 
 
 def parse_label_name(value: object) -> str:
@@ -146,9 +136,7 @@ def parse_label_name(value: object) -> str:
     if not isinstance(value, str) or not _LABEL_NAME.fullmatch(value):
         raise ValueError(f"{show(value)} is not a label name; expected letters, digits and _, no digit first")
     if value.startswith("__") or value in RESERVED_LABELS:
-        raise ValueError(
-            f"{show(value)} is reserved; expected no __ in front and none of {', '.join(RESERVED_LABELS)}"
-        )
+        raise ValueError(f"{show(value)} is reserved; expected no __ in front and none of {', '.join(RESERVED_LABELS)}")
     return value
 
 
@@ -209,9 +197,7 @@ def parse_address(value: object) -> Address:
         return value
     found = _ADDRESS.fullmatch(value.strip()) if isinstance(value, str) else None
     if not found or not 0 < int(found[3]) < 2**16:
-        raise ValueError(
-            f"{show(value)} is not an address; expected HOST:PORT, [IPv6]:PORT or :PORT, ports 1 to 65535"
-        )
+        raise ValueError(f"{show(value)} is not an address; expected HOST:PORT, [IPv6]:PORT or :PORT, ports 1 to 65535")
     return Address(found[1] or found[2], int(found[3]))
 
 
@@ -236,10 +222,8 @@ def parse_window(value: object) -> WindowSettings:
         seconds = parse_duration(value)
     except ValueError:
         seconds = 0.0
-    if seconds < 60: - a minute
-        raise ValueError(
-            f"{show(value)} is not a window; expected today, yesterday or a duration of at least 1m"
-        )
+    if seconds < 60:
+        raise ValueError(f"{show(value)} is not a window; expected today, yesterday or a duration of at least 1m")
     return WindowSettings(str(value), seconds)
 
 

@@ -142,9 +142,7 @@ def test_the_example_loads(file: Path) -> None:
 def test_precedence(file: Path) -> None:
     """The command line goes before the environment, that before the file, that before the defaults, key by key."""
     text = f"poll: {{interval: 1s, idle_interval: 21s, timeout: 4s}}\naccounts: [{account()}]"
-    settings = load(
-        file, text, "--poll.interval=3s", YUNFU_POLL__INTERVAL="2s", YUNFU_POLL__IDLE_INTERVAL="22s"
-    )
+    settings = load(file, text, "--poll.interval=3s", YUNFU_POLL__INTERVAL="2s", YUNFU_POLL__IDLE_INTERVAL="22s")
     assert settings.poll.model_dump() == {
         "interval": 3.0,
         "idle_interval": 22.0,
@@ -180,11 +178,7 @@ def test_flags_and_variables(
 def test_accounts_as_text(way: str) -> None:
     """The accounts can be given as YAML or JSON by flag and variable."""
     text = f"[{account()}]"
-    settings = (
-        load_settings(["--accounts", text], {})
-        if way == "flag"
-        else load_settings((), {"YUNFU_ACCOUNTS": text})
-    )
+    settings = load_settings(["--accounts", text], {}) if way == "flag" else load_settings((), {"YUNFU_ACCOUNTS": text})
     assert [account.name for account in settings.accounts] == ["main"]
 
 
@@ -227,9 +221,7 @@ def test_what_kubernetes_injects_is_passed_over() -> None:
     assert load_settings((), ENVIRON | injected) == load_settings((), ENVIRON)
 
 
-def test_the_real_environment_is_neither_read_noraccount(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_the_real_environment_is_neither_read_noraccount(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """With an environment passed in, the process's own and a .env file do not count."""
     (tmp_path / ".env").write_text("YUNFU_WINDOWS=today\n")
     monkeypatch.chdir(tmp_path)
@@ -355,9 +347,7 @@ def test_faults_of_the_file(file: Path, text: str, fault: str) -> None:
         (["--config=/"], {}, ["/: is a directory; expected a YAML file"]),
     ],
 )  # fmt: skip
-def test_faults_of_flags_and_variables(
-    arguments: list[str], environ: dict[str, str], faults: list[str]
-) -> None:
+def test_faults_of_flags_and_variables(arguments: list[str], environ: dict[str, str], faults: list[str]) -> None:
     """A fault of the command line names the flag, one of the environment the variable."""
     with pytest.raises(SettingsError) as raised:
         load_settings(arguments, ENVIRON | environ)
@@ -440,9 +430,7 @@ def test_help_lists_every_option() -> None:
     lines = {line.split()[0]: line for line in settings_help().splitlines()[:-1]}
     sections: dict[str, Any] = Settings.model_construct().model_dump(exclude={"accounts"})
     keys = [f"--{key}" for key, value in sections.items() if not isinstance(value, dict)]
-    keys += [
-        f"--{key}.{name}" for key, value in sections.items() if isinstance(value, dict) for name in value
-    ]
+    keys += [f"--{key}.{name}" for key, value in sections.items() if isinstance(value, dict) for name in value]
     assert sorted(lines) == sorted([*keys, "--config", "--accounts"])
     assert lines["--poll.idle_interval"].split(maxsplit=2)[2] == (
         "a paused, waiting or finished task is polled this often (default: 15m)"

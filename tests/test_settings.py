@@ -138,9 +138,7 @@ def test_secrets_never_show() -> None:
     assert proxy is not None
     assert proxy.get_secret_value() == "http://user:passw0rd@proxy.example.com:3128"
     with pytest.raises(ValidationError) as raised:
-        AccountSettings(
-            **secret | {"tokn": TOKEN, "token": [TOKEN], "proxy": "ftp://user:passw0rd@x", "name": 5}
-        )
+        AccountSettings(**secret | {"tokn": TOKEN, "token": [TOKEN], "proxy": "ftp://user:passw0rd@x", "name": 5})
     texts = (
         repr(settings),
         str(settings),
@@ -157,6 +155,5 @@ def test_reading_settings_loads_no_http_library() -> None:
     """Commands that need no network do not pay for it."""
     program = "import sys, exporter.loading; print('aiohttp' in sys.modules)"
     assert (
-        subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True).stdout
-        == "False\n"
+        subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True).stdout == "False\n"
     )

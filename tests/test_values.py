@@ -211,9 +211,7 @@ def test_durations_survive_being_written_and_read(milliseconds: int) -> None:
     assert parse_duration(format_duration(milliseconds / 1000)) == milliseconds / 1000
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0s"), (0.5, "500ms"), (5400, "1h30m"), (86400, "1d"), (60.0, "1m")]
-)
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0s"), (0.5, "500ms"), (5400, "1h30m"), (86400, "1d"), (60.0, "1m")])
 def test_durations_are_written_as_people_write_them(seconds: float, text: str) -> None:
     """A duration is written with the largest units first, and no zeros."""
     assert format_duration(seconds) == text
