@@ -14,11 +14,11 @@ from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo
 
 from exporter.client import YunfuClient
-from exporter.errors import ApiError, Forbidden, NotFound
+from exporter.errors import ApiError, Forbidden, NotFound, Throttled, Unauthorized
 from exporter.logs import fields
 from exporter.metrics import ExporterMetrics
 from exporter.model import Task, TaskRef, TaskStats, parse_stats
-from exporter.schedule import Cadence, Schedule, back_off
+from exporter.schedule import Cadence, Due, Schedule, back_off
 from exporter.store import PollOutcome, Store, TaskRecord, WindowReading
 from exporter.tags import limit_tags
 from exporter.windows import Window
@@ -43,7 +43,8 @@ class _Progress:
     """What the poller remembers of a task between its polls."""
 
     task: Task
-    still_polls: int = 0
+    seen: bool = False
+    still_polls: int = 1  # nothing was seen to move yet
     finished: bool = False
     failures: int = 0
     error: ApiError | None = None
@@ -70,9 +71,7 @@ class _Outages:
         tasks = self.failing.get(reason, set())
         tasks.discard(ref)
         if not tasks and self.failing.pop(reason, None) is not None:
-            log.info(
-                "calls no longer fail for this reason", extra=fields(account=self.account, reason=reason)
-            )
+            log.info("calls no longer fail for this reason", extra=fields(account=self.account, reason=reason))
 
 
 class AccountPoller:
@@ -103,6 +102,7 @@ class AccountPoller:
         self._outages = _Outages(account)
         self._untried: set[TaskRef] = set()
         self.first_round = asyncio.Event()
+        """Set while every task has been tried at least once."""
 
     async def run(self) -> None:
         """Poll until cancelled."""
@@ -117,7 +117,9 @@ class AccountPoller:
             self._drop(ref)
         for task in wanted.values():
             self._take(task)
-        self._note_first_round()
+        for task in wanted.values():  # the stretch depends on all of them
+            self._store.know(task, self.poll_interval(task.ref))
+        self._note_round()
         self._changed.set()
 
     def poll_interval(self, ref: TaskRef) -> float:
@@ -128,14 +130,14 @@ class AccountPoller:
     async def poll_all(self) -> None:
         """Poll every task once."""
         async with asyncio.TaskGroup() as group:
-            for ref in self._tasks:
-                group.create_task(self._poll(ref))
+            for progress in self._tasks.values():
+                group.create_task(self._attempt(progress))
 
     async def probe(self, task: Task) -> TaskRecord:
         """Poll any task now and return what is known of it; of one that is not polled anyway nothing is kept."""
         progress = self._tasks.get(task.ref)
         if progress is not None:
-            await self._poll(task.ref)
+            await self._poll(progress)
             record = self._store.record(task.ref)
             if record is not None:
                 return record
@@ -155,7 +157,6 @@ class AccountPoller:
         else:
             progress.task = task
             self._schedule.set_interval(task.ref, self._cadence(progress), now)
-        self._store.know(task, self.poll_interval(task.ref))
 
     def _drop(self, ref: TaskRef) -> None:
         progress = self._tasks.pop(ref)
@@ -171,19 +172,26 @@ class AccountPoller:
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            ref = await self._next_due()
+            due = await self._next_due()
             started = loop.time()
-            try:
-                retry_in = await self._poll(ref)
-            except Exception:  # a fault of our own must not take the other tasks along
-                log.exception("poll broke off", extra=fields(account=ref.account, task=ref.id))
-                retry_in = self._plan.cadence.idle_interval
-            self._schedule.done(ref, started, loop.time(), retry_in=retry_in)
+            retry_in = await self._attempt(self._tasks[due.key])
+            self._schedule.done(due, started, loop.time(), retry_in=retry_in)
             self._changed.set()
-            self._untried.discard(ref)
-            self._note_first_round()
 
-    async def _next_due(self) -> TaskRef:
+    async def _attempt(self, progress: _Progress) -> float | None:
+        """Poll a task as ``_poll`` does, but survive a fault of our own: it must not take the other tasks along."""
+        ref = progress.task.ref
+        try:
+            return await self._poll(progress)
+        except Exception:
+            log.exception("poll broke off", extra=fields(account=ref.account, task=ref.id))
+            return self._plan.cadence.idle_interval
+        finally:
+            if self._tasks.get(ref) is progress:
+                self._untried.discard(ref)
+                self._note_round()
+
+    async def _next_due(self) -> Due[TaskRef]:
         """Wait for something to be due; one worker at a time waits for it, the others wait for their turn."""
         loop = asyncio.get_running_loop()
         async with self._turn:
@@ -191,7 +199,7 @@ class AccountPoller:
                 self._changed.clear()
                 if due := self._schedule.pop(loop.time()):
                     self._metrics.poll_lag.labels(self.account).observe(loop.time() - due.since)
-                    return due.key
+                    return due
                 wait = self._schedule.next_due(loop.time())
                 try:
                     async with asyncio.timeout(None if wait == float("inf") else wait):
@@ -199,11 +207,9 @@ class AccountPoller:
                 except TimeoutError:
                     pass
 
-    async def _poll(self, ref: TaskRef) -> float | None:
+    async def _poll(self, progress: _Progress) -> float | None:
         """Poll a task and lay the outcome in the store; return the seconds to back off, or None for the next turn."""
-        progress = self._tasks.get(ref)
-        if progress is None:
-            return None
+        ref = progress.task.ref
         outcome, error = await self._read(progress)
         if self._tasks.get(ref) is not progress:  # it was dropped while the call was under way
             return None
@@ -211,11 +217,13 @@ class AccountPoller:
         progress.failures = progress.failures + 1 if error else 0
         moved = self._store.settle(progress.task, outcome, self.poll_interval(ref))
         if outcome.stats is not None:
-            progress.still_polls = 0 if moved else progress.still_polls + 1
+            if progress.seen:  # at first sight nothing has been seen to move
+                progress.still_polls = 0 if moved else progress.still_polls + 1
+            progress.seen = True
             progress.finished = (outcome.stats.progress_ratio or 0) >= 1
             self._schedule.set_interval(ref, self._cadence(progress), asyncio.get_running_loop().time())
             self._store.know(progress.task, self.poll_interval(ref))
-        if error is None:
+        if error is None or isinstance(error, Unauthorized | Throttled):  # the gate holds the account back
             return None
         if isinstance(error, Forbidden | NotFound):  # nothing that a retry soon could mend
             return self._plan.cadence.idle_interval * self._rng.uniform(0.75, 1.0)
@@ -231,9 +239,7 @@ class AccountPoller:
                 reading = WindowReading(window.label, stats, span.expires)
                 outcome = replace(outcome, windows=(*outcome.windows, reading))
         except ApiError as error:
-            return replace(
-                outcome, error=f"{error.reason}: {error}", missing=isinstance(error, NotFound)
-            ), error
+            return replace(outcome, error=f"{error.reason}: {error}", missing=isinstance(error, NotFound)), error
         return outcome, None
 
     async def _stats(self, progress: _Progress, window: str, span: tuple[str, str] | None) -> TaskStats:
@@ -269,6 +275,8 @@ class AccountPoller:
             about["fields"].update(reason=error.reason, error=str(error))
             log.warning("task cannot be read", extra=about)
 
-    def _note_first_round(self) -> None:
-        if not self._untried:
+    def _note_round(self) -> None:
+        if self._untried:
+            self.first_round.clear()
+        else:
             self.first_round.set()

@@ -1,11 +1,11 @@
-"""When to poll what: cadence by state, spread over the interval, earliest deadline first, back-off. Pure.
+"""When to poll what: cadence by state, spread over the interval, the most overdue first, back-off. Pure.
 
 Time is passed in, in seconds of any steady clock. A schedule is one account's, since quotas are per account.
 
-A task's polls lie on a grid: its interval, shifted by a hash of its id, so that polls of many tasks never bunch. A poll is
-due at a grid point and its deadline is one interval later. As long as the quota suffices, polls start when they are
-due. When it does not, the earliest deadline goes first: everyone's interval then stretches in proportion, and since a
-waiting task's deadline stands still while the others' move on, none starves.
+A task's polls lie on a grid: its interval, shifted by a hash of its id, so that polls of many tasks never bunch. As long
+as the quota suffices, polls start when they are due. When it does not, the task goes first that is the most overdue in
+proportion to its interval, and its next poll is due a whole interval after the start, not at the grid's next point: so
+everyone's interval stretches by the same factor, and none starves.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ STILL_POLLS: Final = 3
 
 MAX_BACKOFF_SECONDS: Final = 300.0
 """The longest back-off of a failing task, unless its interval is longer."""
+
+LATE_SHARE: Final = 0.1
+"""A poll that starts later than by this share of its interval leaves the grid: it does not make up for lost time."""
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -74,19 +77,19 @@ class _Entry(Generic[Key]):
 
 @dataclass(frozen=True, slots=True)
 class Due(Generic[Key]):
-    """A poll to start now, and since when it has been due."""
+    """A poll to start now, and since when it has been due. ``version`` tells it from other polls of the key."""
 
     key: Key
     since: float
+    version: int
 
 
 class Schedule(Generic[Key]):
-    """The polls of one account. A popped key is in flight until ``done`` says when it is due again."""
+    """The polls of one account. What was popped is in flight until ``done`` says when its key is due again."""
 
     def __init__(self) -> None:
         self._entries: dict[Key, _Entry[Key]] = {}
-        self._waiting: list[tuple[float, int, Key]] = []  # by due time
-        self._ready: list[tuple[float, int, Key]] = []  # by deadline
+        self._queues: dict[float, list[tuple[float, int, Key]]] = {}  # by interval: a heap by due time
         self._intervals: Counter[float] = Counter()
         self._serial = 0
 
@@ -129,52 +132,63 @@ class Schedule(Generic[Key]):
         self._count_out(entry.interval)
         self._intervals[interval] += 1
         entry.interval = interval
-        if not entry.in_flight:
-            turn = _next_turn(entry, now)
-            entry.due = (
-                min(entry.due, turn) if shorter else max(entry.due, turn) if entry.due > now else entry.due
-            )
-            self._push(entry)
+        if entry.in_flight:
+            return
+        turn = _next_turn(entry, now)
+        if shorter:
+            entry.due = min(entry.due, turn)
+        elif entry.due > now:
+            entry.due = max(entry.due, turn)
+        self._push(entry)
 
     def pop(self, now: float) -> Due[Key] | None:
-        """Return what to poll now, the earliest deadline first, or None if nothing is due."""
-        self._advance(now)
-        while self._ready:
-            _, version, key = heapq.heappop(self._ready)
-            entry = self._entries.get(key)
-            if entry is not None and entry.version == version:
-                entry.in_flight = True
-                return Due(key, entry.due)
-        return None
+        """Return what to poll now, the most overdue in proportion to its interval first, or None if nothing is due."""
+        first, most = None, -1.0
+        for interval, queue in self._queues.items():
+            due = self._first_due(queue)
+            if due <= now and (now - due) / interval > most:
+                first, most = queue, (now - due) / interval
+        if first is None:
+            return None
+        since, version, key = heapq.heappop(first)
+        self._entries[key].in_flight = True
+        return Due(key, since, version)
 
     def next_due(self, now: float) -> float:
         """Return the seconds until something is due; infinity if nothing ever is."""
-        self._advance(now)
-        if self._ready:
-            return 0.0
-        return max(0.0, self._waiting[0][0] - now) if self._waiting else math.inf
+        return max(0.0, min(map(self._first_due, self._queues.values()), default=math.inf) - now)
 
-    def done(self, key: Key, started: float, now: float, *, retry_in: float | None = None) -> None:
-        """Say that a poll has ended: the next is due at the key's next turn, or after a back-off of ``retry_in``."""
-        entry = self._entries.get(key)
-        if entry is None:
+    def done(self, poll: Due[Key], started: float, now: float, *, retry_in: float | None = None) -> None:
+        """Say that a poll has ended: the next is due at the key's next turn, or after a back-off of ``retry_in``.
+
+        A poll whose key was removed meanwhile is no error, nor is one whose key was taken in again.
+        """
+        entry = self._entries.get(poll.key)
+        if entry is None or entry.version != poll.version:
             return
         entry.in_flight = False
-        entry.due = _next_turn(entry, started) if retry_in is None else now + retry_in
+        if retry_in is not None:
+            entry.due = now + retry_in
+        elif started - poll.since > LATE_SHARE * entry.interval:
+            entry.due = started + entry.interval
+        else:
+            entry.due = _next_turn(entry, started)
         self._push(entry)
 
     def _push(self, entry: _Entry[Key]) -> None:
-        """Queue an entry; what the heaps held of it before is void by its version."""
+        """Queue an entry; what the queues held of it before is void by its version, and swept out when it is much."""
         self._serial += 1
         entry.version = self._serial
-        heapq.heappush(self._waiting, (entry.due, entry.version, entry.key))
+        queue = self._queues.setdefault(entry.interval, [])
+        if len(queue) > 2 * self._intervals[entry.interval] + 16:
+            queue[:] = [item for item in queue if not self._is_void(item)]
+            heapq.heapify(queue)
+        heapq.heappush(queue, (entry.due, entry.version, entry.key))
 
-    def _advance(self, now: float) -> None:
-        """Move what has become due from the queue by due time to the one by deadline."""
-        while self._waiting and (self._waiting[0][0] <= now or self._is_void(self._waiting[0])):
-            due, version, key = item = heapq.heappop(self._waiting)
-            if not self._is_void(item):
-                heapq.heappush(self._ready, (due + self._entries[key].interval, version, key))
+    def _first_due(self, queue: list[tuple[float, int, Key]]) -> float:
+        while queue and self._is_void(queue[0]):
+            heapq.heappop(queue)
+        return queue[0][0] if queue else math.inf
 
     def _is_void(self, item: tuple[float, int, Key]) -> bool:
         entry = self._entries.get(item[2])
@@ -184,6 +198,7 @@ class Schedule(Generic[Key]):
         self._intervals[interval] -= 1
         if not self._intervals[interval]:
             del self._intervals[interval]
+            self._queues.pop(interval, None)
 
 
 def _next_turn(entry: _Entry[Key], after: float) -> float:
