@@ -5,10 +5,9 @@ The version is answered here, before anything heavy is imported: it has to be qu
 
 from __future__ import annotations
 
-import os
 import sys
 
-from exporter import __version__
+from exporter import __version__, revision
 
 
 def main() -> None:
@@ -19,11 +18,6 @@ def main() -> None:
     from exporter.cli import run  # noqa: PLC0415  # see above
 
     sys.exit(run(sys.argv[1:]))
-
-
-def revision() -> str:
-    """Return the source revision that the build recorded in the environment, or ``unknown``."""
-    return os.environ.get("SOURCE_REVISION", "unknown")
 
 
 if __name__ == "__main__":

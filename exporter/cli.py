@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import random
 import sys
 import time
 import unicodedata
@@ -13,20 +12,16 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
-from exporter import __version__
-from exporter.__main__ import revision
 from exporter.accounts import Account, Surroundings, open_account, read_tokens
 from exporter.budget import budget_lines
-from exporter.daemon import Daemon
+from exporter.daemon import make_daemon, make_surroundings
 from exporter.demo import demo, simulate
 from exporter.discovery import Choice
 from exporter.errors import ApiError
 from exporter.exposition import Page, TaskRenderer
 from exporter.loading import SettingsError, load_settings, settings_help
 from exporter.logs import set_up
-from exporter.metrics import AccountCollector, ExporterMetrics
 from exporter.settings import Settings
-from exporter.store import Store
 from exporter.tokens import Token
 
 OK: Final = 0
@@ -56,7 +51,7 @@ def run(arguments: Sequence[str]) -> int:
     command = words.pop(0) if words and not words[0].startswith("-") else "serve"
     if command not in _COMMANDS:
         return _complain([f"there is no command '{command}'; expected one of: {', '.join(_COMMANDS)}"])
-    if command != "simulate" and {"--help", "-h"} & {*words}:
+    if command not in {"simulate", "demo"} and {"--help", "-h"} & {*words}:
         print(USAGE)
         print(settings_help())
         return OK
@@ -64,9 +59,7 @@ def run(arguments: Sequence[str]) -> int:
         return _COMMANDS[command](words)
     except SettingsError as error:
         return _complain(error.faults)
-    except (
-        BrokenPipeError
-    ):  # the reader of our output has gone: say nothing more, not even when the stream is closed
+    except BrokenPipeError:  # the reader of our output has gone: say nothing more, not even when the stream is closed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except OSError as error:
@@ -95,33 +88,10 @@ def load(words: Sequence[str]) -> tuple[Settings, dict[str, Token]]:
     return settings, tokens
 
 
-def _surroundings(renderer: TaskRenderer) -> Surroundings:
-    store = Store(renderer, time.time)
-    metrics = ExporterMetrics(__version__, revision())
-    metrics.registry.register(AccountCollector(store))
-    return Surroundings(store, metrics, time.time, random.Random())
-
-
-def _help(words: Sequence[str]) -> bool:
-    if "--help" in words or "-h" in words:
-        print(USAGE)
-        print(settings_help())
-        return True
-    return False
-
-
-def make_daemon(settings: Settings, tokens: dict[str, Token], words: Sequence[str]) -> Daemon:
-    """Wire a daemon; ``words`` are what it loads its configuration from when it is told to reload."""
-    renderer = TaskRenderer(settings.info_labels)
-    return Daemon(
-        settings, tokens, load=lambda: load(words), around=_surroundings(renderer), renderer=renderer
-    )
-
-
 def _serve(words: list[str]) -> int:
     settings, tokens = load(words)
     set_up(settings.log.level, settings.log.format)
-    asyncio.run(make_daemon(settings, tokens, words).run())
+    asyncio.run(make_daemon(settings, tokens, lambda: load(words)).run())
     return OK
 
 
@@ -143,7 +113,7 @@ def _check(words: list[str]) -> int:
 async def _knock(settings: Settings, tokens: dict[str, Token]) -> dict[str, int | ApiError | None]:
     """Call the API once per account; return how many tasks it lists (None: it was not asked that) or the error."""
     answers: dict[str, int | ApiError | None] = {}
-    async with _opened(settings, tokens, _surroundings(TaskRenderer())) as accounts:
+    async with _opened(settings, tokens, make_surroundings(TaskRenderer())) as accounts:
         for account in accounts:
             try:
                 answers[account.name] = await account.knock()
@@ -163,7 +133,7 @@ def _once(words: list[str]) -> int:
 async def _poll_once(settings: Settings, tokens: dict[str, Token]) -> tuple[bytes, bool]:
     """Poll everything once; return the exposition, and whether all of it worked."""
     renderer = TaskRenderer(settings.info_labels)
-    around = _surroundings(renderer)
+    around = make_surroundings(renderer)
     worked = True
     async with _opened(settings, tokens, around) as accounts:
         for account in accounts:
@@ -189,7 +159,7 @@ def _tasks(words: list[str]) -> int:
 async def _choose(settings: Settings, tokens: dict[str, Token]) -> tuple[list[Choice], list[str]]:
     choices: list[Choice] = []
     failures: list[str] = []
-    async with _opened(settings, tokens, _surroundings(TaskRenderer(settings.info_labels))) as accounts:
+    async with _opened(settings, tokens, make_surroundings(TaskRenderer(settings.info_labels))) as accounts:
         for account in accounts:
             try:
                 choices += await account.discover()
@@ -227,9 +197,7 @@ def _width(text: str) -> int:
 
 
 @asynccontextmanager
-async def _opened(
-    settings: Settings, tokens: dict[str, Token], around: Surroundings
-) -> AsyncIterator[list[Account]]:
+async def _opened(settings: Settings, tokens: dict[str, Token], around: Surroundings) -> AsyncIterator[list[Account]]:
     async with AsyncExitStack() as stack:
         yield [
             await stack.enter_async_context(open_account(settings, account, tokens[account.name], around))

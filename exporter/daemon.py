@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import signal
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
+from exporter import __version__, revision
 from exporter.accounts import Account, Surroundings, open_account
 from exporter.exposition import Page, TaskRenderer
 from exporter.loading import SettingsError
 from exporter.logs import fields, set_up
+from exporter.metrics import AccountCollector, ExporterMetrics
 from exporter.settings import AccountSettings, Settings
-from exporter.store import TaskRecord
+from exporter.store import Store, TaskRecord
 from exporter.tokens import Token
 from exporter.web import Services, UnknownAccountError, listening, make_app, make_health_app
 
@@ -21,6 +25,20 @@ log = logging.getLogger(__name__)
 
 Load = Callable[[], tuple[Settings, dict[str, Token]]]
 """Reads and checks the configuration and its files anew. Raises SettingsError."""
+
+
+def make_surroundings(renderer: TaskRenderer) -> Surroundings:
+    """Make what all accounts share, for the real world's time."""
+    store = Store(renderer, time.time)
+    metrics = ExporterMetrics(__version__, revision())
+    metrics.registry.register(AccountCollector(store))
+    return Surroundings(store, metrics, time.time, random.Random())
+
+
+def make_daemon(settings: Settings, tokens: dict[str, Token], load: Load) -> Daemon:
+    """Wire a daemon; it calls ``load`` when it is told to reload."""
+    renderer = TaskRenderer(settings.info_labels)
+    return Daemon(settings, tokens, load=load, around=make_surroundings(renderer), renderer=renderer)
 
 
 class Daemon:
@@ -45,7 +63,7 @@ class Daemon:
         self._stopping = asyncio.Event()
         self._reloading = asyncio.Lock()
         self._opened = asyncio.Event()
-        self._ready = False
+        self.ready = asyncio.Event()
 
     async def run(self) -> None:
         """Serve and poll until stopped. Raises OSError if an address cannot be listened on."""
@@ -76,21 +94,27 @@ class Daemon:
                 faults = error.faults
             self._note_reload(worked=not faults)
             if faults:
-                log.error(
-                    "reload failed; the configuration before stays", extra=fields(faults="; ".join(faults))
-                )
+                log.error("reload failed; the configuration before stays", extra=fields(faults="; ".join(faults)))
             else:
                 await self._swap(settings, tokens)
                 log.info("configuration reloaded", extra=fields(accounts=len(settings.accounts)))
             return faults
 
+    def exposition(self) -> bytes:
+        """Return the whole of /metrics in the text format."""
+        return b"".join(self.page().pieces(self._around.store.records(), self._around.clock(), openmetrics=False))
+
+    def page(self) -> Page:
+        """Return what a scrape is answered with."""
+        return Page(self._renderer, self._around.metrics.registry, self._settings.poll.stale_after)
+
     @asynccontextmanager
     async def _served(self) -> AsyncIterator[None]:
         services = Services(
             store=self._around.store,
-            page=lambda: Page(self._renderer, self._around.metrics.registry, self._settings.poll.stale_after),
+            page=self.page,
             clock=self._around.clock,
-            is_ready=lambda: self._ready,
+            is_ready=self.ready.is_set,
             reload=self.reload,
             probe=self._probe,
         )
@@ -149,7 +173,7 @@ class Daemon:
                     await account.first_round()
         except TimeoutError:
             log.warning("ready, although the first round of polls is not through yet")
-        self._ready = True
+        self.ready.set()
 
     async def _probe(self, name: str, task_id: str, sub_user_id: str | None) -> TaskRecord:
         account = self._accounts.get(name)

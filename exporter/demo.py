@@ -2,10 +2,177 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
+import signal
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
-def demo(words: list[str]) -> int:
-    raise NotImplementedError
+from exporter.daemon import Daemon, make_daemon
+from exporter.logs import set_up
+from exporter.settings import AccountSettings, DiscoverySettings, PollSettings, Settings
+from exporter.simulator import Fault, Simulator, SimulatorOptions, incident
+from exporter.tokens import Token
+from exporter.values import Address, parse_address
+
+_SIMULATOR_ADDRESS: Final = Address("127.0.0.1", 10043)
+_EXPORTER_ADDRESS: Final = Address("127.0.0.1", 10042)
+_SHOWN: Final = ("yunfu_task_info", "yunfu_task_answer_ratio{", "yunfu_task_progress_ratio", "yunfu_task_numbers")
+_FAULT_PARTS: Final[dict[str, Callable[[str], Any]]] = {
+    "task": str,
+    "endpoint": str,
+    "account": str,
+    "probability": float,
+    "count": int,
+    "status": int,
+    "seconds": float,
+    "date": lambda word: word == "true",
+    "location": str,
+}
 
 
-def simulate(words: list[str]) -> int:
-    raise NotImplementedError
+def simulate(words: Sequence[str]) -> int:
+    """Run the simulator until SIGTERM or SIGINT."""
+    parser = _parser("simulate", "Run a stand-in for the platform, for tests and demonstrations.")
+    parser.add_argument("--listen", type=_address, default=_SIMULATOR_ADDRESS, help="where to serve (127.0.0.1:10043)")
+    asyncio.run(_simulate(parser.parse_args(words)))
+    return 0
+
+
+async def _simulate(arguments: Namespace) -> None:
+    simulator = _make_simulator(arguments)
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    async with simulator.serve(arguments.listen.host or "0.0.0.0", arguments.listen.port) as url:  # noqa: S104  # as asked
+        print(f"simulated platform at {url}, control path at {url}/_control/ (truth, calls, faults, incidents, clock)")
+        for account in simulator.accounts:
+            print(f"YUNFU_BASE_URL={url} YUNFU_USER_ID={account.user_id} YUNFU_TOKEN={account.token}", flush=True)
+        await stopping.wait()
+
+
+def demo(words: Sequence[str]) -> int:
+    """Run the exporter on a simulator until SIGTERM or SIGINT."""
+    parser = _parser("demo", "Run the exporter on a stand-in for the platform, to look around.")
+    parser.add_argument(
+        "--listen", type=_address, default=_EXPORTER_ADDRESS, help="the exporter's address (127.0.0.1:10042)"
+    )
+    parser.add_argument(
+        "--simulator-listen",
+        type=_address,
+        default=_SIMULATOR_ADDRESS,
+        help="the simulator's address (127.0.0.1:10043)",
+    )
+    parser.set_defaults(speed=20.0)  # lunch after seven minutes, night after half an hour
+    set_up("warning", "logfmt")
+    asyncio.run(_demo(parser.parse_args(words)))
+    return 0
+
+
+async def _demo(arguments: Namespace) -> None:
+    simulator = _make_simulator(arguments)
+    at = arguments.simulator_listen
+    async with simulator.serve(at.host, at.port) as url:
+        settings = _demo_settings(simulator, url, arguments.listen)
+        tokens = {
+            each.name: Token(account.token) for each, account in zip(settings.accounts, simulator.accounts, strict=True)
+        }
+        daemon = make_daemon(settings, tokens, lambda: (settings, tokens))
+        async with asyncio.TaskGroup() as group:
+            showing = group.create_task(_show(daemon, url, simulator.speed, arguments.listen))
+            await daemon.run()
+            showing.cancel()
+    print("stopped")
+
+
+def _demo_settings(simulator: Simulator, url: str, listen: Address) -> Settings:
+    accounts = tuple(
+        AccountSettings(
+            name=f"demo-{index}" if index else "demo",
+            base_url=url,
+            user_id=account.user_id,
+            token=account.token,
+            rate_limit=50,
+            discovery=DiscoverySettings(
+                interval=10, states=("running", "waiting", "paused"), sub_accounts=bool(account.sub_users)
+            ),
+        )
+        for index, account in enumerate(simulator.accounts)
+    )
+    poll = PollSettings(interval=5, idle_interval=30, timeout=5, stale_after=60)
+    return Settings(listen=(listen,), poll=poll, accounts=accounts)
+
+
+async def _show(daemon: Daemon, simulator_url: str, simulator_speed: float, listen: Address) -> None:
+    """Tell where to look, and show one task's first lines as soon as there are any."""
+    url = f"http://{listen}"
+    print(f"exporter            {url}/  (metrics: {url}/metrics, service discovery: {url}/sd)")
+    print(f"simulated platform  {simulator_url}/  (control: {simulator_url}/_control/truth)")
+    print("stop with Ctrl-C\n", flush=True)
+    await daemon.ready.wait()
+    lines = daemon.exposition().decode().splitlines()
+    tasks = sum(line.startswith("yunfu_task_up{") and line.endswith(" 1") for line in lines)
+    ratio = next(line for line in lines if line.startswith("yunfu_task_answer_ratio{"))
+    task = ratio.split('task="')[1].split('"')[0]
+    print(
+        f"{tasks} tasks are polled every 5 s; their time runs {simulator_speed:g} times as fast. One of them on {url}/metrics:\n"
+    )
+    print("\n".join(line for line in lines if f'task="{task}"' in line and line.startswith(_SHOWN)), flush=True)
+
+
+def _parser(command: str, description: str) -> ArgumentParser:
+    defaults = SimulatorOptions()
+    parser = ArgumentParser(prog=f"yunfu-exporter {command}", description=description, allow_abbrev=False)
+    for option, kind, text in (
+        ("seed", int, "the same seed gives the same history"),
+        ("tasks", int, "how many tasks each account has"),
+        ("accounts", int, "how many accounts there are"),
+        ("sub_accounts", int, "how many sub-accounts each has"),
+        ("speed", float, "simulated seconds a second"),
+        ("scale", float, "size of the campaigns, 1 for some hundreds to ten thousands of numbers"),
+        ("quota", float, "calls a second that an account is allowed; more are answered 429"),
+    ):
+        default = getattr(defaults, option)
+        flag = f"--{option.replace('_', '-')}"
+        parser.add_argument(flag, type=kind, default=default, metavar="N", help=f"{text} (default: {default})")
+    parser.add_argument("--opaque-token", action="store_true", help="tokens that are no JWT")
+    parser.add_argument(
+        "--fault", type=_fault, action="append", default=[], metavar="KIND[,KEY=VALUE...]",
+        help="a fault from the start, for example throttle,seconds=3,count=5 or status,status=502,probability=0.1",
+    )  # fmt: skip
+    parser.add_argument(
+        "--incident", action="append", default=[], metavar="KIND",
+        help="carrier_block or bad_list, happening to the largest running task from the start",
+    )  # fmt: skip
+    return parser
+
+
+def _make_simulator(arguments: Namespace) -> Simulator:
+    names = {each.name for each in dataclasses.fields(SimulatorOptions)}
+    simulator = Simulator(SimulatorOptions(**{name: value for name, value in vars(arguments).items() if name in names}))
+    simulator.faults.extend(arguments.fault)
+    for kind in arguments.incident:
+        running = [task for task in simulator.accounts[0].tasks.values() if task.state(simulator.now()) == "running"]
+        incident(simulator, kind, max(running, key=lambda task: task.campaign.traits.size).id)
+    return simulator
+
+
+def _address(text: str) -> Address:
+    try:
+        return parse_address(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
+def _fault(text: str) -> Fault:
+    kind, *pairs = text.split(",")
+    values: dict[str, Any] = {}
+    try:
+        for name, _, value in (pair.partition("=") for pair in pairs):
+            values[name] = _FAULT_PARTS[name](value)
+        return Fault(kind=kind, **values)
+    except KeyError as error:
+        raise ArgumentTypeError(f"{error} is no part of a fault; expected one of {', '.join(_FAULT_PARTS)}") from None
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None

@@ -118,9 +118,7 @@ STATS_FAMILIES: Final[tuple[Family[TaskStats], ...]] = (
         "Share of calls that were answered, 0-1, as the platform reports it.",
         lambda s: s.answer_ratio,
     ),
-    Family(
-        "yunfu_task_progress_ratio", "How far the task's list is worked off, 0-1.", lambda s: s.progress_ratio
-    ),
+    Family("yunfu_task_progress_ratio", "How far the task's list is worked off, 0-1.", lambda s: s.progress_ratio),
     Family(
         "yunfu_task_numbers",
         "Phone numbers by present status; they move between statuses when they are dialled again.",

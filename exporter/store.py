@@ -246,11 +246,7 @@ class Store:
 
     def _put(self, status: TaskStatus, before: TaskRecord | None) -> None:
         lines = self._renderer.status(status)
-        fresh = (
-            TaskRecord(status, lines)
-            if before is None
-            else replace(before, status=status, status_lines=lines)
-        )
+        fresh = TaskRecord(status, lines) if before is None else replace(before, status=status, status_lines=lines)
         self._records[status.task.ref] = fresh
 
     def _windows(self, ref: TaskRef, outcome: PollOutcome, now: float) -> dict[str, WindowLines]:

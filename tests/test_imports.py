@@ -37,7 +37,7 @@ ALLOWED: dict[str, set[str]] = {
 WIRING = {
     "accounts": set(),
     "daemon": {"accounts"},
-    "demo": {"accounts", "daemon"},
+    "demo": {"daemon"},
     "cli": {"accounts", "daemon", "demo"},
 }
 

@@ -1,0 +1,11 @@
+"""A stand-in for the platform: the same endpoints, campaigns that progress, faults on request.
+
+It shares no code with the exporter, so that it is an independent check of it.
+"""
+
+from exporter.simulator.control import incident, truth
+from exporter.simulator.faults import Fault
+from exporter.simulator.platform import SimulatedAccount, SimulatedTask
+from exporter.simulator.simulator import Simulator, SimulatorOptions
+
+__all__ = ["Fault", "SimulatedAccount", "SimulatedTask", "Simulator", "SimulatorOptions", "incident", "truth"]
