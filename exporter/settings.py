@@ -152,7 +152,9 @@ class DiscoverySettings(_Part):
         ("running", "waiting"),
         description="which states are polled; the others only appear in info and state",
     )
-    include: Pattern = Field(re.compile(".*"), description="regular expression on the whole name of a task to take")
+    include: Pattern = Field(
+        re.compile(".*", re.DOTALL), description="regular expression on the whole name of a task to take"
+    )
     exclude: Pattern | None = Field(None, description="regular expression on the whole name of a task to leave out")
     interval: Duration = Field(60.0, description="how often the lists are read")
     max_tasks: WholeNumber = Field(5000, ge=1, description="most tasks taken from an account")

@@ -124,9 +124,9 @@ def parse_timezone(value: object) -> ZoneInfo:
 
 
 def parse_pattern(value: object) -> re.Pattern[str]:
-    """Read a regular expression. Raises ValueError."""
+    """Read a regular expression whose dot matches a newline too: a task's name can hold one. Raises ValueError."""
     try:
-        return value if isinstance(value, re.Pattern) else re.compile(parse_text(value))
+        return value if isinstance(value, re.Pattern) else re.compile(parse_text(value), re.DOTALL)
     except re.error as error:
         raise ValueError(f"{show(value)} is not a regular expression ({error.msg}); expected Python's syntax") from None
 

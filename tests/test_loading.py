@@ -120,7 +120,7 @@ def test_the_example_loads(file: Path) -> None:
                     "generations": (1, 2),
                     "sub_accounts": False,
                     "states": ("running", "waiting"),
-                    "include": re.compile(".*"),
+                    "include": re.compile(".*", re.DOTALL),
                     "exclude": None,
                     "interval": 60.0,
                     "max_tasks": 5000,
