@@ -1,0 +1,133 @@
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+
+import pytest
+
+from exporter.logs import fields, set_up
+
+
+@pytest.fixture(autouse=True)
+def _loggers_as_before() -> Iterator[None]:
+    root, own = logging.getLogger(), logging.getLogger("exporter")
+    before = root.handlers[:], root.level, own.level
+    yield
+    root.handlers[:] = before[0]
+    root.setLevel(before[1])
+    own.setLevel(before[2])
+
+
+def _line(line_format: str, message: str, **values: object) -> str:
+    """Format a warning of a fixed time as ``set_up`` has it."""
+    set_up("info", line_format, StringIO())
+    record = logging.makeLogRecord(
+        {"created": 1751000000.5, "levelname": "WARNING", "msg": message, **fields(**values)}
+    )
+    return logging.getLogger().handlers[0].format(record)
+
+
+HEAD = "ts=2025-06-27T04:53:20.500Z level=warning msg="
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("plain", "plain"),
+        ("main/a-b_c.d:e", "main/a-b_c.d:e"),
+        ("", '""'),
+        ("two words", '"two words"'),
+        ('a"b', '"a\\"b"'),
+        ("a=b", '"a=b"'),
+        ("a\nb", '"a\\nb"'),
+        ("a\r\tb", '"a\\r\\tb"'),
+        ("\x1b[31m", '"\\u001b[31m"'),
+        ("老客户回访", "老客户回访"),
+        ("老客户 回访", '"老客户 回访"'),
+        (5, "5"),
+        (0.25, "0.25"),
+        (None, "None"),
+        (ValueError("bad thing"), '"bad thing"'),
+    ],
+)
+def test_logfmt_quotes_what_needs_it(value: object, written: str) -> None:
+    """A value with blanks, quotes, signs or line breaks is quoted and escaped, any other stands bare."""
+    assert _line("logfmt", "told", value=value) == f"{HEAD}told value={written}"
+
+
+def test_a_log_line_is_one_line_in_either_format() -> None:
+    """No line break of a text of the platform's ends the line."""
+    for line_format in ("logfmt", "json"):
+        assert "\n" not in _line(line_format, "two\nlines", name="a\nb")
+
+
+def test_json_lines_are_objects_that_say_the_same() -> None:
+    """A line is one JSON object: time, level, message and the fields with their own types."""
+    line = _line("json", 'it "failed"', account="主", task=None, count=2, seconds=0.5, error=ValueError("a\nb"))
+    assert json.loads(line) == {
+        "ts": "2025-06-27T04:53:20.500Z",
+        "level": "warning",
+        "msg": 'it "failed"',
+        "account": "主",
+        "task": None,
+        "count": 2,
+        "seconds": 0.5,
+        "error": "a\nb",
+    }
+    assert "主" in line
+
+
+@pytest.mark.parametrize("line_format", ["logfmt", "json"])
+def test_an_exception_is_a_field_of_its_line(line_format: str) -> None:
+    """The traceback stands in the same line, after the message."""
+    stream = StringIO()
+    set_up("info", line_format, stream)
+    try:
+        int("the fault")
+    except ValueError:
+        logging.getLogger("exporter.part").exception("broke off", extra=fields(task="t"))
+    (line,) = stream.getvalue().splitlines()
+    told: dict[str, Any]
+    if line_format == "json":
+        told = json.loads(line)
+    else:
+        told = {"msg": line.split("msg=")[1].split(" task=")[0].strip('"')}
+        told["traceback"] = json.loads(line.split("traceback=")[1])
+    assert told["msg"] == "broke off"
+    assert told["traceback"].startswith("Traceback (most recent call last):\n")
+    assert told["traceback"].endswith("ValueError: invalid literal for int() with base 10: 'the fault'")
+
+
+@pytest.mark.parametrize(
+    ("level", "told"),
+    [
+        ("debug", ["exporter:debug", "exporter:info", "exporter:warning", "aiohttp:warning"]),
+        ("info", ["exporter:info", "exporter:warning", "aiohttp:warning"]),
+        ("warning", ["exporter:warning", "aiohttp:warning"]),
+        ("error", ["aiohttp:warning"]),
+    ],
+)
+def test_the_level_is_that_of_this_package_and_libraries_only_warn(level: str, told: list[str]) -> None:
+    """The level set is the package's own; the chatter of libraries below a warning is left out."""
+    stream = StringIO()
+    set_up(level, "json", stream)
+    for name in ("exporter", "aiohttp"):
+        for each in ("debug", "info", "warning"):
+            logging.getLogger(f"{name}.part").log(logging.getLevelNamesMapping()[each.upper()], "%s:%s", name, each)
+    assert [json.loads(line)["msg"] for line in stream.getvalue().splitlines()] == told
+
+
+def test_setting_up_again_replaces_the_format() -> None:
+    """A reload changes the format without a second copy of each line; standard error is where lines go by default."""
+    first, second = StringIO(), StringIO()
+    set_up("info", "json", first)
+    set_up("info", "logfmt", second)
+    logging.getLogger("exporter").info("once")
+    assert first.getvalue() == ""
+    assert second.getvalue().endswith("level=info msg=once\n")
+    set_up("info", "json")
+    (handler,) = logging.getLogger().handlers
+    assert isinstance(handler, logging.StreamHandler)
+    assert handler.stream is sys.stderr
