@@ -212,14 +212,14 @@ def main() -> None:
     output, _ = process.communicate(page.decode())
     library = {row["name"]: row for row in map(json.loads, output.splitlines())}
     series = sum(1 for line in page.splitlines() if not line.startswith(b"#"))
-    print(
-        f"{TASKS} tasks, {series} series, {len(page) / 1e6:.1f} MB of text; ours over HTTP, median of {ROUNDS}\n"
-    )
+    print(f"{TASKS} tasks, {series} series, {len(page) / 1e6:.1f} MB of text; ours over HTTP, median of {ROUNDS}\n")
     print(f"{'':32}{'wall s':>9}{'CPU s':>9}{'MB out':>9}{'loop held ms':>14}{'peak MiB':>10}")
     rows = {f"ours, {name}": row for name, row in ours.items()}
     rows |= {f"library, {name}": row for name, row in library.items()}
     for name, row in rows.items():
-        figures = f"{row['wall']:9.3f}{row['cpu']:9.3f}{row['size'] / 1e6:9.1f}{row['pause'] * 1e3:14.1f}{row['peak']:10.0f}"
+        figures = (
+            f"{row['wall']:9.3f}{row['cpu']:9.3f}{row['size'] / 1e6:9.1f}{row['pause'] * 1e3:14.1f}{row['peak']:10.0f}"
+        )
         print(f"{name:32}{figures}")
     print()
     for name in library:

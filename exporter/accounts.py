@@ -118,11 +118,7 @@ class Account:
         """Poll a task now and return what is known of it; one that is polled anyway is brought up to date by it."""
         for record in self._store.records():
             task = record.status.task
-            if (
-                task.ref.account == self.name
-                and task.ref.id == task_id
-                and sub_user_id in (None, task.ref.sub_user_id)
-            ):
+            if task.ref.account == self.name and task.ref.id == task_id and sub_user_id in (None, task.ref.sub_user_id):
                 return await self.poller.probe(task)
         return await self.poller.probe(Task(TaskRef(self.name, task_id, sub_user_id), self._default_ratio))
 
@@ -150,9 +146,7 @@ class Account:
             self.apply([Choice(task) for task in self.configured])
         await self.poller.poll_all()
         return worked and not any(
-            record.status.up is False
-            for record in self._store.records()
-            if record.status.task.ref.account == self.name
+            record.status.up is False for record in self._store.records() if record.status.task.ref.account == self.name
         )
 
     async def knock(self) -> int | None:
@@ -215,18 +209,14 @@ class Account:
         if left_out and not before.tasks_left_out:
             log.warning(
                 "more tasks than max_tasks; the rest is not polled",
-                extra=fields(
-                    account=self.name, left_out=left_out, max_tasks=self._plan and self._plan.max_tasks
-                ),
+                extra=fields(account=self.name, left_out=left_out, max_tasks=self._plan and self._plan.max_tasks),
             )
         now = self._clock()
         self._store.put_account(replace(before, discovery_last_success=now, tasks_left_out=left_out))
 
     def _tell(self, failing: str) -> None:
         if failing and not self._failing:
-            log.warning(
-                "discovery fails; the list before stays", extra=fields(account=self.name, error=failing)
-            )
+            log.warning("discovery fails; the list before stays", extra=fields(account=self.name, error=failing))
         elif self._failing and not failing:
             log.info("discovery works again", extra=fields(account=self.name))
         self._failing = failing
@@ -260,9 +250,7 @@ async def open_account(
         yield Account(settings, account, client, token, around)
 
 
-def _observe(
-    account: str, around: Surroundings, endpoint: str, seconds: float, error: ApiError | None
-) -> None:
+def _observe(account: str, around: Surroundings, endpoint: str, seconds: float, error: ApiError | None) -> None:
     """Take note of a call: its duration, its failure, and whether the platform serves the account."""
     around.metrics.request_duration.labels(account, endpoint).observe(seconds)
     if error is not None:
@@ -293,9 +281,7 @@ def _discovery_plan(settings: Settings, account: AccountSettings) -> DiscoveryPl
         sub_accounts=account.discovery.sub_accounts,
         states=frozenset(TaskState(state) for state in account.discovery.states),
         include=_whole(account.discovery.include),
-        exclude=None
-        if account.discovery.exclude is None
-        else re.compile(account.discovery.exclude, re.DOTALL),
+        exclude=None if account.discovery.exclude is None else re.compile(account.discovery.exclude, re.DOTALL),
         max_tasks=account.discovery.max_tasks,
         min_answer_ratio=settings.thresholds.min_answer_ratio,
         blank_labels=tuple("" for _ in settings.info_labels),

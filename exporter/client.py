@@ -156,9 +156,7 @@ class YunfuClient:
         """Return the body of a 200 answer. Every foreign error is translated."""
         headers = {"Authorization": f"Bearer {token}"}
         try:
-            async with self._session.get(
-                url, headers=headers, allow_redirects=False, proxy=self._proxy
-            ) as response:
+            async with self._session.get(url, headers=headers, allow_redirects=False, proxy=self._proxy) as response:
                 if response.status != HTTPStatus.OK:
                     raise await _refusal(response)
                 if response.headers.get("X-RateLimit-Remaining") == "0":

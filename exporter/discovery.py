@@ -121,7 +121,7 @@ def _lists(plan: DiscoveryPlan, user_id: str) -> Iterable[tuple[str, str, str]]:
         yield "tasks", f"/user/{user_id}/task", "1"
         if plan.sub_accounts:
             yield "all_tasks", f"/user/{user_id}/all_task", "1"
-    if 2 in plan.generations:  # noqa: PLR2004  # a generation's number, not a quantity
+    if 2 in plan.generations:  # a generation's number, not a quantity
         yield "new_tasks", f"/new/user/{user_id}/task", "2"
         if plan.sub_accounts:
             yield "subset_tasks", f"/new/user/{user_id}/subset_task", "2"
@@ -142,9 +142,7 @@ async def _pages(client: YunfuClient, endpoint: str, path: str) -> AsyncIterator
         page, last = page + 1, pages
 
 
-def _parse(
-    entry: object, generation: str, timezone: ZoneInfo, unread: Callable[[str], None]
-) -> ListedTask | None:
+def _parse(entry: object, generation: str, timezone: ZoneInfo, unread: Callable[[str], None]) -> ListedTask | None:
     if not isinstance(entry, dict):
         unread("tasks")
         return None

@@ -24,9 +24,7 @@ from exporter.metrics import (
 from exporter.model import TaskRef
 from exporter.store import Lines, Reading, TaskRecord, TaskStatus, WindowReading
 
-_TASKS_PER_PIECE: Final = (
-    1000  # a piece is up to a megabyte or so: small in memory, and joined in a millisecond
-)
+_TASKS_PER_PIECE: Final = 1000  # a piece is up to a megabyte or so: small in memory, and joined in a millisecond
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
 _HELP_ESCAPES: Final = str.maketrans({"\\": "\\\\", "\n": "\\n"})
 
@@ -53,9 +51,7 @@ class TaskRenderer:
     def window(self, ref: TaskRef, reading: WindowReading) -> Lines:
         """Render the statistics of a window."""
         head = f'{_head(ref)},window="{_escape(reading.window)}"'
-        return tuple(
-            _lines(family, head, family.read(reading.stats), family.labels[1:]) for family in WINDOW_FAMILIES
-        )
+        return tuple(_lines(family, head, family.read(reading.stats), family.labels[1:]) for family in WINDOW_FAMILIES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,29 +13,29 @@ class TokenBucket:
     def __init__(self, rate: float, now: float) -> None:
         self._rate = rate
         self._burst = max(1.0, rate)
-        self._tokens = self._burst
+        self._tokens = self._most = self._burst
         self._at = now
 
     def take(self, now: float) -> float:
         """Take a token and return 0, or take none and return the seconds until there is one."""
-        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
-        self._at = now
+        self._tokens = min(self._most, self._tokens + (now - self._at) * self._rate)
+        self._at, self._most = now, self._burst
         missing = 1 - self._tokens
-        if missing > 1e-9:  # noqa: PLR2004  # float noise: waiting just long enough must do
+        if missing > 1e-9:  # float noise: waiting just long enough must do
             return missing / self._rate
         self._tokens -= 1
         return 0.0
 
-    def drain(self, now: float) -> None:
-        """Leave one token: after a hold one call goes first, the others follow at the rate."""
-        self._tokens = min(self._tokens, 1.0)
-        self._at = now
+    def drain(self) -> None:
+        """Let one call at most go at once next time: after a hold one goes first, the others follow at the rate."""
+        self._most = 1.0
 
 
 class Gate:
     """Passes calls in the order they come: ``async with gate: call``. Times are the event loop's, in seconds.
 
-    ``waited`` is told the seconds that a call spent waiting for the rate limit or for the end of a hold.
+    ``waited`` is told the seconds that the call at the head of the line spent waiting for the rate limit or for the end
+    of a hold. Those behind it do not count them again: a second of a full line is one second.
     """
 
     def __init__(self, rate: float, concurrency: int, waited: Callable[[float], None]) -> None:
@@ -69,12 +69,12 @@ class Gate:
     def hold(self, seconds: float) -> None:
         """Hold back all calls for so long from now, unless they are held back for longer already."""
         self._held_until = max(self._held_until, self._loop.time() + seconds)
-        self._bucket.drain(self._held_until)
+        self._bucket.drain()
 
     def release(self) -> None:
         """End a hold at once."""
         self._held_until = 0.0
-        self._bucket.drain(self._loop.time())
+        self._bucket.drain()
         self._released.set()
 
     async def _pass(self) -> None:

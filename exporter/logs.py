@@ -29,9 +29,7 @@ def set_up(level: str, line_format: str, stream: TextIO | None = None) -> None:
 
 def _parts(record: logging.LogRecord, formatter: logging.Formatter) -> dict[str, object]:
     parts: dict[str, object] = {
-        "ts": datetime.fromtimestamp(record.created, UTC)
-        .isoformat(timespec="milliseconds")
-        .replace("+00:00", "Z"),
+        "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "level": record.levelname.lower(),
         "msg": record.getMessage(),
         **getattr(record, "fields", {}),

@@ -11,9 +11,7 @@ OTHER: Final = "_other"
 _LEAD: Final = 1.1
 
 
-def limit_tags(
-    counts: Mapping[str, int], limit: int, kept: frozenset[str]
-) -> tuple[Mapping[str, int], frozenset[str]]:
+def limit_tags(counts: Mapping[str, int], limit: int, kept: frozenset[str]) -> tuple[Mapping[str, int], frozenset[str]]:
     """Return at most ``limit`` tags and OTHER, and which tags have a place.
 
     ``kept`` are those that had one at the poll before. They keep it until another tag leads by a tenth, so that two

@@ -48,9 +48,7 @@ class Token:
             with self.path.open("rb") as file:
                 content = file.read(_MAX_TOKEN_BYTES)
         except OSError as error:
-            raise TokenError(
-                f"cannot read token file {self.path}: {error.strerror or 'no such file'}"
-            ) from None
+            raise TokenError(f"cannot read token file {self.path}: {error.strerror or 'no such file'}") from None
         text = _check(content, self.path)
         changed = text != self.value
         self.value, self._seen = text, seen
@@ -71,8 +69,6 @@ def _check(content: bytes, path: Path) -> str:
     text = content.removeprefix(b"\xef\xbb\xbf").strip()
     if not text:
         raise TokenError(f"token file {path} is empty; it must hold the account's API token")
-    if not text.isascii() or any(byte <= ord(" ") or byte == 0x7F for byte in text):  # noqa: PLR2004  # DEL
-        raise TokenError(
-            f"token file {path} must hold one token of printable ASCII characters and nothing else"
-        )
+    if not text.isascii() or any(byte <= ord(" ") or byte == 0x7F for byte in text):  # DEL
+        raise TokenError(f"token file {path} must hold one token of printable ASCII characters and nothing else")
     return text.decode()

@@ -191,9 +191,7 @@ class _Handlers:
             return web.Response(status=500, text=text)
         return web.Response(text="reloaded\n")
 
-    async def _answer(
-        self, request: web.Request, page: Page, records: Sequence[TaskRecord]
-    ) -> web.StreamResponse:
+    async def _answer(self, request: web.Request, page: Page, records: Sequence[TaskRecord]) -> web.StreamResponse:
         openmetrics = wants_openmetrics(request.headers.get("Accept", ""))
         headers = {"Content-Type": OPENMETRICS if openmetrics else TEXT, "Vary": "Accept, Accept-Encoding"}
         compressed = accepts_gzip(request.headers.get("Accept-Encoding", ""))
