@@ -35,9 +35,7 @@ class Clock:
         return self.now
 
 
-def _page(
-    store: Store, *, now: float = NOW, openmetrics: bool = False, renderer: TaskRenderer | None = None
-) -> str:
+def _page(store: Store, *, now: float = NOW, openmetrics: bool = False, renderer: TaskRenderer | None = None) -> str:
     page = Page(renderer or TaskRenderer(), CollectorRegistry(), STALE_AFTER)
     return b"".join(page.pieces(store.records(), now, openmetrics=openmetrics)).decode()
 
@@ -158,11 +156,20 @@ def test_configured_labels_stand_on_info_alone() -> None:
     for task in (POLLED, replace(TASK, state=TaskState.WAITING)):
         store.settle(task, PollOutcome(TaskStats(answered=1)), INTERVAL)
     families = {family.name: family for family in _read(_page(store, renderer=renderer), openmetrics=False)}
-    labels = [
-        (sample.labels["region"], sample.labels["team"]) for sample in families.pop("yunfu_task_info").samples
-    ]
+    labels = [(sample.labels["region"], sample.labels["team"]) for sample in families.pop("yunfu_task_info").samples]
     assert labels == [("", "retention"), ("", "")]
     assert not any("team" in sample.labels for family in families.values() for sample in family.samples)
+
+
+def test_a_reload_that_changes_the_label_names_does_not_break_the_page() -> None:
+    """Until a task's new labels are told, the ones of the new configuration are empty."""
+    store = Store(TaskRenderer(("region", "team")), Clock())
+    store.know(POLLED, None)
+    renderer = TaskRenderer(("owner",))
+    store.use(renderer)
+    info, _ = _read(_page(store, renderer=renderer), openmetrics=False)
+    assert info.samples[0].labels["owner"] == ""
+    assert "team" not in info.samples[0].labels
 
 
 def test_more_tasks_than_a_piece_holds_have_one_header() -> None:
@@ -185,9 +192,7 @@ def test_help_and_labels_are_escaped() -> None:
     class Renderer(TaskRenderer):
         def __init__(self) -> None:
             help_text = 'a\\b\nc "d"'
-            self.status_families = (
-                Family("odd", help_text, lambda _: {'q"\\\n': 1.0}, ("label",), lasting=True),
-            )
+            self.status_families = (Family("odd", help_text, lambda _: {'q"\\\n': 1.0}, ("label",), lasting=True),)
 
     store = Store(Renderer(), Clock())
     store.know(replace(TASK, ref=TaskRef('a"\\\n', "b")), None)
@@ -215,14 +220,8 @@ def test_numbers_are_written_without_loss(value: float, written: str) -> None:
     assert lines[-1].decode().endswith(f"}} {written}\n")
 
 
-NASTY = st.text(
-    st.sampled_from('"\\\n\r\t\0 {}=,#_A级1~>\x85\u2028\u00a0\ud800\udfff\U0001f600'), max_size=12
-)
-TEXTS = (
-    NASTY
-    | st.text(st.characters(exclude_categories=()), max_size=12)
-    | st.text("长", min_size=190, max_size=210)
-)
+NASTY = st.text(st.sampled_from('"\\\n\r\t\0 {}=,#_A级1~>\x85\u2028\u00a0\ud800\udfff\U0001f600'), max_size=12)
+TEXTS = NASTY | st.text(st.characters(exclude_categories=()), max_size=12) | st.text("长", min_size=190, max_size=210)
 NUMBERS = (
     st.integers(0, 100)
     | st.integers()
@@ -260,9 +259,7 @@ def mutations(draw: st.DrawFn) -> Any:
             way = draw(st.sampled_from(["replace", "rename", "remove"]))
             inner = container.pop(key)
             if way != "remove":
-                container[key if way == "replace" else draw(TEXTS)] = (
-                    draw(JSON) if way == "replace" else inner
-                )
+                container[key if way == "replace" else draw(TEXTS)] = draw(JSON) if way == "replace" else inner
         else:
             container[key:key] = [draw(JSON | st.just(container[key]))]
     return data
