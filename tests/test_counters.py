@@ -33,6 +33,12 @@ HISTORIES: dict[str, tuple[list[TaskStats], dict[str, int], dict[str, int], int]
     ),
     "two falls are two resets": ([_calls(9), _calls(5), _calls(5), _calls(1)], ANSWERED, {}, 2),
     "a gap is no fall": ([_calls(10), _calls(None), _calls(13)], {"answered": 3}, {}, 0),
+    "a gap of one outcome is none of the other": (
+        [_calls(10, 5), _calls(None, 6), _calls(13, 6)],
+        {"answered": 3, "unanswered": 1},
+        {},
+        0,
+    ),
     "an outcome seen late starts at zero": (
         [_calls(10), _calls(10, 50), _calls(10, 51)],
         {"answered": 0, "unanswered": 1},
