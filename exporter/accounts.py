@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -280,8 +279,8 @@ def _discovery_plan(settings: Settings, account: AccountSettings) -> DiscoveryPl
         generations=account.discovery.generations,
         sub_accounts=account.discovery.sub_accounts,
         states=frozenset(TaskState(state) for state in account.discovery.states),
-        include=_whole(account.discovery.include),
-        exclude=None if account.discovery.exclude is None else re.compile(account.discovery.exclude, re.DOTALL),
+        include=account.discovery.include,
+        exclude=account.discovery.exclude,
         max_tasks=account.discovery.max_tasks,
         min_answer_ratio=settings.thresholds.min_answer_ratio,
         blank_labels=tuple("" for _ in settings.info_labels),
@@ -289,18 +288,13 @@ def _discovery_plan(settings: Settings, account: AccountSettings) -> DiscoveryPl
 
 
 def _configured_tasks(settings: Settings, account: AccountSettings) -> list[Task]:
-    default = settings.thresholds.min_answer_ratio
+    default, info_labels = settings.thresholds.min_answer_ratio, settings.info_labels
     return [
         Task(
             ref=TaskRef(account.name, task.id, task.sub_user_id),
             min_answer_ratio=default if task.min_answer_ratio is None else task.min_answer_ratio,
             name=task.name or "",
-            labels=tuple(task.labels.get(label, "") for label in settings.info_labels),
+            labels=tuple(task.labels.get(label, "") for label in info_labels),
         )
         for task in account.tasks
     ]
-
-
-def _whole(pattern: re.Pattern[str]) -> re.Pattern[str]:
-    """Let the dot match a newline too: the platform's names can hold one."""
-    return re.compile(pattern.pattern, pattern.flags | re.DOTALL)

@@ -29,10 +29,8 @@ def budget_lines(settings: Settings, account: AccountSettings, listed: int | Non
             f"account {account.name}: {lists:.0f} of {allowed:.0f} calls a minute go into discovery; {suffices}",
             "  how many tasks there are is for the platform to say: check --live asks it",
         ]
-    lines = [
-        f"account {account.name}: {tasks} tasks; if all run, {needed:.0f} of {allowed:.0f} calls a minute are needed "
-        f"({needed / allowed:.0%})"
-    ]
+    share = f"{needed:.0f} of {allowed:.0f} calls a minute are needed ({needed / allowed:.0%})"
+    lines = [f"account {account.name}: {tasks} tasks; if all run, {share}"]
     if needed > allowed:
         lines.append(
             f"  warning: over the limit, {suffices}; intervals would stretch {needed / allowed:.1f} times. Raise rate_limit "

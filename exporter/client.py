@@ -53,6 +53,7 @@ EXHAUSTED_SECONDS: Final = 5.0
 KNOCK_SECONDS: Final = 60.0
 """The time between two calls of an account whose token is refused; a changed token file ends it at once."""
 
+_BOM: Final = b"\xef\xbb\xbf"
 _MAX_REFUSAL_BYTES: Final = 64 * 1024
 Observer: TypeAlias = Callable[[str, float, ApiError | None], None]
 """Is told each call's endpoint, its duration in seconds and its error, if it failed."""
@@ -64,7 +65,7 @@ _BY_STATUS: Final = {401: Unauthorized, 403: Forbidden, 404: NotFound}
 def open_envelope(body: bytes) -> Mapping[str, Any]:
     """Return the envelope of a successful answer. Raises EnvelopeError or MalformedError."""
     try:
-        envelope = json.loads(body.decode("utf-8-sig", "replace"))
+        envelope = json.loads(body.removeprefix(_BOM).decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         raise MalformedError(f"the answer of {len(body)} bytes is not JSON") from None
     if not isinstance(envelope, dict) or "code" not in envelope:
@@ -112,7 +113,7 @@ class YunfuClient:
 
     async def get(self, endpoint: str, path: str, query: list[tuple[str, str]]) -> Mapping[str, Any]:
         """Return the envelope of a GET below ``/agent-api``; ``endpoint`` is the metric's label. Raises ApiError."""
-        url = URL(f"{self._base}{path}{'?' if query else ''}{urlencode(query)}", encoded=True)
+        url = URL(f"{self._base}{path}?{urlencode(query)}" if query else f"{self._base}{path}", encoded=True)
         async with self._gate:
             start = time.perf_counter()
             error: ApiError | None = None

@@ -6,8 +6,9 @@ same; what differs are the header of a counter and the closing ``# EOF``. So one
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, cast
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -102,7 +103,9 @@ def _head(ref: TaskRef) -> str:
     return f'account="{_escape(ref.account)}",task="{_escape(ref.id)}"'
 
 
+@lru_cache(maxsize=8192)
 def _escape(value: str) -> str:
+    """Escape a label value; statuses, tags and ids come again with every poll."""
     return value.translate(_ESCAPES)
 
 
@@ -110,20 +113,23 @@ def _lines(family: Family[Any], head: str, values: Values, labels: tuple[str, ..
     """Render a family's lines of one task; ``head`` holds the labels that stand before the family's own."""
     if values is None:
         return b""
-    if not isinstance(values, Mapping):
+    if isinstance(values, int | float):
         return f"{family.name}{{{head}}} {_number(values)}\n".encode()
     return "".join(_each(family.name, head, family.labels if labels is None else labels, values)).encode()
 
 
-def _each(name: str, head: str, labels: tuple[str, ...], values: Mapping[Any, float]) -> Iterable[str]:
+def _each(name: str, head: str, labels: tuple[str, ...], values: Mapping[Any, float]) -> list[str]:
     if len(labels) == 1:
         start = f'{name}{{{head},{labels[0]}="'
-        for value, number in values.items():
-            yield f'{start}{_escape(value)}"}} {_number(number)}\n'
-        return
-    for many, number in values.items():
-        pairs = ",".join(f'{label}="{_escape(value)}"' for label, value in zip(labels, many, strict=True))
-        yield f"{name}{{{head},{pairs}}} {_number(number)}\n"
+        return [
+            f'{start}{_escape(value)}"}} {number if type(number) is int else _number(number)}\n'
+            for value, number in values.items()
+        ]
+    return [f"{name}{{{head},{_pairs(labels, many)}}} {_number(number)}\n" for many, number in values.items()]
+
+
+def _pairs(labels: tuple[str, ...], values: tuple[str, ...]) -> str:
+    return ",".join(f'{label}="{_escape(value)}"' for label, value in zip(labels, values, strict=True))
 
 
 def _number(value: float) -> str:

@@ -47,8 +47,7 @@ class Family(Generic[Source]):
     lasting: bool = False
 
 
-def _flags(state: TaskState) -> Mapping[str, float]:
-    return {each.value: float(each is state) for each in TaskState}
+_FLAGS: Final = {state: {each.value: int(each is state) for each in TaskState} for state in TaskState}
 
 
 def status_families(info_labels: tuple[str, ...]) -> tuple[Family[TaskStatus], ...]:
@@ -70,7 +69,7 @@ def status_families(info_labels: tuple[str, ...]) -> tuple[Family[TaskStatus], .
         Family(
             "yunfu_task_state",
             "1 for the state the platform lists the task in, 0 for the others; unknown if it was not looked up.",
-            lambda status: _flags(status.task.state),
+            lambda status: _FLAGS[status.task.state],
             ("state",),
             lasting=True,
         ),

@@ -146,6 +146,10 @@ def read_number(value: object) -> float | None:
 
 def read_count(value: object) -> int | None:
     """Return a whole number from 0 to 2**53, or None if the value is no such thing."""
+    if type(value) is int and 0 <= value <= _MAX_COUNT:  # by far the commonest, and next to it the same as text
+        return value
+    if type(value) is str and value.isdecimal() and value.isascii() and len(value) < 16:
+        return int(value)
     number = read_number(value)
     return int(number) if number is not None and number >= 0 and number == math.floor(number) else None
 
@@ -160,8 +164,6 @@ class _Reader:
         self.unread[name] = self.unread.get(name, 0) + 1
 
     def count(self, value: object, name: str) -> int | None:
-        if type(value) is int and 0 <= value <= _MAX_COUNT:  # by far the commonest
-            return value
         count = read_count(value)
         if count is None and value is not None:
             self.miss(name)

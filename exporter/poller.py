@@ -215,14 +215,16 @@ class AccountPoller:
             return None
         self._tell(progress, error)
         progress.failures = progress.failures + 1 if error else 0
-        moved = self._store.settle(progress.task, outcome, self.poll_interval(ref))
+        interval = self.poll_interval(ref)
+        moved = self._store.settle(progress.task, outcome, interval)
         if outcome.stats is not None:
             if progress.seen:  # at first sight nothing has been seen to move
                 progress.still_polls = 0 if moved else progress.still_polls + 1
             progress.seen = True
             progress.finished = (outcome.stats.progress_ratio or 0) >= 1
             self._schedule.set_interval(ref, self._cadence(progress), asyncio.get_running_loop().time())
-            self._store.know(progress.task, self.poll_interval(ref))
+            if self.poll_interval(ref) != interval:
+                self._store.know(progress.task, self.poll_interval(ref))
         if error is None or isinstance(error, Unauthorized | Throttled):  # the gate holds the account back
             return None
         if isinstance(error, Forbidden | NotFound):  # nothing that a retry soon could mend
@@ -232,7 +234,7 @@ class AccountPoller:
     async def _read(self, progress: _Progress) -> tuple[PollOutcome, ApiError | None]:
         outcome = PollOutcome()
         try:
-            outcome = replace(outcome, stats=await self._stats(progress, "", None))
+            outcome = PollOutcome(await self._stats(progress, "", None))
             for window in self._plan.windows:
                 span = window.span(self._clock(), self._plan.timezone)
                 stats = await self._stats(progress, window.label, (span.begin, span.end))
@@ -246,6 +248,8 @@ class AccountPoller:
         stats = parse_stats(await self._client.stat(progress.task.ref, span))
         for name, count in stats.unread.items():
             self._metrics.unread_fields.labels(self.account, name).inc(count)
+        if max(len(stats.tag_calls), len(stats.llm_tag_calls)) <= self._plan.tag_limit:
+            return stats
         tags = self._limit(progress, f"tag {window}", stats.tag_calls)
         llm_tags = self._limit(progress, f"llm_tag {window}", stats.llm_tag_calls)
         return replace(stats, tag_calls=tags, llm_tag_calls=llm_tags)
