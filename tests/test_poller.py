@@ -7,7 +7,7 @@ import logging
 import random
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from itertools import pairwise
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -17,6 +17,7 @@ import pytest
 from exporter.client import YunfuClient
 from exporter.errors import ApiError, ApiTimeout, ConnectError, Forbidden, HttpError, NotFound, Throttled, Unauthorized
 from exporter.exposition import TaskRenderer
+from exporter.gate import Gate
 from exporter.metrics import ExporterMetrics
 from exporter.model import Task, TaskRef, TaskState
 from exporter.poller import AccountPoller, PollPlan
@@ -71,10 +72,16 @@ class FakeClient:
         self.spans: list[tuple[str, str] | None] = []
         self.answers: dict[str, Answer] = {}
         self.latency: dict[str, float] = {}
+        self.gate: Gate | None = None
         self.at_once = self.most_at_once = 0
 
     async def stat(self, ref: TaskRef, span: tuple[str, str] | None = None) -> Any:
-        """Answer a call."""
+        """Answer a call, having passed the gate if there is one."""
+        async with self.gate or nullcontext():
+            return await self.answer(ref, span)
+
+    async def answer(self, ref: TaskRef, span: tuple[str, str] | None) -> Any:
+        """Answer a call that has passed."""
         loop = asyncio.get_running_loop()
         self.calls[ref.id].append(loop.time())
         self.spans.append(span)
@@ -381,6 +388,44 @@ async def test_interval_that_is_told_stretches_with_the_demand() -> None:
     bench = Bench(rate_limit=1, windows=(Window("today"),))
     bench.poller.update(task(f"t{n}") for n in range(90))
     assert {bench.record(f"t{n}").status.interval for n in range(90)} == {INTERVAL * 3}
+
+
+@in_virtual_time
+async def test_shortage_stretches_all_intervals_by_the_told_factor() -> None:
+    """With half the calls that are asked for, running and idle tasks are polled about every second interval."""
+    bench = Bench(rate_limit=0.5)
+    bench.client.gate = Gate(0.5, 4, lambda _: None)
+    running, idle = [f"r{n}" for n in range(45)], [f"i{n}" for n in range(225)]
+    bench.client.answers = dict.fromkeys(idle, resting)
+    tasks = [*map(task, running), *(task(name, TaskState.PAUSED) for name in idle)]
+    async with bench.polling(*tasks):
+        await asyncio.sleep(12 * IDLE)
+    for names, interval in ((running, INTERVAL), (idle, IDLE)):
+        seen = [gap for name in names for gap in gaps(bench.client.calls[name][1:])]
+        assert sum(seen) / len(seen) == pytest.approx(2 * interval, rel=0.1)
+        assert max(seen) < 2 * 2 * interval
+        assert bench.record(names[0]).status.interval == pytest.approx(2 * interval)
+
+
+@in_virtual_time
+async def test_hold_of_the_account_ends_without_a_rush() -> None:
+    """After an hour's hold all tasks are polled at the rate, the running ones first, and then at their places again."""
+    bench = Bench(rate_limit=2)
+    bench.client.gate = Gate(2, 4, lambda _: None)
+    running, idle = [f"r{n}" for n in range(30)], [f"i{n}" for n in range(60)]
+    bench.client.answers = dict.fromkeys(idle, resting)
+    tasks = [*map(task, running), *(task(name, TaskState.PAUSED) for name in idle)]
+    async with bench.polling(*tasks):
+        await asyncio.sleep(2000)
+        bench.client.gate.hold(3600)
+        await asyncio.sleep(3600 + 1800)
+    times = sorted(time for calls in bench.client.calls.values() for time in calls if time > 2000.01)
+    assert times[0] == pytest.approx(5600, abs=0.01)
+    assert min(gaps(times[:41])) >= 0.5 - 1e-6
+    for names, start in ((running, 5600 + 30), (idle, 5600 + 90)):
+        assert all(any(5600 <= time <= start for time in bench.client.calls[name]) for name in names)
+    for name in running:
+        assert bench.client.calls[name][-1] % INTERVAL == pytest.approx(spread(name) * INTERVAL, abs=3)
 
 
 @in_virtual_time
