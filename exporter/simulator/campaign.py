@@ -140,12 +140,12 @@ class Campaign:
     @property
     def is_finished(self) -> bool:
         """Tell whether all numbers have their final status."""
-        return not self._queue and not self._redials
+        return not self.numbers[WAITING] and not self._redials
 
     @property
     def progress(self) -> float:
         """Return the share of numbers that have their final status, 0-1."""
-        pending = sum(count for _, count in self._queue) + sum(count for _, _, _, count in self._redials)
+        pending = self.numbers[WAITING] + sum(count for _, _, _, count in self._redials)
         return 1 - pending / self.traits.size
 
     def advance(self, now: float) -> None:
@@ -159,7 +159,7 @@ class Campaign:
                 continue
             self._next_tick = tick + 1
             self._redial(tick)
-            if self._queue:
+            if self.numbers[WAITING]:
                 self._dial(tick)
 
     def is_dialling(self, now: float) -> bool:
@@ -167,10 +167,10 @@ class Campaign:
         return not self.paused and not self.is_finished and self._in_window(now)
 
     def between(self, begin: float, end: float) -> Counts:
-        """Return what happened in a span, to the bucket of five minutes, as far back as history reaches."""
+        """Return what happened in a span, by the five-minute buckets that begin in it, as far back as history reaches."""
         total = Counts()
         for moment, counts in self._history or ():
-            if begin <= moment <= end:
+            if begin <= moment < end:  # spans that share an end share no call
                 total.add(counts)
         return total
 
@@ -178,8 +178,8 @@ class Campaign:
         self.counts = Counts()
         self.numbers = [0] * STATUSES
         self.numbers[WAITING] = self.traits.size
-        self._queue: deque[tuple[int, int]] = deque([(1, self.traits.size)])  # attempt, how many
-        self._redials: deque[tuple[int, int, int, int]] = deque()  # due tick, status, attempt, how many
+        self._waiting = [self.traits.size] + [0] * (MOST_ATTEMPTS - 1)  # by how often they have been dialled
+        self._redials: deque[tuple[int, int, int, int]] = deque()  # due tick, status, how often dialled, how many
 
     def _in_window(self, now: float) -> bool:
         hour = (now + CHINA_OFFSET_SECONDS) % DAY_SECONDS / 3600
@@ -191,7 +191,7 @@ class Campaign:
             return 2**62
         if not self._in_window(tick * TICK_SECONDS):
             return self._next_opening(tick)
-        return tick if self._queue else max(tick, self._redials[0][0])
+        return tick if self.numbers[WAITING] else max(tick, self._redials[0][0])
 
     def _next_opening(self, tick: int) -> int:
         midnight = (tick * TICK_SECONDS + CHINA_OFFSET_SECONDS) // DAY_SECONDS * DAY_SECONDS - CHINA_OFFSET_SECONDS
@@ -200,16 +200,15 @@ class Campaign:
 
     def _redial(self, tick: int) -> None:
         while self._redials and self._redials[0][0] <= tick:
-            _, status, attempt, count = self._redials.popleft()
+            _, status, attempts, count = self._redials.popleft()
             self.numbers[status] -= count
             self.numbers[WAITING] += count
-            self._queue.append((attempt, count))
+            self._waiting[attempts] += count
 
     def _dial(self, tick: int) -> None:
-        attempt, waiting = self._queue.popleft()
-        dialled = min(waiting, max(1, round(self.traits.lines * self._rng.uniform(1.0, 1.6))))
-        if waiting > dialled:
-            self._queue.appendleft((attempt, waiting - dialled))
+        attempts = next(attempts for attempts, waiting in enumerate(self._waiting) if waiting)
+        dialled = min(self._waiting[attempts], max(1, round(self.traits.lines * self._rng.uniform(1.0, 1.6))))
+        self._waiting[attempts] -= dialled
         made = Counts(results=split(self._rng, dialled, self._weights(tick)))
         made.answered = made.results[CONNECTED]
         made.unanswered = dialled - made.answered
@@ -217,8 +216,8 @@ class Campaign:
         self.numbers[WAITING] -= dialled
         for status, count in enumerate(made.results):
             self.numbers[status] += count
-            if count and status in REDIALLED and attempt < MOST_ATTEMPTS:
-                self._redials.append((tick + REDIAL_TICKS, status, attempt + 1, count))
+            if count and status in REDIALLED and attempts + 1 < MOST_ATTEMPTS:
+                self._redials.append((tick + REDIAL_TICKS, status, attempts + 1, count))
         self.counts.add(made)
         self.lifetime.add(made)
         self._remember(tick * TICK_SECONDS, made)
