@@ -13,7 +13,7 @@ from functools import partial
 from typing import Final
 
 from exporter.client import YunfuClient, open_session
-from exporter.discovery import Choice, DiscoveryPlan, choose, count_tasks, list_tasks
+from exporter.discovery import PER_PAGE, Choice, DiscoveryPlan, choose, count_tasks, list_tasks
 from exporter.errors import ApiError
 from exporter.gate import Gate
 from exporter.logs import fields
@@ -40,6 +40,15 @@ class Surroundings:
     metrics: ExporterMetrics
     clock: Callable[[], float]
     rng: random.Random
+
+    def forget_account(self, name: str) -> None:
+        """Let an account's series leave, its tasks' and those of its calls."""
+        self.store.forget_account(name)
+        own = self.metrics
+        for metric in (
+            own.request_duration, own.failures, own.throttled_seconds, own.poll_lag, own.unread_fields
+        ):  # fmt: skip
+            metric.remove_by_labels({"account": name})
 
 
 def read_tokens(settings: Settings) -> tuple[dict[str, Token], list[str]]:
@@ -177,7 +186,9 @@ class Account:
                 self._store.miss(ref)
 
     async def _keep_discovering(self, interval: float) -> None:
+        loop = asyncio.get_running_loop()
         while True:
+            started = loop.time()
             try:
                 choices = await self.discover()
             except ApiError as error:
@@ -185,10 +196,11 @@ class Account:
             else:
                 self._tell("")
                 self.tried.set()
+                self.poller.reserve(len(choices) / PER_PAGE / interval)
                 self.apply(choices)
                 self._note(choices)
             self.tried.set()
-            await asyncio.sleep(interval)
+            await asyncio.sleep(started + interval - loop.time())
 
     async def _watch_token(self) -> None:
         """Take up a changed token file at once, also while calls are held back because the old token was refused."""
@@ -283,7 +295,6 @@ def _discovery_plan(settings: Settings, account: AccountSettings) -> DiscoveryPl
         exclude=account.discovery.exclude,
         max_tasks=account.discovery.max_tasks,
         min_answer_ratio=settings.thresholds.min_answer_ratio,
-        blank_labels=tuple("" for _ in settings.info_labels),
     )
 
 

@@ -148,8 +148,7 @@ class YunfuClient:
             self._gate.hold(error.seconds)
             raise
         except (Unauthorized, EnvelopeError) as error:
-            refused = not isinstance(error, EnvelopeError) or error.code == HTTPStatus.UNAUTHORIZED
-            if refused and token == self._token.value and not self.take_up_token():
+            if error.holds and token == self._token.value and not self.take_up_token():
                 self._gate.hold(KNOCK_SECONDS)
             raise
 

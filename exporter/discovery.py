@@ -49,7 +49,6 @@ class DiscoveryPlan:
     exclude: re.Pattern[str] | None
     max_tasks: int
     min_answer_ratio: float
-    blank_labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +212,7 @@ def _merge(task: Task, found: ListedTask | None, user_id: str) -> Task:
 
 def _found(found: ListedTask, plan: DiscoveryPlan, account: str, user_id: str) -> Task:
     ref = TaskRef(account, found.id, _sub_user(found, user_id))
-    return _merge(Task(ref, plan.min_answer_ratio, labels=plan.blank_labels), found, user_id)
+    return _merge(Task(ref, plan.min_answer_ratio), found, user_id)
 
 
 def _sub_user(found: ListedTask, user_id: str) -> str | None:

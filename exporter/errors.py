@@ -22,11 +22,12 @@ class ApiError(Exception):
     """A call failed. The message is for people and holds no secret; ``reason`` is the metric's label value.
 
     ``answered`` tells that the platform is there, accepts the account, and refused this one call: no other task's
-    calls need fail the same way.
+    calls need fail the same way. ``holds`` tells that the whole account is held back after it.
     """
 
     reason: str
     answered: bool = False
+    holds: bool = False
 
 
 class ApiTimeout(ApiError):
@@ -61,6 +62,8 @@ class HttpError(ApiError):
 class Unauthorized(HttpError):
     """The token is wrong or has expired."""
 
+    holds = True
+
 
 class Forbidden(HttpError):
     """The token is good, but not for this resource."""
@@ -72,6 +75,8 @@ class NotFound(HttpError):
 
 class Throttled(HttpError):
     """Too many calls; ``seconds`` is how long the account has to wait."""
+
+    holds = True
 
     def __init__(self, status: int, message: str, seconds: float) -> None:
         super().__init__(status, message)
@@ -89,6 +94,8 @@ class EnvelopeError(ApiError):
     def __init__(self, code: float | None, message: str) -> None:
         super().__init__(message)
         self.code = code
+        self.holds = code == HTTPStatus.UNAUTHORIZED
+        self.answered = not self.holds
 
 
 class MalformedError(ApiError):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo
 
 from exporter.client import YunfuClient
-from exporter.errors import ApiError, Forbidden, NotFound, Throttled, Unauthorized
+from exporter.errors import ApiError, Forbidden, NotFound
 from exporter.logs import fields
 from exporter.metrics import ExporterMetrics
 from exporter.model import Task, TaskRef, TaskStats, parse_stats
@@ -101,6 +101,7 @@ class AccountPoller:
         self._changed = asyncio.Event()
         self._outages = _Outages(account)
         self._untried: set[TaskRef] = set()
+        self._reserved = 0.0
         self.first_round = asyncio.Event()
         """Set while every task has been tried at least once."""
 
@@ -124,8 +125,12 @@ class AccountPoller:
 
     def poll_interval(self, ref: TaskRef) -> float:
         """Return a task's interval in seconds, stretched where the quota does not suffice for all."""
-        calls_per_second = self._schedule.polls_per_second * (1 + len(self._plan.windows))
+        calls_per_second = self._schedule.polls_per_second * (1 + len(self._plan.windows)) + self._reserved
         return self._schedule.interval(ref) * max(1.0, calls_per_second / self._plan.rate_limit)
+
+    def reserve(self, calls_per_second: float) -> None:
+        """Reckon with so many calls a second that others make of the same quota."""
+        self._reserved = calls_per_second
 
     async def poll_all(self) -> None:
         """Poll every task once."""
@@ -225,7 +230,7 @@ class AccountPoller:
             self._schedule.set_interval(ref, self._cadence(progress), asyncio.get_running_loop().time())
             if self.poll_interval(ref) != interval:
                 self._store.know(progress.task, self.poll_interval(ref))
-        if error is None or isinstance(error, Unauthorized | Throttled):  # the gate holds the account back
+        if error is None or error.holds:  # the gate sees to a hold
             return None
         if isinstance(error, Forbidden | NotFound):  # nothing that a retry soon could mend
             return self._plan.cadence.idle_interval * self._rng.uniform(0.75, 1.0)

@@ -191,7 +191,7 @@ class Store:
             up=not outcome.error,
             last_success=last.last_success if outcome.stats is None else now,
             error=outcome.error,
-            missing_since=(last.missing_since or now) if outcome.missing else None,
+            missing_since=_missing_since(last, outcome, now),
         )
         windows = before.windows if before else None
         if outcome.windows:
@@ -251,3 +251,10 @@ class Store:
 
     def _windows(self, ref: TaskRef, outcome: PollOutcome, now: float) -> dict[str, WindowLines]:
         return {w.window: WindowLines(self._renderer.window(ref, w), now, w.expires) for w in outcome.windows}
+
+
+def _missing_since(last: TaskStatus, outcome: PollOutcome, now: float) -> float | None:
+    """Return since when the platform has denied the task; a time-out in between says nothing about that."""
+    if outcome.missing:
+        return last.missing_since or now
+    return None if outcome.stats is not None else last.missing_since
