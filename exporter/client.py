@@ -17,7 +17,7 @@ from typing import Any, Final, NoReturn, TypeAlias
 from urllib.parse import urlencode
 
 import aiohttp
-from aiohttp.http_exceptions import ContentEncodingError
+from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError
 from yarl import URL
 
 from exporter import __version__
@@ -59,6 +59,9 @@ Observer: TypeAlias = Callable[[str, float, ApiError | None], None]
 """Is told each call's endpoint, its duration in seconds and its error, if it failed."""
 
 
+_FOREIGN: Final = (TimeoutError, aiohttp.ClientError, HttpProcessingError, OSError, UnicodeError)
+"""What a request can end with; the last is raised for a host name that cannot be encoded."""
+
 _BY_STATUS: Final = {401: Unauthorized, 403: Forbidden, 404: NotFound}
 
 
@@ -71,7 +74,7 @@ def open_envelope(body: bytes) -> Mapping[str, Any]:
     if not isinstance(envelope, dict) or "code" not in envelope:
         raise MalformedError("the answer is JSON, but not the API's envelope: it has no code")
     code = read_number(envelope["code"])
-    if code != HTTPStatus.OK or envelope.get("status") in {"error", "failed"}:
+    if code != HTTPStatus.OK or envelope.get("status") in ("error", "failed"):  # a set would choke on a list
         raise EnvelopeError(code, f"the platform answered code {code}, status {envelope.get('status')!r:.20}")
     return envelope
 
@@ -162,7 +165,7 @@ class YunfuClient:
                 if response.headers.get("X-RateLimit-Remaining") == "0":
                     self._gate.hold(_hold_seconds(response.headers, EXHAUSTED_SECONDS))
                 return await _read_body(response)
-        except (TimeoutError, aiohttp.ClientError, OSError) as foreign:
+        except _FOREIGN as foreign:
             raise _translate(foreign, url) from foreign
 
 
@@ -190,7 +193,7 @@ async def _refusal(response: aiohttp.ClientResponse) -> HttpError:
     status = response.status
     try:
         await response.content.read(_MAX_REFUSAL_BYTES)
-    except (TimeoutError, aiohttp.ClientError, OSError):
+    except _FOREIGN:
         response.close()
     message = f"the platform answered HTTP {status} {response.reason or ''}".rstrip()
     if status == HTTPStatus.TOO_MANY_REQUESTS:
@@ -232,7 +235,7 @@ def _translate(foreign: Exception, url: URL) -> ApiError:
             return ConnectError(f"cannot connect to {where}: {_os_reason(foreign)}")
         case aiohttp.ClientPayloadError() if isinstance(foreign.__cause__, ContentEncodingError):
             return MalformedError("the answer's compression is damaged")
-        case aiohttp.ClientResponseError() | ContentEncodingError():
+        case aiohttp.ClientResponseError() | HttpProcessingError():
             return MalformedError("the answer is not valid HTTP")
         case _:
             return ConnectError(f"the connection to {where} broke")
