@@ -41,15 +41,6 @@ class Surroundings:
     clock: Callable[[], float]
     rng: random.Random
 
-    def forget_account(self, name: str) -> None:
-        """Let an account's series leave, its tasks' and those of its calls."""
-        self.store.forget_account(name)
-        own = self.metrics
-        for metric in (
-            own.request_duration, own.failures, own.throttled_seconds, own.poll_lag, own.unread_fields
-        ):  # fmt: skip
-            metric.remove_by_labels({"account": name})
-
 
 def read_tokens(settings: Settings) -> tuple[dict[str, Token], list[str]]:
     """Read every account's token and try its CA file; return the tokens by account name, and one line per fault."""
@@ -268,9 +259,9 @@ def _observe(account: str, around: Surroundings, endpoint: str, seconds: float, 
         around.metrics.failures.labels(account, endpoint, error.reason).inc()
     up = error is None or error.answered
     before = around.store.account(account)
-    status = replace(before, up=up, error="" if up else f"{error.reason}: {error}" if error else "")
-    if status != before:
-        around.store.put_account(status)
+    text = "" if error is None or up else f"{error.reason}: {error}"
+    if (up, text) != (before.up, before.error):
+        around.store.put_account(replace(before, up=up, error=text))
 
 
 def _poll_plan(settings: Settings, account: AccountSettings) -> PollPlan:

@@ -201,7 +201,7 @@ def _merge(task: Task, found: ListedTask | None, user_id: str) -> Task:
         return task
     return replace(
         task,
-        ref=replace(task.ref, sub_user_id=task.ref.sub_user_id or _sub_user(found, user_id)),
+        ref=task.ref._replace(sub_user_id=task.ref.sub_user_id or _sub_user(found, user_id)),
         name=task.name or found.name,
         generation=found.generation,
         state=found.state,

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 STATUSES: Final = (
     "waiting",
@@ -55,9 +56,11 @@ class TaskState(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class TaskRef:
-    """What identifies a task in a call: the account's name, the task's UUID, and on whose behalf."""
+class TaskRef(NamedTuple):
+    """What identifies a task in a call: the account's name, the task's UUID, and on whose behalf.
+
+    A tuple, since it is a key that is looked up some ten times a poll.
+    """
 
     account: str
     id: str
@@ -129,10 +132,17 @@ def parse_stats(data: object) -> TaskStats:
 
 def clean_label(text: str) -> str:
     """Make a text of the platform's fit for a label value: valid Unicode, trimmed, at most MAX_LABEL_LENGTH long."""
+    return _clean_again(text) if len(text) <= MAX_LABEL_LENGTH else _clean(text)
+
+
+def _clean(text: str) -> str:
     text = text.strip()
     if not text.isascii():
         text = _SURROGATES.sub("\ufffd", text)
     return text if len(text) <= MAX_LABEL_LENGTH else text[: MAX_LABEL_LENGTH - 1] + "…"
+
+
+_clean_again = lru_cache(maxsize=4096)(_clean)  # names and tags come again with every poll
 
 
 def read_number(value: object) -> float | None:
@@ -173,9 +183,8 @@ class _Reader:
         """Turn a percentage into a ratio; 8 decimals keep all that is meant and drop the binary noise."""
         if percent is None:
             return None
-        number = read_number(percent)
-        ratio = None if number is None else round(number / 100, 8)
-        if ratio is None or not 0 <= ratio <= 1:
+        number = percent if type(percent) is float else read_number(percent)
+        if number is None or not 0 <= (ratio := round(number / 100, 8)) <= 1:  # NaN compares false
             self.miss(name)
             return None
         return abs(ratio)  # -0.0 is 0
@@ -188,29 +197,33 @@ class _Reader:
             self.miss(name)
         return {}
 
-    def entries(self, value: object, name: str) -> Iterable[Mapping[str, object]]:
+    def entries(self, value: object, name: str) -> list[dict[str, object]]:
         """Return the objects of a list; PHP serialises a list with a gap as an object."""
         if isinstance(value, dict):
             value = list(value.values())
         if not isinstance(value, list):
             if value is not None:
                 self.miss(name)
-            return
-        for entry in value:
-            if isinstance(entry, dict):
-                yield entry
-            elif entry is not None:
-                self.miss(name)
-
-    def add(self, counts: dict[str, int], label: str, value: object, name: str) -> None:
-        """Add a count under its label; entries that share a label are parts of one sum."""
-        count = self.count(value, name)
-        if count is None:
-            return
-        if label not in counts and len(counts) >= MAX_ENTRIES:
+            return []
+        entries = [entry for entry in value if isinstance(entry, dict)]
+        for _ in range(len(value) - len(entries) - value.count(None)):
             self.miss(name)
+        return entries
+
+    def add(self, counts: dict[str, int], label: str, value: object, name: str, limit: float = MAX_ENTRIES) -> None:
+        """Add a count under its label; entries that share a label are parts of one sum."""
+        if type(value) is int and 0 <= value <= _MAX_COUNT:  # by far the commonest
+            count = value
+        elif (read := self.count(value, name)) is not None:
+            count = read
+        else:
             return
-        counts[label] = counts.get(label, 0) + count
+        if label in counts:
+            counts[label] += count
+        elif len(counts) < limit:
+            counts[label] = count
+        else:
+            self.miss(name)
 
 
 def _numbers(reader: _Reader, block: object) -> dict[str, int]:
@@ -229,17 +242,16 @@ def _intentions(reader: _Reader, block: object) -> tuple[dict[str, int], dict[st
     counts: dict[str, int] = {}
     ratios: dict[str, float] = {}
     for entry in reader.entries(block, "intention"):
-        label = _name(entry)
+        label = _intention_label(_name(entry))
         if not label:
             reader.miss("intention.name")
             continue
-        grade = _GRADE.match(label)
-        label = grade[1] if grade else label
         reader.add(counts, label, entry.get("total"), "intention.total")
         ratio = reader.ratio(entry.get("percent"), "intention.percent")
         if ratio is None:
             continue
-        ratio = round(ratio + ratios.get(label, 0), 8)
+        if label in ratios:
+            ratio = round(ratio + ratios[label], 8)
         if ratio > 1 or (label not in ratios and len(ratios) >= MAX_ENTRIES):
             reader.miss("intention.percent")
         else:
@@ -247,14 +259,16 @@ def _intentions(reader: _Reader, block: object) -> tuple[dict[str, int], dict[st
     return counts, ratios
 
 
+@lru_cache(maxsize=1024)
+def _intention_label(name: str) -> str:
+    grade = _GRADE.match(name)
+    return grade[1] if grade else name
+
+
 def _rounds(reader: _Reader, block: object) -> dict[str, int]:
     counts: dict[str, int] = {}
     for key, value in reader.mapping(block, "rounds").items():
-        label = clean_label(key)
-        if span := _ROUND_SPAN.fullmatch(label):
-            label = f"{span[1]}-{span[2]}"
-        elif over := _ROUND_OVER.fullmatch(label):
-            label = f"{int(over[1]) + 1}+"
+        label = _rounds_label(clean_label(key))
         if label:
             reader.add(counts, label, value, "rounds")
         else:
@@ -262,17 +276,24 @@ def _rounds(reader: _Reader, block: object) -> dict[str, int]:
     return counts
 
 
+@lru_cache(maxsize=1024)
+def _rounds_label(key: str) -> str:
+    if span := _ROUND_SPAN.fullmatch(key):
+        return f"{span[1]}-{span[2]}"
+    if over := _ROUND_OVER.fullmatch(key):
+        return f"{int(over[1]) + 1}+"
+    return key
+
+
 def _tags(reader: _Reader, block: object, name: str) -> dict[str, int]:
     """Read either kind of tags; the number of values is bounded by ``limit_tags``."""
     counts: dict[str, int] = {}
     for entry in reader.entries(block, name):
-        label = _name(entry) or _name(entry.get("tag")) or _name(entry.get("llm_intention_tag"))
-        if not label:
+        label = _name(entry) or _name(entry.get("llm_intention_tag")) or _name(entry.get("tag"))
+        if label:
+            reader.add(counts, label, entry.get("count"), f"{name}.count", math.inf)
+        else:
             reader.miss(f"{name}.name")
-            continue
-        count = reader.count(entry.get("count"), f"{name}.count")
-        if count is not None:
-            counts[label] = counts.get(label, 0) + count
     return counts
 
 

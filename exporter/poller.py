@@ -93,6 +93,7 @@ class AccountPoller:
         self._client = client
         self._store = store
         self._metrics = metrics
+        self._lag = metrics.poll_lag.labels(account)
         self._clock = clock
         self._rng = rng
         self._schedule: Schedule[TaskRef] = Schedule()
@@ -203,7 +204,7 @@ class AccountPoller:
             while True:
                 self._changed.clear()
                 if due := self._schedule.pop(loop.time()):
-                    self._metrics.poll_lag.labels(self.account).observe(loop.time() - due.since)
+                    self._lag.observe(loop.time() - due.since)
                     return due
                 wait = self._schedule.next_due(loop.time())
                 try:
