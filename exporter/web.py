@@ -91,12 +91,17 @@ async def listening(app: web.Application, addresses: Sequence[tuple[str, int]]) 
             try:
                 await web.TCPSite(runner, host or None, port).start()
             except OSError as error:
-                shown = f"[{host}]" if ":" in host else host
-                reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
-                raise OSError(f"cannot listen on {shown}:{port}: {reason}") from error
+                raise listen_error(host, port, error) from error
         yield
     finally:
         await runner.cleanup()
+
+
+def listen_error(host: str, port: int, error: OSError) -> OSError:
+    """Say in one clear line why an address cannot be listened on."""
+    shown = f"[{host}]" if ":" in host else host
+    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
+    return OSError(f"cannot listen on {shown}:{port}: {reason}")
 
 
 def wants_openmetrics(accept: str) -> bool:
@@ -114,12 +119,12 @@ def wants_openmetrics(accept: str) -> bool:
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
-    """Tell whether an Accept-Encoding header allows gzip."""
+    """Tell whether an Accept-Encoding header allows gzip: by its name, or else by the star that stands for the rest."""
+    qualities: dict[str, float] = {}
     for part in accept_encoding.split(","):
         coding, _, parameter = part.strip().lower().partition(";")
-        if coding.strip() in {"gzip", "*"}:
-            return _quality(parameter.strip().removeprefix("q=") or "1") > 0
-    return False
+        qualities[coding.strip()] = _quality(parameter.strip().removeprefix("q=") or "1")
+    return qualities.get("gzip", qualities.get("*", 0.0)) > 0
 
 
 def _quality(text: str) -> float:
