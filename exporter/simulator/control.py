@@ -12,9 +12,11 @@ POST   /_control/clock       {"speed": NUMBER} or {"advance": SECONDS}
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 from exporter.simulator.faults import Fault
+from exporter.simulator.platform import SimulatedAccount
 from exporter.simulator.server import Request, Response
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ def answer(simulator: Simulator, request: Request) -> Response:
     """Answer a request of the control path; what is wrong with it comes back as a 400."""
     try:
         return _json(_answer(simulator, request))
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError) as error:
         return _json({"error": str(error)}, status=400)
 
 
@@ -73,17 +75,17 @@ def truth(simulator: Simulator, task_id: str) -> dict[str, Any]:
 
 
 def incident(simulator: Simulator, kind: str, task: str | None = None) -> str:
-    """Let something happen to a task; return its id. Raises ValueError and KeyError."""
+    """Let something happen to a task; return its id. Raises ValueError."""
     if kind not in INCIDENTS:
         raise ValueError(f"kind: {kind!r} is no incident; expected one of {', '.join(INCIDENTS)}")
     if kind == "appear":
-        account = simulator.accounts[0]
-        new = account.spare.pop(0)
-        account.tasks[new.id] = new
-        return new.id
+        return _appear(simulator.accounts[0])
     if task is None:
         raise ValueError(f"task: missing; {kind} happens to a task")
-    struck = simulator.task(task)
+    try:
+        struck = simulator.task(task)
+    except KeyError:
+        raise ValueError(f"task: {task!r} is no task; /_control/accounts lists them") from None
     campaign = struck.campaign
     match kind:
         case "carrier_block" | "bad_list":
@@ -101,7 +103,18 @@ def incident(simulator: Simulator, kind: str, task: str | None = None) -> str:
     return task
 
 
+def _appear(account: SimulatedAccount) -> str:
+    if not account.spare:
+        raise ValueError("appear: no task is left that could")
+    new = account.spare.pop(0)
+    account.tasks[new.id] = new
+    return new.id
+
+
 def _set_clock(simulator: Simulator, speed: float | None = None, advance: float = 0.0) -> None:
+    for name, value in (("advance", advance), ("speed", 0.0 if speed is None else speed)):
+        if not isinstance(value, int | float) or not 0 <= value < math.inf:
+            raise ValueError(f"{name}: expected a number from 0 up")
     simulator.advance(advance)
     if speed is not None:
         simulator.set_speed(speed)

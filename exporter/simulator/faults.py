@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import random
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Final
+
+from exporter.simulator.platform import Refusal, envelope
+from exporter.simulator.server import Response, http_date
 
 KINDS: Final = (
     "status",  # an HTTP status, with the platform's envelope or, from 500 up, a proxy's HTML page
@@ -52,8 +57,19 @@ class Fault:
         """Refuse what is no fault. Raises ValueError."""
         if self.kind not in KINDS:
             raise ValueError(f"kind: {self.kind!r} is no fault; expected one of {', '.join(KINDS)}")
-        if not 0 <= self.probability <= 1:
+        if not isinstance(self.probability, int | float) or not 0 <= self.probability <= 1:
             raise ValueError("probability: expected a number from 0 to 1")
+        if self.count is not None and (not isinstance(self.count, int) or self.count < 0):
+            raise ValueError("count: expected a whole number from 0 up")
+        if not isinstance(self.status, int) or not 100 <= self.status <= 999:
+            raise ValueError("status: expected a whole number from 100 to 999")
+        if not isinstance(self.seconds, int | float) or not 0 <= self.seconds < math.inf:
+            raise ValueError("seconds: expected a number from 0 up")
+
+    @property
+    def is_harmless(self) -> bool:
+        """Tell whether the right answer arrives in the end, with an oddity."""
+        return self.kind in {"content_type", "bom", "exhausted"}
 
     def strikes(self, rng: random.Random, *, account: str, endpoint: str, task: str | None) -> bool:
         """Tell whether this call is struck, and count it."""
@@ -67,3 +83,50 @@ class Fault:
         if self.count is not None:
             self.count -= 1
         return True
+
+
+_HTML: Final = b"<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></body></html>"
+_TOO_MUCH: Final = 9 * 1024 * 1024
+_WAYS: Final = {"slow_headers": "late", "latency": "late"}
+
+
+def answer_instead(fault: Fault, body: Callable[[], bytes], now: float) -> Response:
+    """Return what a call that is struck gets for an answer; ``body`` gives the right one. Raises Refusal."""
+    match fault.kind:
+        case "status":
+            return _refuse(fault.status)
+        case "throttle":
+            wait = http_date(now + fault.seconds) if fault.date else f"{fault.seconds:g}"
+            raise Refusal(429, "请求过于频繁", Retry_After=wait, X_RateLimit_Remaining="0")
+        case "expired_token":
+            raise Refusal(401, "token无效或已过期")
+        case "envelope":
+            return Response(envelope(None, code=fault.status, message="系统繁忙"))
+        case "html":
+            return Response(_HTML, content_type="text/html")
+        case "not_json":
+            return Response(b"<?xml version='1.0'?>")
+        case "redirect":
+            return Response(status=302, headers=(("Location", fault.location),))
+        case "too_large":
+            return Response(b'{"code":200,"data":"' + b"x" * _TOO_MUCH + b'"}')
+        case "truncated":
+            return Response(body()[: len(body()) // 2])
+    return Response(body(), way=_WAYS.get(fault.kind, fault.kind), seconds=fault.seconds)
+
+
+def _refuse(status: int) -> Response:
+    """Refuse as the platform does, or, from 500 up, as the proxy in front of it."""
+    if status >= 500:
+        return Response(_HTML, status, content_type="text/html")
+    raise Refusal(status, "请求失败")
+
+
+def flavour(fault: Fault, response: Response) -> Response:
+    """Return the right answer with a harmless fault's oddity."""
+    match fault.kind:
+        case "content_type":
+            return replace(response, content_type="text/html; charset=gbk")
+        case "bom":
+            return replace(response, body=b"\xef\xbb\xbf" + response.body)
+    return replace(response, headers=(("X-RateLimit-Remaining", "0"), ("Retry-After", f"{fault.seconds:g}")))

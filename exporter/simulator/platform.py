@@ -9,6 +9,8 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
+from hashlib import md5
 from typing import Any, Final
 
 from exporter.simulator.campaign import CHINA_OFFSET_SECONDS, ROUNDS, Campaign, Counts, Traits
@@ -46,6 +48,15 @@ def timestamp(moment: float) -> str:
     return datetime.fromtimestamp(moment, CHINA).strftime("%Y-%m-%d %H:%M:%S")
 
 
+class Refusal(Exception):
+    """The platform refuses a call, with an HTTP status and a message for people."""
+
+    def __init__(self, status: int, message: str, **headers: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = tuple((name.replace("_", "-"), value) for name, value in headers.items())
+
+
 @dataclass(slots=True)
 class SimulatedTask:
     """A task of an account: its campaign and how the platform lists it. ``generation`` is 1 or 2."""
@@ -66,6 +77,13 @@ class SimulatedTask:
         """Return ``enable`` and ``call_status``: what the state is made of."""
         enabled = not self.campaign.paused and not self.campaign.is_finished
         return enabled, self.campaign.is_dialling(now)
+
+    def status_number(self, now: float) -> str:
+        """Return what the lists' filter goes by: 1 paused, 2 running, 3 waiting; of a 2.0 task 3 is running as well."""
+        enabled, dialling = self.flags(now)
+        if not enabled:
+            return "1"
+        return "2" if dialling and self.generation == 1 else "3"
 
     def state(self, now: float) -> str:
         """Return the state as the platform's documentation derives it from the flags."""
@@ -126,14 +144,15 @@ def _make_task(
     identity = _uuid(rng)
     name = _ODD_NAMES[index // 7 % 4] if odd and index % 7 == 3 else f"{rng.choice(_PURPOSES)}-{index + 1:03d}"
     campaign = Campaign(traits, identity, keeps_history=history)
+    turn, owner = divmod(index, len(owners))  # so that each owner has tasks of every kind
     return SimulatedTask(
         id=identity,
         name=name,
-        owner=owners[index % len(owners)],
-        generation=2 if index % 3 else 1,
+        owner=owners[owner],
+        generation=2 if turn % 3 else 1,
         created=traits.begin,
         campaign=campaign,
-        odd=odd and index % 2 == 1,
+        odd=odd and turn % 2 == 1,
     )
 
 
@@ -179,15 +198,20 @@ def _percent(part: int, whole: int) -> float:
     return round(part / whole, 4) * 100 if whole else 0
 
 
-def _tag(name: str, count: int) -> dict[str, Any]:
-    identity = TAG_IDS.get(name, 40_000 + sum(map(ord, name)) % 10_000)
-    known = {
-        "id": identity,
+@lru_cache
+def _known_tag(name: str) -> dict[str, Any]:
+    return {
+        "id": TAG_IDS.get(name, 40_000 + sum(map(ord, name)) % 10_000),
         "name": name,
+        "md5": md5(name.encode(), usedforsecurity=False).hexdigest(),
         "created_at": "2024-08-01 20:46:22",
         "updated_at": "2024-08-01 20:46:22",
     }
-    return {"count": count, "llm_intention_tag_id": identity, "llm_intention_tag": known}
+
+
+def _tag(name: str, count: int) -> dict[str, Any]:
+    known = _known_tag(name)
+    return {"count": count, "llm_intention_tag_id": known["id"], "llm_intention_tag": known}
 
 
 def list_entry(task: SimulatedTask, now: float) -> dict[str, Any]:

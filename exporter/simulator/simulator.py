@@ -10,12 +10,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from exporter.simulator import control
-from exporter.simulator.faults import Fault
+from exporter.simulator.faults import Fault, answer_instead, flavour
 from exporter.simulator.platform import (
     CHINA,
+    Refusal,
     SimulatedAccount,
     SimulatedTask,
     envelope,
@@ -25,9 +27,8 @@ from exporter.simulator.platform import (
     parse_timestamp,
     stat_data,
 )
-from exporter.simulator.server import Request, Response, http_date, listen
+from exporter.simulator.server import Request, Response, listen
 
-_HTML: Final = "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></body></html>"
 _LISTS: Final = {"task": ("tasks", 1, False), "all_task": ("all_tasks", 1, True)}
 _NEW_LISTS: Final = {"task": ("new_tasks", 2, False), "subset_task": ("subset_tasks", 2, True)}
 _MOST_PER_PAGE: Final = 100
@@ -54,15 +55,6 @@ class SimulatorOptions:
     opaque_token: bool = False
     quota: float | None = None
     history: bool = True
-
-
-class Refusal(Exception):
-    """The platform refuses a call, with an HTTP status and a message for people."""
-
-    def __init__(self, status: int, message: str, **headers: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.headers = tuple((name.replace("_", "-"), value) for name, value in headers.items())
 
 
 class Simulator:
@@ -148,20 +140,19 @@ class Simulator:
             (f for f in self.faults if f.strikes(self._rng, account=account.user_id, endpoint=endpoint, task=task_id)),
             None,
         )
-        if fault is not None and fault.kind not in _HARMLESS:
-            return self._struck(fault, request, account, endpoint, task_id)
+        body = partial(self._body, request, account, endpoint, task_id, is_new=is_new)
+        if fault is not None and not fault.is_harmless:
+            return answer_instead(fault, body, self._clock())
         headers = self._meter(account)
         if request.method != "GET":
             raise Refusal(405, "请求方法不允许")
-        body = self._body(request, account, endpoint, task_id, is_new=is_new)
-        if fault is not None:
-            return _flavoured(fault, body)
-        return Response(body, headers=headers)
+        response = Response(body(), headers=headers)
+        return response if fault is None else flavour(fault, response)
 
     def _route(self, request: Request) -> tuple[SimulatedAccount, str, str | None, bool]:
         """Return the account, the endpoint's name, the task of a statistics call, and whether it is the 2.0 path."""
-        token = request.headers.get("authorization", "").removeprefix("Bearer ")
-        caller = next((account for account in self.accounts if account.token == token), None)
+        authorization = request.headers.get("authorization", "")
+        caller = next((account for account in self.accounts if authorization == f"Bearer {account.token}"), None)
         match request.path.split("/")[1:]:
             case ["agent-api", "token"]:
                 user_id, endpoint, task_id, is_new = caller.user_id if caller else "", "token", None, False
@@ -256,7 +247,7 @@ class Simulator:
             if names and names[0] not in task.name:
                 continue
             task.campaign.advance(now)
-            if not states or _STATUS_NUMBERS[task.state(now)] & states:
+            if not states or task.status_number(now) in states:
                 entries.append(list_entry(task, now))
         return self._page(request, entries)
 
@@ -270,53 +261,6 @@ class Simulator:
         shown = list(entries[(page - 1) * per_page : page * per_page])
         return envelope(shown, meta=page_meta(len(entries), page, per_page))
 
-    def _struck(
-        self, fault: Fault, request: Request, account: SimulatedAccount, endpoint: str, task_id: str | None
-    ) -> Response:
-        """Answer with a fault."""
-        match fault.kind:
-            case "status":
-                return self._refuse(fault.status)
-            case "throttle":
-                wait = http_date(time.time() + fault.seconds) if fault.date else f"{fault.seconds:g}"
-                raise Refusal(429, "请求过于频繁", Retry_After=wait, X_RateLimit_Remaining="0")
-            case "expired_token":
-                raise Refusal(401, "token无效或已过期")
-            case "envelope":
-                return Response(envelope(None, code=fault.status, message="系统繁忙"))
-            case "html":
-                return Response(_HTML.encode(), content_type="text/html")
-            case "not_json":
-                return Response(b"<?xml version='1.0'?>")
-            case "redirect":
-                return Response(status=302, headers=(("Location", fault.location),))
-            case "too_large":
-                return Response(b'{"code":200,"data":"' + b"x" * (9 * 1024 * 1024) + b'"}')
-        body = self._body(request, account, endpoint, task_id, is_new=request.path.startswith("/agent-api/new/"))
-        if fault.kind == "truncated":
-            return Response(body[: len(body) // 2])
-        ways = {"slow_headers": "late", "latency": "late"}
-        return Response(body, way=ways.get(fault.kind, fault.kind), seconds=fault.seconds)
-
-    def _refuse(self, status: int) -> Response:
-        if status >= 500:
-            return Response(_HTML.encode(), status, content_type="text/html")
-        raise Refusal(status, "请求失败")
-
     def _half_past_nine(self) -> float:
         today = datetime.fromtimestamp(self._epoch, CHINA)
         return today.replace(hour=9, minute=30, second=0, microsecond=0).timestamp()
-
-
-_HARMLESS: Final = frozenset({"content_type", "bom", "exhausted"})
-_STATUS_NUMBERS: Final = {"paused": {"1"}, "running": {"2", "3"}, "waiting": {"3"}}
-
-
-def _flavoured(fault: Fault, body: bytes) -> Response:
-    """Return the right answer with an oddity."""
-    match fault.kind:
-        case "content_type":
-            return Response(body, content_type="text/html; charset=gbk")
-        case "bom":
-            return Response(b"\xef\xbb\xbf" + body)
-    return Response(body, headers=(("X-RateLimit-Remaining", "0"), ("Retry-After", f"{fault.seconds:g}")))
