@@ -17,14 +17,12 @@ from exporter.simulator.campaign import (
     REJECTED,
     STATUSES,
     SUSPENDED,
-    TAGS,
     WAITING,
     Campaign,
     Counts,
     Traits,
-    binomial,
-    split,
 )
+from exporter.simulator.talks import TAGS, Script, make_table
 
 NINE = 1_751_245_200.0  # Monday 2025-06-30 09:00 in China
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
@@ -229,7 +227,7 @@ def test_spans_that_meet_add_up_to_the_whole(seed: str) -> None:
     campaign = _later(TRAITS, DAY, seed)
     total = Counts()
     for index in range(24 * 12):
-        total.add(campaign.between(NINE + index * 300, NINE + (index + 1) * 300))
+        total += campaign.between(NINE + index * 300, NINE + (index + 1) * 300)
     assert total == campaign.between(NINE, NINE + DAY) == campaign.lifetime
 
 
@@ -294,27 +292,53 @@ def test_campaigns_made_up_are_believable(seed: int) -> None:
     """A campaign that is drawn was begun before the start, and its parts are within their ranges."""
     traits = Traits.draw(random.Random(seed), NINE, 1.0)
     assert NINE - 18 * HOUR < traits.begin <= NINE
-    assert 199 <= traits.size <= 19_953
+    assert 40 <= traits.size <= 31_622
     assert 0.25 <= traits.answer_share <= 0.5
     assert all(8 < begin < end <= 21 for begin, end in traits.windows)
     assert Traits.draw(random.Random(seed), NINE, 1e-9).size == 40
 
 
-@pytest.mark.parametrize("probability", [0.0, 0.001, 0.1, 0.5, 0.97, 1.0])
-@pytest.mark.parametrize("trials", [0, 1, 24, 25, 400, 100_000])
-def test_binomial_draws_within_bounds_and_near_the_mean(trials: int, probability: float) -> None:
-    """No draw is impossible, and many of them have the mean they should; rounding may shift it by a tenth."""
-    rng = random.Random(1)
-    draws = [binomial(rng, trials, probability) for _ in range(1000)]
-    assert all(0 <= draw <= trials for draw in draws)
-    mean, deviation = trials * probability, (trials * probability * (1 - probability)) ** 0.5
-    assert sum(draws) / 1000 == pytest.approx(mean, abs=0.1 + 4 * deviation / 1000**0.5)
+def test_a_reset_task_has_no_calls_from_before_in_any_span() -> None:
+    """The platform forgets: after a reset the spans add up to the new whole, not to the old."""
+    campaign = _later(TRAITS, HOUR)
+    campaign.reset()
+    campaign.advance(NINE + 2 * HOUR)
+    assert campaign.between(NINE, NINE + 2 * HOUR) == campaign.counts != campaign.lifetime
 
 
-@pytest.mark.parametrize("weights", [[1.0], [0.0, 1.0], [0.2, 0.3, 0.5], [0.0, 0.0], [5.0, 0.0, 5.0]])
-def test_split_shares_all_of_it_out(weights: list[float]) -> None:
-    """The shares add up, none is negative, and a weight of 0 gets nothing unless there is no other."""
-    shares = split(random.Random(1), 1000, weights)
-    assert sum(shares) == 1000
-    assert min(shares) >= 0
-    assert not sum(weights) or all(share == 0 for share, weight in zip(shares, weights, strict=True) if weight == 0)
+def test_fewer_answer_late_in_the_day() -> None:
+    """The answer rate has an hour of its own: at three in the afternoon more people answer than before midnight."""
+    campaign = _later(ENDLESS, DAY)
+    shares = {}
+    for hour in (14, 22):
+        made = campaign.between(NINE + (hour - 9) * HOUR, NINE + (hour - 7) * HOUR)
+        shares[hour] = made.answered / _calls(made)
+    assert shares[14] > shares[22] + 0.03
+
+
+def test_those_who_are_interested_talk_longer() -> None:
+    """Of calls that are nearly all graded A or B more last over five rounds than of those hardly any of which are."""
+    cells = {quality: [0] * 30 for quality in (0.0, 1.0)}
+    for quality, row in cells.items():
+        Script(quality).count_talks(random.Random(1), 10_000, row, 0)
+    (poor, good) = ((row[0] + row[1], sum(row[7:10])) for row in cells.values())
+    assert good[0] > poor[0] * 2
+    assert good[1] > poor[1] * 2
+
+
+WEIGHTS: list[tuple[list[float], list[int]]] = [
+    ([1.0], [256]),
+    ([0.0, 3.0], [0, 256]),
+    ([1.0, 1.0], [128, 128]),
+    ([5.0, 0.0, 5.0, 10.0], [64, 0, 64, 128]),
+    ([0.3] * 3, [85, 86, 85]),
+    ([0.001, 0.999], [0, 256]),
+]
+
+
+@pytest.mark.parametrize(("weights", "places"), WEIGHTS)
+def test_a_table_gives_each_outcome_its_share(weights: list[float], places: list[int]) -> None:
+    """The 256 places are shared out by weight, and an outcome of weight 0 gets none."""
+    table = make_table(weights)
+    assert [table.count(index) for index in range(len(weights))] == places
+    assert len(table) == 256

@@ -1,15 +1,28 @@
 """The model of a campaign: numbers that are dialled, answer or do not, are redialled, and run out. Pure and repeatable.
 
 A campaign lives in ticks of one simulated minute and draws from a generator of its own, so its history depends on its
-seed alone, not on when or how often it is asked. Times are Unix seconds of simulated time; the platform is in China.
+seed alone, not on when or how often it is asked. A tick's calls are drawn together: random bytes, which a table of 256
+entries turns into outcomes. Times are Unix seconds of simulated time; the platform is in China.
 """
 
 from __future__ import annotations
 
 import random
+from array import array
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
+
+from exporter.simulator.talks import (
+    GRADE_CELLS,
+    ROUND_CELLS,
+    TAG_CELLS,
+    TAG_NAMES,
+    TALK_CELLS,
+    Script,
+    make_table,
+)
 
 TICK_SECONDS: Final = 60
 HISTORY_BUCKET_SECONDS: Final = 300
@@ -24,16 +37,9 @@ INCOMING_BARRED, ARREARS, BLACKLISTED, USER_BLOCKED = range(9, 13)
 STATUSES: Final = 13
 REDIALLED: Final = frozenset({REJECTED, NO_ANSWER, POWERED_OFF, BUSY})
 
-ROUNDS: Final = ("1", "2~5", "6~10", "11~20", ">20")
-TAGS: Final = (  # by grade A to E: what a language model says of such calls
-    ("感兴趣", "有时间", "代理商大会"),
-    ("感兴趣", "稍后联系"),
-    ("无意向", "拒加微", "价格太高"),
-    ("在忙", "稍后联系"),
-    ("敷衍", "礼貌"),
-)
-
 _CONNECTED_DURING_BLOCK: Final = 0.08
+_CELLS: Final = STATUSES + TALK_CELLS
+"""What is counted stands in one row of cells: dial results by status, then what answered calls came to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,64 +59,62 @@ class Traits:
         """Make up a campaign that was begun in the hours before ``start``."""
         windows = (((9.0, 12.0), (13.5, 20.0)), ((9.5, 11.5), (14.0, 21.0)), ((8.5, 20.5),))
         return cls(
-            size=max(40, int(scale * 10 ** rng.uniform(2.3, 4.3))),
+            size=max(40, int(scale * 10 ** (1.6 + 2.9 * rng.random() ** 0.6))),
             lines=rng.choice((5, 10, 10, 20, 40)),
             answer_share=rng.uniform(0.25, 0.5),
             bad_share=rng.uniform(0.02, 0.15),
             script=rng.random(),
             windows=rng.choice(windows),
-            begin=start - rng.randrange(0, 36) * 3600 / 2,
+            begin=start - 300 * int(18 * 12 * rng.random() ** 3),  # most of them today
         )
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Counts:
     """What has been counted: calls, dial results by status, grades, rounds and tags of the answered calls."""
 
-    answered: int = 0
-    unanswered: int = 0
-    results: list[int] = field(default_factory=lambda: [0] * STATUSES)
-    grades: list[int] = field(default_factory=lambda: [0] * 5)
-    rounds: list[int] = field(default_factory=lambda: [0] * 5)
-    tags: dict[str, int] = field(default_factory=dict)
+    cells: Sequence[int] = field(default=(0,) * _CELLS)
 
-    def add(self, other: Counts) -> None:
-        """Add what another has counted."""
-        self.answered += other.answered
-        self.unanswered += other.unanswered
-        for mine, theirs in (
-            (self.results, other.results),
-            (self.grades, other.grades),
-            (self.rounds, other.rounds),
-        ):
-            for index, count in enumerate(theirs):
-                mine[index] += count
-        for tag, count in other.tags.items():
-            self.tags[tag] = self.tags.get(tag, 0) + count
+    def __add__(self, other: Counts) -> Counts:
+        return Counts([mine + theirs for mine, theirs in zip(self.cells, other.cells, strict=True)])
 
+    def __sub__(self, other: Counts) -> Counts:
+        return Counts([mine - theirs for mine, theirs in zip(self.cells, other.cells, strict=True)])
 
-def binomial(rng: random.Random, trials: int, probability: float) -> int:
-    """Draw how many of ``trials`` succeed: exactly for few, by the normal approximation for many."""
-    if trials <= 0 or probability <= 0:
-        return 0
-    if probability >= 1:
-        return trials
-    if trials <= 24:  # where drawing each is about as cheap
-        return sum(rng.random() < probability for _ in range(trials))
-    mean = trials * probability
-    drawn = round(rng.gauss(mean, (mean * (1 - probability)) ** 0.5))
-    return min(trials, max(0, drawn))
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Counts) and list(self.cells) == list(other.cells)
 
+    __hash__ = None  # type: ignore[assignment]  # Python's own way of saying that lists are inside
 
-def split(rng: random.Random, total: int, weights: list[float]) -> list[int]:
-    """Share ``total`` out at random by weight."""
-    shares, left, rest = [], total, sum(weights)
-    for weight in weights[:-1]:
-        share = binomial(rng, left, weight / rest) if rest > 0 else 0
-        shares.append(share)
-        left -= share
-        rest -= weight
-    return [*shares, left]
+    @property
+    def answered(self) -> int:
+        """Return the number of calls that were answered."""
+        return self.cells[CONNECTED]
+
+    @property
+    def unanswered(self) -> int:
+        """Return the number of calls that were not."""
+        return sum(self.results) - self.answered
+
+    @property
+    def results(self) -> list[int]:
+        """Return the dial results by status."""
+        return list(self.cells[:STATUSES])
+
+    @property
+    def grades(self) -> list[int]:
+        """Return the answered calls by grade, A to E."""
+        return list(self.cells[STATUSES:][GRADE_CELLS])
+
+    @property
+    def rounds(self) -> list[int]:
+        """Return the answered calls by rounds of conversation."""
+        return list(self.cells[STATUSES:][ROUND_CELLS])
+
+    @property
+    def tags(self) -> dict[str, int]:
+        """Return how often each tag was given, of those that were."""
+        return {tag: count for tag, count in zip(TAG_NAMES, self.cells[STATUSES:][TAG_CELLS], strict=True) if count}
 
 
 class Campaign:
@@ -120,12 +124,23 @@ class Campaign:
         self.traits = traits
         self.incident = ""
         self.paused = False
-        self.lifetime = Counts()
-        """All that ever happened, resets or not: what tests compare with."""
         self._rng = random.Random(seed)
         self._next_tick = int(traits.begin // TICK_SECONDS)
-        self._history: deque[tuple[float, Counts]] | None = deque() if keeps_history else None
+        self._cells = [0] * _CELLS
+        self._keeps_history = keeps_history
+        self._outcomes: tuple[tuple[int, str], bytes] = (-1, ""), b""
+        self._script = Script(traits.script)
         self._restart()
+
+    @property
+    def lifetime(self) -> Counts:
+        """All that ever happened, resets or not: what tests compare with."""
+        return Counts(list(self._cells))
+
+    @property
+    def counts(self) -> Counts:
+        """What the platform counts: all since the last reset."""
+        return self.lifetime - self._at_reset
 
     def reset(self) -> None:
         """Start the list again from nothing, as the platform does when a task is restarted."""
@@ -168,16 +183,17 @@ class Campaign:
 
     def between(self, begin: float, end: float) -> Counts:
         """Return what happened in a span, by the five-minute buckets that begin in it, as far back as history reaches."""
-        total = Counts()
-        for moment, counts in self._history or ():
-            if begin <= moment < end:  # spans that share an end share no call
-                total.add(counts)
-        return total
+        return self._before(end) - self._before(begin)
+
+    def _before(self, moment: float) -> Counts:
+        """Return what had been counted when the first bucket began that does not begin before this moment."""
+        return Counts(next((cells for bucket, cells in self._history if bucket >= moment), tuple(self._cells)))
 
     def _restart(self) -> None:
-        self.counts = Counts()
         self.numbers = [0] * STATUSES
         self.numbers[WAITING] = self.traits.size
+        self._at_reset = self.lifetime
+        self._history: deque[tuple[float, array[int]]] = deque()  # where a bucket began, and what was counted till then
         self._waiting = [self.traits.size] + [0] * (MOST_ATTEMPTS - 1)  # by how often they have been dialled
         self._redials: deque[tuple[int, int, int, int]] = deque()  # due tick, status, how often dialled, how many
 
@@ -209,22 +225,26 @@ class Campaign:
         attempts = next(attempts for attempts, waiting in enumerate(self._waiting) if waiting)
         dialled = min(self._waiting[attempts], max(1, round(self.traits.lines * self._rng.uniform(1.0, 1.6))))
         self._waiting[attempts] -= dialled
-        made = Counts(results=split(self._rng, dialled, self._weights(tick)))
-        made.answered = made.results[CONNECTED]
-        made.unanswered = dialled - made.answered
-        self._talk(made)
         self.numbers[WAITING] -= dialled
-        for status, count in enumerate(made.results):
-            self.numbers[status] += count
-            if count and status in REDIALLED and attempts + 1 < MOST_ATTEMPTS:
-                self._redials.append((tick + REDIAL_TICKS, status, attempts + 1, count))
-        self.counts.add(made)
-        self.lifetime.add(made)
-        self._remember(tick * TICK_SECONDS, made)
+        self._remember(tick * TICK_SECONDS)
+        outcomes = self._rng.randbytes(dialled).translate(self._outcome_table(tick))
+        for status in range(CONNECTED, STATUSES):
+            if count := outcomes.count(status):
+                self._cells[status] += count
+                self.numbers[status] += count
+                if status in REDIALLED and attempts + 1 < MOST_ATTEMPTS:
+                    self._redials.append((tick + REDIAL_TICKS, status, attempts + 1, count))
+        self._script.count_talks(self._rng, outcomes.count(CONNECTED), self._cells, STATUSES)
 
-    def _weights(self, tick: int) -> list[float]:
+    def _outcome_table(self, tick: int) -> bytes:
+        hour = (tick * TICK_SECONDS + CHINA_OFFSET_SECONDS) % DAY_SECONDS // 3600
+        key = hour, self.incident
+        if self._outcomes[0] != key:
+            self._outcomes = key, make_table(self._weights(hour))
+        return self._outcomes[1]
+
+    def _weights(self, hour: int) -> list[float]:
         """Return how likely each status is; fewer people answer around noon and late."""
-        hour = (tick * TICK_SECONDS + CHINA_OFFSET_SECONDS) % DAY_SECONDS / 3600
         answer = self.traits.answer_share * (1.1 - 0.02 * abs(hour - 15))
         bad = self.traits.bad_share
         weights = [
@@ -251,27 +271,10 @@ class Campaign:
         weights[CONNECTED] = answer
         return weights
 
-    def _talk(self, made: Counts) -> None:
-        """Let the answered calls come to something: a good script holds people longer and wins more of them."""
-        script = self.traits.script
-        grades = [0.05 + 0.15 * script, 0.1 + 0.1 * script, 0.35 - 0.15 * script, 0.2, 0.3 - 0.1 * script]
-        made.grades = split(self._rng, made.answered, grades)
-        lengths = [0.55 - 0.2 * script, 0.3, 0.1 + 0.1 * script, 0.04 + 0.06 * script, 0.01 + 0.04 * script]
-        made.rounds = split(self._rng, made.answered, lengths)
-        for grade, count in enumerate(made.grades):
-            for tag in TAGS[grade]:
-                if tagged := binomial(self._rng, count, 0.4):
-                    made.tags[tag] = made.tags.get(tag, 0) + tagged
-
-    def _remember(self, moment: float, made: Counts) -> None:
-        if self._history is None:
-            return
+    def _remember(self, moment: float) -> None:
         bucket = moment // HISTORY_BUCKET_SECONDS * HISTORY_BUCKET_SECONDS
-        if self._history and self._history[-1][0] == bucket:
-            self._history[-1][1].add(made)
+        if not self._keeps_history or (self._history and self._history[-1][0] == bucket):
             return
-        kept = Counts()
-        kept.add(made)
-        self._history.append((bucket, kept))
+        self._history.append((bucket, array("I", self._cells)))
         while self._history[0][0] < bucket - HISTORY_SECONDS:
             self._history.popleft()

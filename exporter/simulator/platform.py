@@ -13,7 +13,8 @@ from functools import lru_cache
 from hashlib import md5
 from typing import Any, Final
 
-from exporter.simulator.campaign import CHINA_OFFSET_SECONDS, ROUNDS, Campaign, Counts, Traits
+from exporter.simulator.campaign import CHINA_OFFSET_SECONDS, Campaign, Counts, Traits
+from exporter.simulator.talks import ROUNDS
 
 CHINA: Final = timezone(timedelta(seconds=CHINA_OFFSET_SECONDS))
 STATUS_TEXTS: Final = (
