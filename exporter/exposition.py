@@ -36,10 +36,15 @@ class TaskRenderer:
     def __init__(self, info_labels: Sequence[str] = ()) -> None:
         self.status_families = status_families(tuple(info_labels))
 
-    def status(self, status: TaskStatus) -> Lines:
-        """Render what is known of a task beside its statistics."""
+    def status(self, status: TaskStatus, before: TaskRecord | None = None) -> Lines:
+        """Render what is known of a task beside its statistics; what is fixed by the task is taken from ``before``."""
         head = _head(status.task.ref)
-        return tuple(_lines(family, head, family.read(status)) for family in self.status_families)
+        if before is None or before.status.task is not status.task:
+            return tuple(_lines(family, head, family.read(status)) for family in self.status_families)
+        return tuple(
+            lines if family.fixed else _lines(family, head, family.read(status))
+            for family, lines in zip(self.status_families, before.status_lines, strict=True)
+        )
 
     def reading(self, ref: TaskRef, reading: Reading) -> Lines:
         """Render the statistics of the whole life and the counters."""
@@ -134,4 +139,4 @@ def _pairs(labels: tuple[str, ...], values: tuple[str, ...]) -> str:
 
 def _number(value: float) -> str:
     """Write a finite number as both formats have it; a whole one without a point."""
-    return str(int(value)) if value == int(value) else repr(value)
+    return str(int(value)) if isinstance(value, int) else repr(value).removesuffix(".0")

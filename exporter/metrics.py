@@ -36,7 +36,8 @@ Values: TypeAlias = float | Mapping[str, float] | Mapping[tuple[str, ...], float
 class Family(Generic[Source]):
     """A metric family of tasks: ``labels`` stand beside ``account`` and ``task``, ``read`` gives the values.
 
-    A ``lasting`` family stays on the page when a task's statistics have gone stale.
+    A ``lasting`` family stays on the page when a task's statistics have gone stale; a ``fixed`` one follows from what
+    the task is, and not from its polls.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Family(Generic[Source]):
     labels: tuple[str, ...] = ()
     type: str = "gauge"
     lasting: bool = False
+    fixed: bool = False
 
 
 _FLAGS: Final = {state: {each.value: int(each is state) for each in TaskState} for state in TaskState}
@@ -65,6 +67,7 @@ def status_families(info_labels: tuple[str, ...]) -> tuple[Family[TaskStatus], .
             info,
             ("name", "sub_account", "generation", *info_labels),
             lasting=True,
+            fixed=True,
         ),
         Family(
             "yunfu_task_state",
@@ -72,6 +75,7 @@ def status_families(info_labels: tuple[str, ...]) -> tuple[Family[TaskStatus], .
             lambda status: _FLAGS[status.task.state],
             ("state",),
             lasting=True,
+            fixed=True,
         ),
         Family(
             "yunfu_task_up",
@@ -95,16 +99,19 @@ def status_families(info_labels: tuple[str, ...]) -> tuple[Family[TaskStatus], .
             "yunfu_task_answer_ratio_threshold",
             "Configured lower bound of the task's answer ratio, 0-1; alert rules compare with it.",
             lambda status: status.task.min_answer_ratio,
+            fixed=True,
         ),
         Family(
             "yunfu_task_concurrency_limit",
             "Calls the task may make at once, as the platform lists it.",
             lambda status: status.task.concurrency_limit,
+            fixed=True,
         ),
         Family(
             "yunfu_task_created_timestamp_seconds",
             "When the task was created on the platform, Unix time.",
             lambda status: status.task.created,
+            fixed=True,
         ),
     )
 

@@ -85,8 +85,8 @@ class AccountStatus:
 class Renderer(Protocol):
     """Turns values into lines of exposition text."""
 
-    def status(self, status: TaskStatus) -> Lines:
-        """Render what is known beside the statistics."""
+    def status(self, status: TaskStatus, before: TaskRecord | None = None) -> Lines:
+        """Render what is known beside the statistics; ``before`` is what this renderer made of the task last time."""
 
     def reading(self, ref: TaskRef, reading: Reading) -> Lines:
         """Render the statistics of the whole life and the counters."""
@@ -196,7 +196,7 @@ class Store:
         windows = before.windows if before else None
         if outcome.windows:
             windows = {**(windows or {}), **self._windows(ref, outcome, now)}
-        self._records[ref] = TaskRecord(status, self._renderer.status(status), reading_lines, windows)
+        self._records[ref] = TaskRecord(status, self._renderer.status(status, before), reading_lines, windows)
         return moved
 
     def render_once(self, task: Task, outcome: PollOutcome) -> TaskRecord:

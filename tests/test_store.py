@@ -22,7 +22,7 @@ class FakeRenderer:
     mark: str = ""
     reading_seen: Reading | None = field(default=None)
 
-    def status(self, status: TaskStatus) -> Lines:
+    def status(self, status: TaskStatus, before: TaskRecord | None = None) -> Lines:  # noqa: ARG002  # the signature
         """Name the task."""
         return (f"{self.mark}{status.task.name}".encode(),)
 
@@ -255,7 +255,7 @@ def test_accounts_come_and_go_with_their_tasks(house: House) -> None:
     assert house.store.account("main") == AccountStatus("main")
     for name in ("main", "other"):
         house.store.put_account(AccountStatus(name, up=True))
-        house.store.know(replace(TASK, ref=replace(REF, account=name), state=TaskState.RUNNING), INTERVAL)
+        house.store.know(replace(TASK, ref=REF._replace(account=name), state=TaskState.RUNNING), INTERVAL)
     house.store.put_account(AccountStatus("main", up=False))
     assert [(status.name, status.up) for status in house.store.accounts()] == [("main", False), ("other", True)]
     house.store.forget_account("main")
