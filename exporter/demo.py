@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import math
 import signal
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
 from exporter.daemon import Daemon, make_daemon
@@ -15,10 +17,12 @@ from exporter.settings import AccountSettings, DiscoverySettings, PollSettings, 
 from exporter.simulator import Fault, Simulator, SimulatorOptions, incident
 from exporter.tokens import Token
 from exporter.values import Address, parse_address
+from exporter.web import listen_error
 
 _SIMULATOR_ADDRESS: Final = Address("127.0.0.1", 10043)
 _EXPORTER_ADDRESS: Final = Address("127.0.0.1", 10042)
 _SHOWN: Final = ("yunfu_task_info", "yunfu_task_answer_ratio{", "yunfu_task_progress_ratio", "yunfu_task_numbers")
+_INCIDENTS: Final = ("carrier_block", "bad_list")
 _FAULT_PARTS: Final[dict[str, Callable[[str], Any]]] = {
     "task": str,
     "endpoint": str,
@@ -45,7 +49,7 @@ async def _simulate(arguments: Namespace) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    async with simulator.serve(arguments.listen.host or "0.0.0.0", arguments.listen.port) as url:  # noqa: S104  # as asked
+    async with _served(simulator, arguments.listen) as url:
         print(f"simulated platform at {url}, control path at {url}/_control/ (truth, calls, faults, incidents, clock)")
         for account in simulator.accounts:
             print(f"YUNFU_BASE_URL={url} YUNFU_USER_ID={account.user_id} YUNFU_TOKEN={account.token}", flush=True)
@@ -72,18 +76,29 @@ def demo(words: Sequence[str]) -> int:
 
 async def _demo(arguments: Namespace) -> None:
     simulator = _make_simulator(arguments)
-    at = arguments.simulator_listen
-    async with simulator.serve(at.host, at.port) as url:
+    async with _served(simulator, arguments.simulator_listen) as url:
         settings = _demo_settings(simulator, url, arguments.listen)
         tokens = {
             each.name: Token(account.token) for each, account in zip(settings.accounts, simulator.accounts, strict=True)
         }
         daemon = make_daemon(settings, tokens, lambda: (settings, tokens))
-        async with asyncio.TaskGroup() as group:
-            showing = group.create_task(_show(daemon, url, simulator.speed, arguments.listen))
+        showing = asyncio.create_task(_show(daemon, url, simulator.speed, arguments.listen))
+        try:  # a task group would wrap the one clear error of a taken port
             await daemon.run()
+        finally:
             showing.cancel()
     print("stopped")
+
+
+@asynccontextmanager
+async def _served(simulator: Simulator, at: Address) -> AsyncIterator[str]:
+    """Serve the simulator; gives its URL. Raises OSError, with a message that names the address, if that is taken."""
+    async with AsyncExitStack() as stack:
+        try:
+            url = await stack.enter_async_context(simulator.serve(at.host or "0.0.0.0", at.port))  # noqa: S104  # as asked
+        except OSError as error:
+            raise listen_error(at.host, at.port, error) from error
+        yield url
 
 
 def _demo_settings(simulator: Simulator, url: str, listen: Address) -> Settings:
@@ -113,11 +128,12 @@ async def _show(daemon: Daemon, simulator_url: str, simulator_speed: float, list
     await daemon.ready.wait()
     lines = daemon.exposition().decode().splitlines()
     tasks = sum(line.startswith("yunfu_task_up{") and line.endswith(" 1") for line in lines)
-    ratio = next(line for line in lines if line.startswith("yunfu_task_answer_ratio{"))
+    print(f"{tasks} tasks are read every 5 s; their time runs {simulator_speed:g} times as fast.", flush=True)
+    ratio = next((line for line in lines if line.startswith("yunfu_task_answer_ratio{")), None)
+    if ratio is None:
+        return
     task = ratio.split('task="')[1].split('"')[0]
-    print(
-        f"{tasks} tasks are polled every 5 s; their time runs {simulator_speed:g} times as fast. One of them on {url}/metrics:\n"
-    )
+    print(f"One of them on {url}/metrics:\n")
     print("\n".join(line for line in lines if f'task="{task}"' in line and line.startswith(_SHOWN)), flush=True)
 
 
@@ -126,24 +142,27 @@ def _parser(command: str, description: str) -> ArgumentParser:
     parser = ArgumentParser(prog=f"yunfu-exporter {command}", description=description, allow_abbrev=False)
     for option, kind, text in (
         ("seed", int, "the same seed gives the same history"),
-        ("tasks", int, "how many tasks each account has"),
-        ("accounts", int, "how many accounts there are"),
-        ("sub_accounts", int, "how many sub-accounts each has"),
-        ("speed", float, "simulated seconds a second"),
-        ("scale", float, "size of the campaigns, 1 for some hundreds to ten thousands of numbers"),
-        ("quota", float, "calls a second that an account is allowed; more are answered 429"),
+        ("tasks", _at_least(1, int), "how many tasks each account has"),
+        ("accounts", _at_least(1, int), "how many accounts there are"),
+        ("sub_accounts", _at_least(0, int), "how many sub-accounts each has"),
+        ("speed", _at_least(0, float), "simulated seconds a second"),
+        ("scale", _at_least(0.01, float), "size of the campaigns, 1 for some hundreds to ten thousands of numbers"),
+        ("quota", _at_least(0.1, float), "calls a second that an account is allowed; more are answered 429"),
     ):
         default = getattr(defaults, option)
         flag = f"--{option.replace('_', '-')}"
         parser.add_argument(flag, type=kind, default=default, metavar="N", help=f"{text} (default: {default})")
+    parser.add_argument(
+        "--no-history", dest="history", action="store_false", help="no statistics by span of time; saves memory"
+    )
     parser.add_argument("--opaque-token", action="store_true", help="tokens that are no JWT")
     parser.add_argument(
         "--fault", type=_fault, action="append", default=[], metavar="KIND[,KEY=VALUE...]",
         help="a fault from the start, for example throttle,seconds=3,count=5 or status,status=502,probability=0.1",
     )  # fmt: skip
     parser.add_argument(
-        "--incident", action="append", default=[], metavar="KIND",
-        help="carrier_block or bad_list, happening to the largest running task from the start",
+        "--incident", action="append", default=[], choices=_INCIDENTS,
+        help="happening to the largest running task from the start",
     )  # fmt: skip
     return parser
 
@@ -153,9 +172,24 @@ def _make_simulator(arguments: Namespace) -> Simulator:
     simulator = Simulator(SimulatorOptions(**{name: value for name, value in vars(arguments).items() if name in names}))
     simulator.faults.extend(arguments.fault)
     for kind in arguments.incident:
-        running = [task for task in simulator.accounts[0].tasks.values() if task.state(simulator.now()) == "running"]
-        incident(simulator, kind, max(running, key=lambda task: task.campaign.traits.size).id)
+        tasks = list(simulator.accounts[0].tasks.values())
+        running = [task for task in tasks if task.state(simulator.now()) == "running"]
+        incident(simulator, kind, max(running or tasks, key=lambda task: task.campaign.traits.size).id)
     return simulator
+
+
+def _at_least(least: float, kind: Callable[[str], float]) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value < math.inf:
+            what = "a whole number" if kind is int else "a number"
+            raise ArgumentTypeError(f"{text!r} is not accepted; expected {what}, at least {least}")
+        return value
+
+    return number
 
 
 def _address(text: str) -> Address:
