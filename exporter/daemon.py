@@ -7,7 +7,7 @@ import logging
 import random
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 from exporter import __version__, revision
@@ -69,7 +69,7 @@ class Daemon:
         """Serve and poll until stopped. Raises OSError if an address cannot be listened on."""
         async with self._served(), asyncio.TaskGroup() as group:
             self._group = group
-            with _signals(stop=self.stop, reload=lambda: group.create_task(self.reload())):
+            with _signals(stop=self.stop, reload=self._reload_to_the_end):
                 self._note_reload(worked=True)
                 for account in self._settings.accounts:
                     self._start(account)
@@ -77,8 +77,9 @@ class Daemon:
                 log.info("serving", extra=fields(listen=" ".join(map(str, self._settings.listen))))
                 await self._stopping.wait()
                 log.info("stopping")
-                for task in (readiness, *self._running.values()):
-                    task.cancel()
+                async with self._reloading:  # one under way would start accounts that nobody ends
+                    for task in (readiness, *self._running.values()):
+                        task.cancel()
 
     def stop(self) -> None:
         """End ``run``: calls under way are given up, connections are closed."""
@@ -87,8 +88,10 @@ class Daemon:
     async def reload(self) -> Sequence[str]:
         """Load the configuration anew and swap it in, or return its faults and change nothing."""
         async with self._reloading:
+            if self._stopping.is_set():
+                return ["the exporter is stopping"]
             try:
-                settings, tokens = self._load()
+                settings, tokens = await asyncio.to_thread(self._load)  # thousands of tasks take a while to read
                 faults: Sequence[str] = _unchangeable(self._settings, settings)
             except SettingsError as error:
                 faults = error.faults
@@ -108,6 +111,10 @@ class Daemon:
         """Return what a scrape is answered with."""
         return Page(self._renderer, self._around.metrics.registry, self._settings.poll.stale_after)
 
+    def _reload_to_the_end(self) -> Awaitable[Sequence[str]]:
+        """Start a reload that goes on when the client who asked for it has gone: half of one would be no state at all."""
+        return asyncio.shield(self._group.create_task(self.reload()))
+
     @asynccontextmanager
     async def _served(self) -> AsyncIterator[None]:
         services = Services(
@@ -115,7 +122,7 @@ class Daemon:
             page=self.page,
             clock=self._around.clock,
             is_ready=self.ready.is_set,
-            reload=self.reload,
+            reload=self._reload_to_the_end,
             probe=self._probe,
         )
         async with AsyncExitStack() as stack:
@@ -138,7 +145,7 @@ class Daemon:
             self._renderer = TaskRenderer(settings.info_labels)
             self._around.store.use(self._renderer)
         for name in old.keys() - new.keys():
-            self._around.store.forget_account(name)
+            _forget(self._around, name)
         for account in settings.accounts:
             if account.name not in self._running:
                 self._tokens[account.name] = tokens[account.name]
@@ -192,6 +199,17 @@ def _essence(settings: Settings, account: AccountSettings) -> tuple[object, ...]
     """Return all that an account's polling depends on: if it is the same after a reload, the account goes on untouched."""
     parts = settings.poll, settings.windows, settings.timezone, settings.labels, settings.thresholds
     return (account, *parts, settings.info_labels)
+
+
+def _forget(around: Surroundings, account: str) -> None:
+    """Let all series of an account leave: its tasks', and those of its calls."""
+    around.store.forget_account(account)
+    own = around.metrics
+    for metric in (own.request_duration, own.failures, own.throttled_seconds, own.poll_lag, own.unread_fields):
+        samples = [sample.labels for family in metric.collect() for sample in family.samples]
+        for values in {tuple(v for name, v in labels.items() if name != "le") for labels in samples}:
+            if values[0] == account:
+                metric.remove(*values)
 
 
 def _unchangeable(before: Settings, after: Settings) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import json
 import os
 import signal
 import socket
@@ -155,3 +156,10 @@ def simulated(options: SimulatorOptions) -> Iterator[Platform]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+def write_config(path: Path, *accounts: Mapping[str, object], **more: object) -> Path:
+    """Write a configuration file: JSON is YAML. Intervals are short, so that a test sees many polls."""
+    poll = {"interval": "100ms", "idle_interval": "100ms", "timeout": "5s", "stale_after": "60s"}
+    path.write_text(json.dumps({"accounts": accounts, "poll": poll, **more}))
+    return path

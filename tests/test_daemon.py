@@ -1,0 +1,202 @@
+"""The daemon as users run it: started as a process, asked over HTTP, stopped by signals."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exporter.simulator import Fault, SimulatorOptions
+from tests.conftest import (
+    Platform,
+    Program,
+    answers,
+    eventually,
+    fetch,
+    free_port,
+    run_program,
+    running,
+    simulated,
+    write_config,
+)
+
+LOGFMT = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|[^ "=]+)(?: |$)')
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Platform]:
+    """Serve a platform with five tasks, for the whole module."""
+    with simulated(SimulatorOptions(tasks=5, speed=1)) as platform:
+        yield platform
+
+
+@pytest.fixture
+def platform(served: Platform) -> Iterator[Platform]:
+    """Give the platform, without the faults of the test before."""
+    yield served
+    served.simulator.faults.clear()
+
+
+def read_logs(text: str, line_format: str) -> list[dict[str, str]]:
+    """Parse log lines; fail at one that is not valid."""
+    if line_format == "json":
+        return [json.loads(line) for line in text.splitlines()]
+    lines = []
+    for line in text.splitlines():
+        assert LOGFMT.sub("", line) == "", line
+        lines.append({k: json.loads(v) if v.startswith('"') else v for k, v in LOGFMT.findall(line)})
+    return lines
+
+
+def messages(program: Program, line_format: str = "logfmt") -> list[str]:
+    """Return what the lines logged so far say."""
+    return [line["msg"] for line in read_logs(program.logs, line_format)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_it_cleanly(number: signal.Signals, platform: Platform, tmp_path: Path) -> None:
+    """SIGTERM and SIGINT end it with status 0, two lines in the log and nothing on standard output."""
+    url = f"http://127.0.0.1:{free_port()}"
+    config = write_config(tmp_path / "c", platform.account(), listen=url.removeprefix("http://"))
+    with running(tmp_path, "serve", "--config", str(config)) as program:
+        eventually(answers(f"{url}/readyz"))
+        assert program.stop(number) == 0
+        assert messages(program) == ["serving", "stopping"]
+        assert program.out.read_bytes() == b""
+
+
+def test_it_stops_while_everything_hangs(platform: Platform, tmp_path: Path) -> None:
+    """With calls, a probe and an idle connection under way it still stops long before a call would time out."""
+    platform.simulator.faults.append(Fault(kind="slow_headers", seconds=60))
+    port = free_port()
+    poll = {"interval": "20s", "idle_interval": "20s", "timeout": "30s", "stale_after": "60s"}
+    config = write_config(tmp_path / "c", platform.account(), listen=f"127.0.0.1:{port}", poll=poll)
+    with running(tmp_path, "--config", str(config)) as program:
+        eventually(answers(f"http://127.0.0.1:{port}/healthz"))
+        task = next(iter(platform.simulator.accounts[0].tasks))
+        calls = platform.simulator.calls["stat"]
+        with (
+            socket.create_connection(("127.0.0.1", port)) as idle,
+            socket.create_connection(("127.0.0.1", port)) as one,
+        ):
+            one.sendall(f"GET /probe?account=main&task={task} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            eventually(lambda: platform.simulator.calls["stat"] > calls or platform.simulator.calls["stat"] >= 5)
+            begin = time.monotonic()
+            assert program.stop() == 0
+            assert time.monotonic() - begin < 5
+            one.settimeout(5)
+            idle.settimeout(5)
+            assert idle.recv(1) == b""
+        assert "Traceback" not in program.logs
+        assert "traceback" not in program.logs
+
+
+def test_it_serves_at_once_and_is_ready_within_an_interval(platform: Platform, tmp_path: Path) -> None:
+    """With a platform that hangs, /metrics is there from the start and readiness comes after one interval."""
+    platform.simulator.faults.append(Fault(kind="slow_headers", seconds=60))
+    url = f"http://127.0.0.1:{free_port()}"
+    poll = {"interval": "2s", "idle_interval": "2s", "timeout": "30s", "stale_after": "60s"}
+    config = write_config(tmp_path / "c", platform.account(), listen=url.removeprefix("http://"), poll=poll)
+    with running(tmp_path, "--config", str(config)) as program:
+        eventually(answers(f"{url}/readyz", 503))
+        begin = time.monotonic()
+        assert fetch(f"{url}/metrics").status == 200
+        assert fetch(f"{url}/healthz").status == 200
+        eventually(answers(f"{url}/readyz"))
+        assert time.monotonic() - begin < 4
+        assert messages(program) == ["serving", "ready, although the first round of polls is not through yet"]
+
+
+def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
+    """An address that cannot be had ends it with status 1 and the address in the one line."""
+    account = {"name": "a", "base_url": "http://127.0.0.1:9", "user_id": "40863af8-db4a-41c6-a269-eb5bc386d97f"}
+    config = write_config(tmp_path / "c", {**account, "token": "x", "discovery": {}})
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        main = run_program("--config", str(config), "--listen", address)
+        beside = f"127.0.0.1:{free_port()}"
+        health = run_program("--config", str(config), "--listen", beside, "--health_listen", address)
+    foreign = run_program("--config", str(config), "--listen", "198.51.100.7:1")
+    expected = f"yunfu-exporter: cannot listen on {address}: Address already in use\n"
+    assert (main.returncode, main.stderr) == (1, expected)
+    assert (health.returncode, health.stderr) == (1, expected)
+    assert foreign.returncode == 1
+    assert foreign.stderr == "yunfu-exporter: cannot listen on 198.51.100.7:1: Cannot assign requested address\n"
+
+
+def test_several_addresses_and_one_for_health_alone(platform: Platform, tmp_path: Path) -> None:
+    """Each address of listen serves everything, IPv6 too; health_listen serves the two health paths and no other."""
+    ports = [free_port() for _ in range(3)]
+    listen = [f"127.0.0.1:{ports[0]}", f"[::1]:{ports[1]}"]
+    health = f"127.0.0.1:{ports[2]}"
+    config = write_config(tmp_path / "c", platform.account(), listen=listen, health_listen=health)
+    with running(tmp_path, "serve", "--config", str(config)) as program:
+        for address in listen:
+            eventually(answers(f"http://{address}/readyz"))
+            assert "yunfu_task_up{" in fetch(f"http://{address}/metrics").text
+        assert [fetch(f"http://{health}{path}").status for path in ("/healthz", "/readyz")] == [200, 200]
+        others = ("/", "/metrics", "/probe", "/sd", "/-/reload")
+        assert [fetch(f"http://{health}{path}").status for path in others] == [404] * 5
+        assert fetch(f"http://{health}/-/reload", "POST").status == 404
+        assert read_logs(program.logs, "logfmt")[0]["listen"] == " ".join(listen)
+
+
+@pytest.mark.parametrize("line_format", ["logfmt", "json"])
+def test_the_log_tells_changes_and_no_polls(line_format: str, platform: Platform, tmp_path: Path) -> None:
+    """Hundreds of polls add no line; an outage of all tasks adds one when it begins and one when it ends."""
+    simulator, url = platform.simulator, f"http://127.0.0.1:{free_port()}"
+    log: dict[str, Any] = {"level": "info", "format": line_format}
+    config = write_config(tmp_path / "c", platform.account(), listen=url.removeprefix("http://"), log=log)
+
+    def polls(more: int) -> None:
+        enough = simulator.calls["stat"] + more
+        eventually(lambda: simulator.calls["stat"] >= enough)
+
+    with running(tmp_path, "--config", str(config)) as program:
+        polls(100)
+        assert messages(program, line_format) == ["serving"]
+        simulator.faults.append(Fault(kind="status", status=502))
+        polls(12)
+        assert messages(program, line_format) == ["serving", "calls fail"]
+        simulator.faults.clear()
+        eventually(lambda: len(messages(program, line_format)) == 3)
+        polls(50)
+        assert messages(program, line_format)[2:] == ["calls no longer fail for this reason"]
+        lines = read_logs(program.logs, line_format)
+        assert [line["level"] for line in lines] == ["info", "warning", "info"]
+        assert lines[1]["reason"] == "http_5xx"
+        assert lines[1]["error"] == "the platform answered HTTP 502 Bad Gateway"
+        assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["ts"]) for line in lines)
+        assert program.stop() == 0
+
+
+def test_it_stops_from_its_first_moment_on(platform: Platform, tmp_path: Path) -> None:
+    """A signal right after the start is heard too."""
+    config = write_config(tmp_path / "c", platform.account(), listen=f"127.0.0.1:{free_port()}")
+    with running(tmp_path, "--config", str(config)) as program:
+        eventually(lambda: "serving" in program.logs)
+        assert program.stop() == 0
+        assert messages(program) == ["serving", "stopping"]
+
+
+def test_a_changed_token_file_is_taken_up_without_a_restart(platform: Platform, tmp_path: Path) -> None:
+    """A refused token holds the account back; a new content of the file is in force within seconds."""
+    url, token = f"http://127.0.0.1:{free_port()}", tmp_path / "token"
+    token.write_text("expired")
+    account = platform.account(token_file=str(token))
+    del account["token"]
+    config = write_config(tmp_path / "c", account, listen=url.removeprefix("http://"))
+    with running(tmp_path, "--config", str(config)) as program:
+        eventually(lambda: "http_401" in program.logs)
+        assert 'yunfu_account_up{account="main"} 0' in fetch(f"{url}/metrics").text
+        token.write_text(platform.simulator.accounts[0].token)
+        eventually(lambda: 'yunfu_account_up{account="main"} 1' in fetch(f"{url}/metrics").text)
+        assert "token file was changed and is in force" in messages(program)
+        assert program.stop() == 0
