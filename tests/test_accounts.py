@@ -1,0 +1,126 @@
+"""An account put together: windows through the real client, against the simulator's own count."""
+
+import random
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter.accounts import Account, Surroundings, open_account
+from exporter.exposition import Page, TaskRenderer
+from exporter.metrics import ExporterMetrics
+from exporter.settings import AccountSettings, Settings, TaskSettings
+from exporter.simulator import SimulatedTask, Simulator, SimulatorOptions
+from exporter.simulator.server import Request, Response
+from exporter.store import Store
+from exporter.tokens import Token
+
+MIDNIGHT = 1_784_736_000.0  # 2026-07-23 00:00 in China
+
+
+@pytest.fixture
+def host_elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Put the host into another time zone than the platform's."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@asynccontextmanager
+async def opened(simulator: Simulator, **more: Any) -> AsyncIterator[tuple[Account, Surroundings]]:
+    """Open the simulator's first account, with its tasks listed, on the simulator's time."""
+    simulated = simulator.accounts[0]
+    async with simulator.serve() as url:
+        account = AccountSettings(
+            name="main",
+            base_url=url,
+            user_id=simulated.user_id,
+            token=simulated.token,
+            rate_limit=1000,
+            tasks=tuple(TaskSettings(id=task) for task in simulated.tasks),
+        )
+        settings = Settings(accounts=(account,), **more)
+        store = Store(TaskRenderer(), simulator.now)
+        around = Surroundings(store, ExporterMetrics("test", "none"), simulator.now, random.Random(1))
+        async with open_account(settings, account, Token(simulated.token), around) as account_opened:
+            yield account_opened, around
+
+
+def samples(around: Surroundings, family: str, now: float) -> dict[tuple[str, ...], float]:
+    """Return a family's samples by the values of task and the family's own labels."""
+    page = Page(TaskRenderer(), around.metrics.registry, 300)
+    text = b"".join(page.pieces(around.store.records(), now, openmetrics=False)).decode()
+    found = {}
+    for metric in text_string_to_metric_families(text):
+        if metric.name == family:
+            for sample in metric.samples:
+                labels = dict(sample.labels)
+                labels.pop("account")
+                found[tuple(labels.values())] = sample.value
+    return found
+
+
+def answered(task: SimulatedTask, begin: float, end: float) -> int:
+    """Return how many calls the simulator answered in a span, by its own books."""
+    return task.campaign.between(begin, end).answered
+
+
+@pytest.mark.usefixtures("host_elsewhere")
+@pytest.mark.parametrize(("hour", "names"), [(11.0, "mid-morning"), (24.01, "just past midnight")])
+async def test_windows_are_the_platforms_days_and_spans(hour: float, names: str) -> None:
+    """Windows hold what the platform counts in its own time zone, on a host in another, and over midnight."""
+    simulator = Simulator(SimulatorOptions(tasks=4, speed=0, start=MIDNIGHT + 9 * 3600, php_flavours=False))
+    simulator.advance((hour - 9) * 3600)
+    now = simulator.now()
+    async with opened(simulator, windows=("today", "yesterday", "2h")) as (account, around):
+        assert await account.run_once(), names
+    day = MIDNIGHT if hour < 24 else MIDNIGHT + 86_400
+    minute = now // 60 * 60
+    spans = {"today": (day, day + 86_399), "yesterday": (day - 86_400, day - 1), "2h": (minute - 7200, minute)}
+    expected = {
+        (task.id, window): float(answered(task, *span))
+        for task in simulator.accounts[0].tasks.values()
+        for window, span in spans.items()
+    }
+    assert samples(around, "yunfu_task_window_answered_calls", now) == expected
+    assert any(expected.values())
+
+
+async def test_a_day_that_is_over_leaves_the_page() -> None:
+    """What was read as today's is not shown as today's after midnight."""
+    simulator = Simulator(SimulatorOptions(tasks=1, speed=0, start=MIDNIGHT + 86_400 - 30))
+    async with opened(simulator, windows=("today", "15m")) as (account, around):
+        await account.run_once()
+    task = next(iter(simulator.accounts[0].tasks))
+    before = samples(around, "yunfu_task_window_progress_ratio", simulator.now())
+    after = samples(around, "yunfu_task_window_progress_ratio", simulator.now() + 31)
+    assert set(before) == {(task, "today"), (task, "15m")}
+    assert set(after) == {(task, "15m")}
+
+
+async def test_requests_within_a_minute_are_the_same() -> None:
+    """The bounds of rolling windows move by whole minutes, so that answers can be cached on the way."""
+    simulator = Simulator(SimulatorOptions(tasks=1, speed=0, start=MIDNIGHT + 10 * 3600 + 1))
+    seen: list[str] = []
+    plain = simulator.answer
+
+    def watched(request: Request) -> Response:
+        seen.append(request.query)
+        return plain(request)
+
+    simulator.answer = watched  # type: ignore[method-assign]  # to see what is asked
+    async with opened(simulator, windows=("15m", "today")) as (account, _):
+        await account.run_once()
+        simulator.advance(58)
+        await account.run_once()
+        simulator.advance(1)
+        await account.run_once()
+    first, second, third = seen[:3], seen[3:6], seen[6:9]
+    assert first == second
+    assert first != third
+    assert first[2] == third[2], "today is the same all day"
