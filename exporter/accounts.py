@@ -54,9 +54,9 @@ def read_tokens(settings: Settings) -> tuple[dict[str, Token], list[str]]:
         try:
             ssl.create_default_context(cafile=None if account.ca_file is None else str(account.ca_file))
         except OSError as error:
+            reason = "no certificate in it" if isinstance(error, ssl.SSLError) else error.strerror
             faults.append(
-                f"accounts[{index}].ca_file: cannot use {account.ca_file}: {error.strerror or 'no certificate in it'}; "
-                "expected a file of PEM certificates"
+                f"accounts[{index}].ca_file: cannot use {account.ca_file}: {reason}; expected a file of PEM certificates"
             )
     return tokens, faults
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import sys
@@ -23,6 +24,7 @@ from exporter.loading import SettingsError, load_settings, settings_help
 from exporter.logs import set_up
 from exporter.settings import Settings
 from exporter.tokens import Token
+from exporter.values import show
 
 OK: Final = 0
 FAILED: Final = 1
@@ -47,24 +49,36 @@ exit status: 0 done, 1 failed, 2 bad configuration
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command and return the exit status: 0 done, 1 failed, 2 bad words or bad configuration."""
-    words = list(arguments)
-    command = words.pop(0) if words and not words[0].startswith("-") else "serve"
-    if command not in _COMMANDS:
-        return _complain([f"there is no command '{command}'; expected one of: {', '.join(_COMMANDS)}"])
-    if command not in {"simulate", "demo"} and {"--help", "-h"} & {*words}:
-        print(USAGE)
-        print(settings_help())
-        return OK
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that knows no Chinese is no reason to break off
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        return _COMMANDS[command](words)
+        return _run(list(arguments))
     except SettingsError as error:
         return _complain(error.faults)
+    except KeyboardInterrupt:
+        sys.stderr.write("yunfu-exporter: interrupted\n")
+        return FAILED
     except BrokenPipeError:  # the reader of our output has gone: say nothing more, not even when the stream is closed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except OSError as error:
         sys.stderr.write(f"yunfu-exporter: {error}\n")
         return FAILED
+
+
+def _run(words: list[str]) -> int:
+    command = words.pop(0) if words and not words[0].startswith("-") else "serve"
+    if command not in _COMMANDS:
+        known = ", ".join(_COMMANDS)
+        raise SettingsError([f"there is no command {show(command)}; expected one of: {known}"])
+    status = OK
+    if command not in {"simulate", "demo"} and {"--help", "-h"} & {*words}:
+        print(USAGE)
+        print(settings_help())
+    else:
+        status = _COMMANDS[command](words)
+    sys.stdout.flush()  # a reader that has gone is noticed here, and not when the interpreter ends
+    return status
 
 
 def _complain(faults: Sequence[str]) -> int:
@@ -149,8 +163,10 @@ def _tasks(words: list[str]) -> int:
     choices, failures = asyncio.run(_choose(settings, tokens))
     if as_json:
         print(json.dumps([_row(choice) for choice in choices], ensure_ascii=False, indent=2))
-    else:
+    elif choices:
         _print_table([_row(choice) for choice in choices])
+    elif not failures:
+        print("no tasks")
     for failure in failures:
         sys.stderr.write(f"yunfu-exporter: {failure}\n")
     return FAILED if failures else OK
@@ -182,9 +198,6 @@ def _row(choice: Choice) -> dict[str, str]:
 
 def _print_table(rows: Sequence[dict[str, str]]) -> None:
     """Print rows in columns; Chinese characters are two columns wide."""
-    if not rows:
-        print("no tasks")
-        return
     lines = [list(rows[0]), *([" ".join(cell.split()) for cell in row.values()] for row in rows)]
     widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
     for line in lines:
