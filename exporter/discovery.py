@@ -14,12 +14,15 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from exporter.client import YunfuClient
-from exporter.errors import MalformedError
+from exporter.errors import ApiError, HttpError, MalformedError
 from exporter.model import Task, TaskRef, TaskState, clean_label, read_count
 
 PER_PAGE: Final = 100
 MAX_PAGES: Final = 1000
 """The most pages that are read of one list; a platform that claims more is not believed."""
+
+PAGE_TRIES: Final = 3
+"""How often a page is tried that times out, breaks off or is answered 5xx."""
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ORDER: Final = {TaskState.RUNNING: 0, TaskState.WAITING: 1, TaskState.UNKNOWN: 2, TaskState.PAUSED: 3}
@@ -129,7 +132,7 @@ def _lists(plan: DiscoveryPlan, user_id: str) -> Iterable[tuple[str, str, str]]:
 async def _pages(client: YunfuClient, endpoint: str, path: str) -> AsyncIterator[object]:
     page = last = 1
     while page <= last:
-        envelope = await client.get(endpoint, path, [("page", str(page)), ("per_page", str(PER_PAGE))])
+        envelope = await _page(client, endpoint, path, page)
         entries, meta = envelope.get("data"), envelope.get("meta")
         pages = read_count(meta.get("last_page")) if isinstance(meta, dict) else None
         if not isinstance(entries, list) or pages is None:
@@ -139,6 +142,18 @@ async def _pages(client: YunfuClient, endpoint: str, path: str) -> AsyncIterator
         for entry in entries:
             yield entry
         page, last = page + 1, pages
+
+
+async def _page(client: YunfuClient, endpoint: str, path: str, page: int) -> Mapping[str, Any]:
+    """Read a page; try again if it fails by chance, as one of a hundred pages will, and the others would be for nothing."""
+    for left in reversed(range(PAGE_TRIES)):
+        try:
+            return await client.get(endpoint, path, [("page", str(page)), ("per_page", str(PER_PAGE))])
+        except ApiError as error:
+            is_final = error.holds or (isinstance(error, HttpError) and error.answered)
+            if is_final or not left:
+                raise
+    raise AssertionError("unreachable: the last try returns or raises")
 
 
 def _parse(entry: object, generation: str, timezone: ZoneInfo, unread: Callable[[str], None]) -> ListedTask | None:
