@@ -166,12 +166,13 @@ class Account:
             self._part_with(shown)
 
     def _part_with(self, shown: set[TaskRef]) -> None:
-        now = self._clock()
+        """Let tasks leave that are not shown any more: at once if their id is now another owner's, else in time."""
+        now, ids = self._clock(), {ref.id for ref in shown}
         for record in self._store.records():
             ref = record.status.task.ref
             if ref.account != self.name or ref in shown:
                 continue
-            if self._plan is None or record.is_gone(now, self._stale_after):
+            if self._plan is None or ref.id in ids or record.is_gone(now, self._stale_after):
                 self._store.forget(ref)
             else:
                 self._store.miss(ref)
