@@ -30,7 +30,7 @@ def budget_lines(settings: Settings, account: AccountSettings, listed: int | Non
             "  how many tasks there are is for the platform to say: check --live asks it",
         ]
     share = f"{needed:.0f} of {allowed:.0f} calls a minute are needed ({needed / allowed:.0%})"
-    lines = [f"account {account.name}: {tasks} tasks; if all run, {share}"]
+    lines = [f"account {account.name}: {tasks} {'task' if tasks == 1 else 'tasks'}; if all run, {share}"]
     if needed > allowed:
         lines.append(
             f"  warning: over the limit, {suffices}; intervals would stretch {needed / allowed:.1f} times. Raise rate_limit "
