@@ -111,7 +111,7 @@ async def calling(
 ) -> AsyncIterator[Calls]:
     """Open a client of a platform; ``proxied`` is the user info of a proxy that the platform plays instead."""
     server, port = await listen(platform, "127.0.0.1", 0)
-    here = f"http://127.0.0.1:{port}"
+    here = f"http://localhost:{port}"  # by name, since no client keeps cookies of an address
     proxy = None if proxied is None else f"http://{proxied}127.0.0.1:{port}"
     try:
         async with open_session(concurrency=4, timeout_seconds=timeout_seconds) as session:

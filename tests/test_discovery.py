@@ -597,6 +597,19 @@ def test_a_task_that_comes_back_counts_on_if_it_is_in_time(gone_for: int, *, kee
     scenario()
 
 
+@in_virtual_time
+async def test_a_task_that_comes_back_paused_is_no_longer_missing() -> None:
+    """A task that is listed again stays on the page, also in a state in which no poll says that it is there."""
+    lists = Lists(tasks=[entry(1)])
+    account, around = account_of(lists, {"interval": 60})
+    async with living(account):
+        lists.lists["tasks"] = []
+        await asyncio.sleep(120)
+        lists.lists["tasks"] = [entry(1, enable=0)]
+        await asyncio.sleep(1000)
+        assert page(around)[f"yunfu_task_state{{task={uuid(1)},state=paused}}"] == 1
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
