@@ -74,8 +74,8 @@ ROWS = [
     Row("plain HTTP at an https URL", "plain", "tls", scheme="https"),
     Row("reset before the answer", Fault(kind="reset"), "connect"),
     Row("cut in the body", Fault(kind="cut"), "connect"),
-    Row("slow headers", Fault(kind="slow_headers", seconds=60), "timeout", timeout=0.2),
-    Row("slow body", Fault(kind="drip", seconds=0.05), "timeout", timeout=0.2),
+    Row("slow headers", Fault(kind="slow_headers", seconds=60), "timeout", timeout=0.6),
+    Row("slow body", Fault(kind="drip", seconds=0.05), "timeout", timeout=0.6),
     Row("redirect", Fault(kind="redirect"), "http_3xx"),
     Row("400", Fault(kind="status", status=400), "http_400", answered=True),
     Row("401", Fault(kind="expired_token"), "http_401", 60.0),
@@ -161,7 +161,6 @@ class World:
         )
         self.own = self.struck, self.sibling = tuple(simulator.accounts[0].tasks)
         self.others = tuple(simulator.accounts[1].tasks)
-        self.labels = f'account="struck",task="{self.struck}"'
         self.account: Account | None = None
         self.scrape: Callable[[], Awaitable[Samples]]
 
@@ -202,9 +201,18 @@ class World:
             assert isinstance(connector, aiohttp.TCPConnector)
             connector.clear_dns_cache()
 
+    @property
+    def labels(self) -> str:
+        """The labels of the struck task."""
+        return f'account="struck",task="{self.struck}"'
+
+    def look_at_what_failed(self) -> None:
+        """Look at the task that failed first; a hold can come before the other one fails."""
+        self.struck, self.sibling = sorted(self.own, key=lambda task: self.status(task).up is not False)
+
     def struck_by(self, row: Row) -> tuple[str, ...]:
         """Return the tasks that a row's fault strikes."""
-        return (self.struck,) if isinstance(row.fault, Fault) else self.own
+        return (self.struck,) if isinstance(row.fault, Fault) and not row.hold else self.own
 
     @property
     def gate(self) -> Any:
@@ -340,8 +348,10 @@ class Platform:
         """Let happen what the row says; a new address first, so that no other failure can come before."""
         fault = self._row.fault
         if isinstance(fault, Fault):
-            struck = replace(fault, task=self._world.struck, location=location)
-            self._world.simulator.faults.append(struck)
+            account, task = self._world.simulator.accounts[0].user_id, self._world.struck
+            self._world.simulator.faults.append(
+                replace(fault, account=account, task=None if self._row.hold else task, location=location)
+            )
             return
         self._names.port = await self._open(fault)
         self._names.has_address = fault != "no address"
@@ -406,13 +416,16 @@ async def test_fault(
     elsewhere = Elsewhere()
     async with elsewhere.served() as url, opened(row, monkeypatch, made) as (world, platform), world.polling():
         await until(lambda: world.is_up(*world.own, *world.others))
-        good = statistics(await world.scrape(), world.struck)
-        assert good[f"yunfu_task_answered_calls{{{world.labels}}}"] > 0
+        before = await world.scrape()
         assert story(caplog) == []
 
         await platform.break_(url)
-        await until(lambda: not any(world.status(task).up for task in world.struck_by(row)))
+        fails = any if row.hold else all
+        await until(lambda: fails(world.status(task).up is False for task in world.struck_by(row)))
         world.clock.now += 100
+        world.look_at_what_failed()
+        good = statistics(before, world.struck)
+        assert good[f"yunfu_task_answered_calls{{{world.labels}}}"] > 0
         await until(lambda: world.is_up(*world.others))
         await (check_hold(world, row) if row.hold else check_retries(world, row, short_back_off))
         await check_page(world, row, good)
