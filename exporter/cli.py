@@ -11,6 +11,7 @@ import time
 import unicodedata
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import pairwise
 from typing import Final
 
 from exporter.accounts import Account, Surroundings, open_account, read_tokens
@@ -58,11 +59,11 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("yunfu-exporter: interrupted\n")
         return FAILED
-    except BrokenPipeError:  # the reader of our output has gone: say nothing more, not even when the stream is closed
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
     except OSError as error:
-        sys.stderr.write(f"yunfu-exporter: {error}\n")
+        if not isinstance(error, BrokenPipeError):  # then the reader of our output has gone, and that is all right
+            sys.stderr.write(f"yunfu-exporter: {error}\n")
+        if sys.stdout is not None:  # what could not be written is not tried again at the interpreter's end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
 
 
@@ -71,13 +72,16 @@ def _run(words: list[str]) -> int:
     if command not in _COMMANDS:
         known = ", ".join(_COMMANDS)
         raise SettingsError([f"there is no command {show(command)}; expected one of: {known}"])
+    for before, word in pairwise(words):
+        if word in _COMMANDS and not before.startswith("-"):
+            raise SettingsError([f"'{word}': the command goes first, before the options"])
     status = OK
     if command not in {"simulate", "demo"} and {"--help", "-h"} & {*words}:
         print(USAGE)
         print(settings_help())
     else:
         status = _COMMANDS[command](words)
-    sys.stdout.flush()  # a reader that has gone is noticed here, and not when the interpreter ends
+    print(end="", flush=True)  # a reader that has gone is noticed here, and not when the interpreter ends
     return status
 
 

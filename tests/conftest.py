@@ -101,8 +101,8 @@ class Program:
 
 
 def surroundings(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment of a program: this one's without any setting of the exporter, and what is added."""
-    return {k: v for k, v in os.environ.items() if not k.startswith("YUNFU_")} | dict(more or {})
+    """Return the environment of a program: this one's without settings of the exporter or Python's, and what is added."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("YUNFU_", "PYTHON"))} | dict(more or {})
 
 
 def run_program(*words: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -160,6 +160,6 @@ def simulated(options: SimulatorOptions) -> Iterator[Platform]:
 
 def write_config(path: Path, *accounts: Mapping[str, object], **more: object) -> Path:
     """Write a configuration file: JSON is YAML. Intervals are short, so that a test sees many polls."""
-    poll = {"interval": "100ms", "idle_interval": "100ms", "timeout": "5s", "stale_after": "60s"}
+    poll = {"interval": "50ms", "idle_interval": "50ms", "timeout": "5s", "stale_after": "60s"}
     path.write_text(json.dumps({"accounts": accounts, "poll": poll, **more}))
     return path

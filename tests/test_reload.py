@@ -207,7 +207,7 @@ def test_changed_labels_thresholds_and_intervals_show(daily: Daily) -> None:
     assert daily.reload(daily.account(), thresholds={"min_answer_ratio": 0.4}).status == 200
     eventually(lambda: daily.value("yunfu_task_answer_ratio_threshold", task=task) == 0.4)
     assert "team=" not in daily.page()
-    assert daily.value("yunfu_task_poll_interval_seconds", task=other) == 0.1
+    assert daily.value("yunfu_task_poll_interval_seconds", task=other) == 0.05
 
 
 def test_addresses_cannot_change(daily: Daily) -> None:
