@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import time
-from asyncio import create_subprocess_exec, subprocess
+from asyncio import create_subprocess_exec, open_connection, subprocess, wait_for
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,8 +19,9 @@ import pytest
 from exporter import demo
 from exporter.cli import run
 from exporter.simulator import Fault, SimulatedAccount, SimulatedTask, Simulator, SimulatorOptions, incident, truth
+from exporter.simulator.documents import timestamp
 from exporter.simulator.faults import KINDS
-from exporter.simulator.platform import timestamp
+from exporter.simulator.server import Request
 from tests.tools import DATA, documented
 
 HALF_PAST_NINE = 1_751_247_000.0  # Monday 2025-06-30 09:30 in China
@@ -131,6 +132,10 @@ async def platform() -> AsyncIterator[Platform]:
     """Serve thirty tasks of an account without sub-accounts."""
     async with serving() as platform:
         yield platform
+
+
+def _request(platform: Platform, path: str) -> Request:
+    return Request("GET", platform.user + path, "", {"authorization": f"Bearer {platform.account.token}"})
 
 
 def differences(sample: Any, got: Any, where: str = "") -> list[str]:
@@ -294,6 +299,17 @@ async def test_each_list_holds_its_own_tasks() -> None:
         assert users.document["meta"]["last_page"] == 2
 
 
+async def test_a_list_can_be_read_on_behalf_of_a_sub_account() -> None:
+    """With sub_user_id the account's own list is that of the sub-account."""
+    async with serving(SimulatorOptions(tasks=30, sub_accounts=2, start=HALF_PAST_NINE)) as platform:
+        one, two = platform.account.sub_users
+        for sub_user in (one, two):
+            query = [("sub_user_id", sub_user), ("per_page", "100")]
+            entries = (await platform.get(f"{platform.new_user}/task", *query)).data
+            assert entries
+            assert {entry["user_id"] for entry in entries} == {sub_user}
+
+
 async def test_a_sub_accounts_task_is_read_on_its_behalf() -> None:
     """Statistics of a sub-account's task need its id, and an own task's must not have one."""
     async with serving(SimulatorOptions(tasks=6, sub_accounts=1, start=HALF_PAST_NINE)) as platform:
@@ -327,6 +343,12 @@ REFUSALS: dict[str, tuple[Callable[[Platform], Awaitable[Answer]], int]] = {
     "per_page": (lambda p: p.get(f"{p.user}/task", ("per_page", "")), 422),
     "no date": (lambda p: p.stat(("date[]", "soon"), ("date[]", "later")), 422),
     "half a span": (lambda p: p.stat(("date[]", "2025-06-30 09:00:00")), 422),
+    "dates that are no array": (lambda p: p.stat(("date", "2025-06-30 09:00:00")), 422),
+    "a span that ends first": (
+        lambda p: p.stat(("date[]", "2025-06-30 09:00:00"), ("date[]", "2025-06-30 08:59:59")),
+        422,
+    ),
+    "somebody's sub-account": (lambda p: p.get(f"{p.user}/task", ("sub_user_id", p.first.id)), 403),
     "too many dates": (lambda p: p.stat(*[("date[]", "2025-06-30 09:00:00")] * 3), 422),
 }
 
@@ -363,7 +385,7 @@ async def test_spans_are_counted_apart(platform: Platform) -> None:
 
 async def test_tokens_are_jwts_or_opaque() -> None:
     """A JWT has the platform's claims for thirty days; an opaque token says nothing."""
-    account = Simulator(PLAIN).accounts[0]
+    account = Simulator(PLAIN, clock=Clock()).accounts[0]
     header, claims, _ = account.token.split(".")
     assert json.loads(base64.urlsafe_b64decode(header + "==")) == {"typ": "JWT", "alg": "RS256"}
     assert json.loads(base64.urlsafe_b64decode(claims + "==")) == {
@@ -375,31 +397,39 @@ async def test_tokens_are_jwts_or_opaque() -> None:
 
 
 async def test_php_flavours_can_be_had_or_not() -> None:
-    """With flavours some documents have strings for numbers, [] or null for nothing and odd names; without none has."""
+    """With flavours numbers and flags are written in several ways and some names are odd; without there is one way."""
     told = {}
     for flavours in (True, False):
         async with serving(SimulatorOptions(tasks=30, php_flavours=flavours, start=HALF_PAST_NINE)) as platform:
+            platform.simulator.advance(HOUR)
             stats = [(await platform.stat(task=task)).data for task in platform.account.tasks.values()]
-            lists = [(await platform.get(f"{base}/task", ("per_page", "100"))).data for base in (platform.new_user,)]
+            entries = (await platform.get(f"{platform.new_user}/task", ("per_page", "100"))).data
             told[flavours] = (
                 {type(stat["answer_rate"]["answered"]) for stat in stats},
                 {type(stat["number_status"][0]["count"]) for stat in stats},
-                {type(stat["tags"]) for stat in stats},
-                {type(entry["enable"]) for entries in lists for entry in entries},
-                {type(entry["new_task_extra"]["call_status"]) for entries in lists for entry in entries},
+                {type(entry["enable"]) for entry in entries},
+                {type(entry["new_task_extra"]["call_status"]) for entry in entries},
+                {tuple(tag) for stat in stats for tag in stat.get("tags") or ()},
                 any(re.search(r'[\n"\\🎉]', task.name) for task in platform.account.tasks.values()),
             )
-    assert told[True] == ({int, str}, {int, str}, {list, type(None)}, {int, str}, {int, bool}, True)
-    assert told[False] == ({int}, {int}, {list}, {int}, {int}, False)
+    ways = {int, str, bool}
+    assert told[True] == ({int, str}, {int, str}, ways, ways, {("count", "name"), ("count", "tag")}, True)
+    assert told[False] == ({int}, {int}, {int}, {int}, set(), False)
 
 
-async def test_an_empty_map_is_a_list_in_php() -> None:
-    """Before the first answered call a flavoured document has [] for rounds, as PHP writes an empty map."""
-    async with serving(SimulatorOptions(tasks=30, start=HALF_PAST_NINE)) as platform:
+@pytest.mark.parametrize(("flavours", "kinds"), [(True, {"[]", "null", "gap"}), (False, {"{}"})])
+async def test_nothing_is_written_in_several_ways(flavours: bool, kinds: set[str]) -> None:  # noqa: FBT001  # a row's value
+    """Before the first answered call rounds are, as PHP has it, [] or null or left out; without flavours all are 0."""
+    options = SimulatorOptions(tasks=12, php_flavours=flavours, start=HALF_PAST_NINE)
+    words = {list: "[]", type(None): "null", str: "gap", dict: "{}"}
+    async with serving(options) as platform:
         for task in platform.account.tasks.values():
             incident(platform.simulator, "reset", task.id)
-        kinds = {type((await platform.stat(task=task)).data["rounds"]) for task in platform.account.tasks.values()}
-        assert kinds == {list, dict}
+        stats = [(await platform.stat(task=task)).data for task in platform.account.tasks.values()]
+    rounds = [stat.get("rounds", "gap") for stat in stats]
+    assert {words[type(value)] for value in rounds} == kinds
+    assert not any(any(value.values()) for value in rounds if isinstance(value, dict))
+    assert all(stat["answer_rate"]["callCompletetRate"] in (0, "0") for stat in stats)
 
 
 FAULTS: dict[str, tuple[Fault, int | str, str, dict[str, str]]] = {
@@ -420,7 +450,7 @@ FAULTS: dict[str, tuple[Fault, int | str, str, dict[str, str]]] = {
     "cut": (Fault(kind="cut"), "no body", "", {}),
     "slow_headers": (Fault(kind="slow_headers", seconds=0.1), 200, "right, late", {}),
     "latency": (Fault(kind="latency", seconds=0.1), 200, "right, late", {}),
-    "drip": (Fault(kind="drip", seconds=0.0001), 200, "right, late", {}),
+    "drip": (Fault(kind="drip", seconds=0.002), 200, "right, late", {}),
     "redirect": (Fault(kind="redirect", location="http://127.0.0.1:1/"), 302, "", {"Location": "http://127.0.0.1:1/"}),
     "too_large": (Fault(kind="too_large"), 200, "large", {}),
     "truncated_gzip": (Fault(kind="truncated_gzip"), 200, "no json", {"Content-Encoding": "gzip"}),
@@ -447,11 +477,16 @@ def _what(body: bytes, right: bytes) -> str:
 async def test_every_fault_can_be_seen(platform: Platform, name: str) -> None:
     """A struck call is answered as the fault says; when there is no fault any more, all is right again."""
     fault, status, what, headers = FAULTS[name]
-    right = (await platform.stat()).body
+    is_short = fault.kind == "drip"  # byte by byte a short document takes long enough
+
+    async def call() -> Answer:
+        return await (platform.get(f"{platform.user}/message") if is_short else platform.stat())
+
+    right = (await call()).body
     platform.simulator.faults.append(fault)
     begin = time.monotonic()
     try:
-        answer = await platform.stat()
+        answer = await call()
     except aiohttp.ClientPayloadError:
         answer = Answer("no body", {}, b"")  # type: ignore[arg-type]  # what is seen instead of a status
     except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
@@ -460,7 +495,7 @@ async def test_every_fault_can_be_seen(platform: Platform, name: str) -> None:
     assert (answer.status, _what(answer.body, right) + late) == (status, what)
     assert {header: answer.headers.get(header) for header in headers} == headers
     platform.simulator.faults.clear()
-    assert (await platform.stat()).body == right
+    assert (await call()).body == right
 
 
 def test_every_kind_of_fault_is_in_the_table() -> None:
@@ -489,6 +524,30 @@ async def test_faults_strike_only_what_they_are_meant_for() -> None:
         assert await struck(Fault(kind="status", task=one.id, status=403), Fault(kind="status")) == [403, 500, 500]
 
 
+async def test_latency_adds_to_other_faults_and_to_refusals(platform: Platform) -> None:
+    """Latencies add up, with their jitter, and whatever is answered comes late: faults and refusals as well."""
+    late = [Fault(kind="latency", seconds=0.06), Fault(kind="latency", seconds=0.06, jitter=0.02, count=2)]
+    platform.simulator.faults[:] = [*late, Fault(kind="status", status=503, count=1)]
+    for path, status in ((f"{platform.user}/message", 503), (f"{platform.user}/task/x/stat", 404)):
+        begin = time.monotonic()
+        assert (await platform.get(path)).status == status
+        assert time.monotonic() - begin >= 0.12
+    delays = [platform.simulator.answer(_request(platform, "/message")).delay for _ in range(20)]
+    assert delays == [0.06] * 20  # the second is over
+
+
+async def test_jitter_varies_a_latency_within_its_bounds(platform: Platform) -> None:
+    """No two delays are alike, none is shorter than the latency, and none longer than latency and jitter."""
+    simulator, request = platform.simulator, _request(platform, "/message")
+    simulator.add_fault(Fault(kind="latency", seconds=1, jitter=0.5))
+    delays = [simulator.answer(request).delay for _ in range(50)]
+    assert len(set(delays)) == 50
+    assert 1 <= min(delays) < 1.1
+    assert 1.4 < max(delays) < 1.5
+    simulator.clear_faults()
+    assert simulator.answer(request).delay == 0
+
+
 async def test_a_fault_can_be_a_matter_of_luck(platform: Platform) -> None:
     """A fault of probability 0.5 strikes about half of the calls, one of 0 none."""
     for probability, bounds in ((0.5, (70, 130)), (0.0, (0, 0))):
@@ -515,6 +574,19 @@ async def test_the_quota_is_kept() -> None:
         other = platform.simulator.accounts[1]
         path = f"/agent-api/user/{other.user_id}/task"
         assert (await platform.get(path, Authorization=f"Bearer {other.token}")).status == 200
+
+
+async def test_the_quota_is_told_with_refusals_too() -> None:
+    """A 404 costs a call as well and says how many are left; a 401 belongs to no account; a slow quota makes one wait."""
+    async with serving(SimulatorOptions(tasks=1, quota=0.25, start=HALF_PAST_NINE, speed=1)) as platform:
+        path = f"{platform.user}/task/{platform.account.user_id}/stat"
+        unknown, over = await platform.get(path), await platform.get(path)
+        assert (unknown.status, unknown.headers["X-RateLimit-Limit"]) == (404, "0.25")
+        assert (over.status, over.headers["Retry-After"]) == (429, "4")
+        nobody = await platform.get(path, Authorization="Bearer x")
+        assert (nobody.status, nobody.headers.get("X-RateLimit-Limit")) == (401, None)
+        platform.clock.now += 4
+        assert (await platform.get(path)).status == 404
 
 
 def test_the_clock_can_be_hurried_stopped_and_moved() -> None:
@@ -598,21 +670,106 @@ async def test_incidents_happen(platform: Platform) -> None:
     assert (await platform.stat(task=platform.account.tasks[new])).status == 200
 
 
+async def test_a_task_that_appears_begins_at_once(platform: Platform) -> None:
+    """It was created now, has not made a call yet, and makes its first within minutes of the next dial window."""
+    platform.simulator.advance(0.5 * HOUR)
+    new = platform.simulator.incident("appear")
+    true = platform.simulator.truth(new)
+    assert (true["answered"], true["unanswered"], true["progress"]) == (0, 0, 0)
+    task = platform.account.tasks[new]
+    base = platform.user if task.generation == 1 else platform.new_user
+    entries = {entry["uuid"]: entry for entry in (await platform.get(f"{base}/task", ("per_page", "100"))).data}
+    assert entries[new]["create_datetime"] == "2025-06-30 10:00:00"
+    platform.simulator.advance(120)
+    assert platform.simulator.truth(new)["unanswered"] > 0
+
+
+async def test_every_429_is_counted(platform: Platform) -> None:
+    """Those of a fault count like those over the quota."""
+    platform.simulator.add_fault(Fault(kind="throttle", count=2))
+    assert [(await platform.stat()).status for _ in range(3)] == [429, 429, 200]
+    assert (await platform.control("GET", "calls")).document["throttled"] == 2
+
+
+@pytest.mark.parametrize(("asked", "encoding"), [("gzip, deflate", "gzip"), ("identity", None)])
+async def test_only_long_documents_are_compressed(asked: str, encoding: str | None) -> None:
+    """A long list comes compressed if the client likes, statistics never do; both are read alike."""
+    async with serving(SimulatorOptions(tasks=150, start=HALF_PAST_NINE)) as platform:
+        path, header = f"{platform.new_user}/task", {"Accept-Encoding": asked}
+        answer = await platform.get(path, ("per_page", "100"), **header)
+        assert answer.headers.get("Content-Encoding") == encoding
+        assert (int(answer.headers["Content-Length"]) < len(answer.body) / 2) == (encoding is not None)
+        assert len(answer.data) == 100
+        few = await platform.get(path, ("per_page", "5"), **header)
+        assert "Content-Encoding" not in few.headers
+        assert few.data == answer.data[:5]
+
+
+NO_HTTP = {
+    "no request line": b"HELLO\r\n\r\n",
+    "a length in words": b"GET / HTTP/1.1\r\nContent-Length: long\r\n\r\n",
+    "a negative length": b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+    "too long a body": b"POST /_control/faults HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n",
+    "too long a head": b"GET /" + b"x" * 70_000,
+}
+LAST = {
+    "HTTP/1.0": b"GET /_control/calls HTTP/1.0\r\n\r\n",
+    "on request": b"GET /_control/calls HTTP/1.1\r\nConnection: close\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("name", [*NO_HTTP, *LAST])
+async def test_a_connection_is_closed_when_it_is_of_no_more_use(platform: Platform, name: str) -> None:
+    """What is no HTTP is answered 400, what is the last request is answered; both end the connection."""
+    host, _, port = platform.url.removeprefix("http://").partition(":")
+    reader, writer = await open_connection(host, int(port))
+    writer.write(NO_HTTP.get(name) or LAST[name])
+    answer = await wait_for(reader.read(), 5)
+    assert answer.startswith(b"HTTP/1.1 400 " if name in NO_HTTP else b"HTTP/1.1 200 ")
+    writer.close()
+
+
+async def test_requests_may_come_in_pieces_or_together(platform: Platform) -> None:
+    """Each request of a connection is answered in its turn, a slow one before the next."""
+    platform.simulator.add_fault(Fault(kind="latency", seconds=0.02, endpoint="message"))
+    host, _, port = platform.url.removeprefix("http://").partition(":")
+    reader, writer = await open_connection(host, int(port))
+    head = f" HTTP/1.1\r\nAuthorization: Bearer {platform.account.token}\r\n"
+    slow = f"GET {platform.user}/message{head}\r\n".encode()
+    last = f"GET /nowhere{head}Connection: close\r\n\r\n".encode()
+    for piece in (slow[:20], slow[20:] + slow + last[:9], last[9:]):
+        writer.write(piece)
+        await writer.drain()
+    answer = await wait_for(reader.read(), 5)
+    assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"200", b"200", b"404"]
+    writer.close()
+
+
 BAD_CONTROL = {
     "no such path": ("GET", "nothing", None, "there is no GET /_control/nothing"),
     "no such method": ("POST", "truth", {}, "there is no POST /_control/truth"),
     "no json": ("POST", "faults", b"{", "Expecting"),
-    "a list": ("POST", "faults", [1], "must be a mapping"),
+    "a list": ("POST", "faults", [1], "the body: expected a JSON object"),
     "unknown kind": ("POST", "faults", {"kind": "flood"}, "kind: 'flood' is no fault; expected one of status, throttle"),
-    "unknown part": ("POST", "faults", {"kind": "html", "where": "here"}, "where"),
+    "no kind": ("POST", "faults", {}, "kind: missing"),
+    "unknown part": ("POST", "faults", {"kind": "html", "where": "here"}, "where: is not known; expected one of kind, task"),
+    "unknown endpoint": ("POST", "faults", {"kind": "html", "endpoint": "stats"}, "endpoint: 'stats' is none; expected one of stat"),
+    "truth for a number": ("POST", "faults", {"kind": "html", "count": True}, "count: expected a whole number"),
+    "number for truth": ("POST", "faults", {"kind": "throttle", "date": 1}, "date: expected true or false"),
+    "number for words": ("POST", "faults", {"kind": "html", "task": 5}, "task: expected a string"),
+    "words for a number": ("POST", "faults", {"kind": "html", "probability": "1"}, "probability: expected a number"),
+    "code": ("POST", "faults", {"kind": "status", "status": 42}, "status: expected a whole number from 100 to 999"),
+    "jitter": ("POST", "faults", {"kind": "latency", "jitter": -1}, "jitter: expected a number from 0 up"),
+    "no incident": ("POST", "incidents", None, "the body: expected a JSON object"),
+    "part of an incident": ("POST", "incidents", {"kind": "reset", "id": "x"}, "id: is not known; expected one of kind, task"),
     "probability": ("POST", "faults", {"kind": "html", "probability": 2}, "probability: expected a number from 0 to 1"),
     "count": ("POST", "faults", {"kind": "html", "count": -1}, "count: expected a whole number from 0 up"),
-    "status": ("POST", "faults", {"kind": "status", "status": "500"}, "status: expected a whole number from 100 to 999"),
+    "status": ("POST", "faults", {"kind": "status", "status": "500"}, "status: expected a whole number"),
     "seconds": ("POST", "faults", {"kind": "latency", "seconds": -1}, "seconds: expected a number from 0 up"),
     "unknown incident": ("POST", "incidents", {"kind": "strike"}, "kind: 'strike' is no incident; expected one of carrier_block"),
     "no task": ("POST", "incidents", {"kind": "reset"}, "task: missing; reset happens to a task"),
     "unknown task": ("POST", "incidents", {"kind": "reset", "task": "x"}, "task: 'x' is no task"),
-    "speed": ("POST", "clock", {"speed": "fast"}, "speed: expected a number from 0 up"),
+    "speed": ("POST", "clock", {"speed": "fast"}, "speed: expected a number"),
     "negative speed": ("POST", "clock", {"speed": -1}, "speed: expected a number from 0 up"),
     "endless advance": ("POST", "clock", b'{"advance": Infinity}', "advance: expected a number from 0 up"),
 }  # fmt: skip

@@ -3,9 +3,11 @@
 It shares no code with the exporter, so that it is an independent check of it.
 """
 
-from exporter.simulator.control import incident, truth
 from exporter.simulator.faults import Fault
 from exporter.simulator.platform import SimulatedAccount, SimulatedTask
 from exporter.simulator.simulator import Simulator, SimulatorOptions
+
+incident = Simulator.incident
+truth = Simulator.truth
 
 __all__ = ["Fault", "SimulatedAccount", "SimulatedTask", "Simulator", "SimulatorOptions", "incident", "truth"]

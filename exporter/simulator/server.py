@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
@@ -17,6 +17,9 @@ from typing import Final, TypeAlias
 from urllib.parse import parse_qsl
 
 MAX_HEAD_BYTES: Final = 64 * 1024
+MAX_REQUEST_BYTES: Final = 1024 * 1024
+GZIP_BYTES: Final = range(16 * 1024, 1024 * 1024)
+"""Sizes of bodies that are compressed if the client likes; what is larger is a fault's, meant to be seen as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,8 @@ class Request:
     query: str
     headers: dict[str, str]
     body: bytes = b""
+    is_last: bool = False
+    """Whether the client wants the connection closed after the answer."""
 
     def parameters(self) -> list[tuple[str, str]]:
         """Return the parameters of the query, in order, empty ones included."""
@@ -36,7 +41,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer; ``way`` is how to misbehave with it: see ``_Connection``."""
+    """An answer, which waits for ``delay`` seconds; ``way`` is how to misbehave with it: see ``_Connection``."""
 
     body: bytes = b""
     status: int = 200
@@ -44,6 +49,7 @@ class Response:
     content_type: str = "application/json"
     way: str = ""
     seconds: float = 0.0
+    delay: float = 0.0
 
     def head(self) -> bytes:
         """Write the head of the answer."""
@@ -83,13 +89,25 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        while self._misbehaving is None and (request := self._take()) is not None:
-            response = self._answer(request)
-            if response.way:
-                self._misbehaving = asyncio.get_running_loop().create_task(self._misbehave(response))
-                self._misbehaving.add_done_callback(self._behave_again)
-            else:
-                self.transport.write(response.head() + response.body)
+        try:
+            while self._misbehaving is None and (request := self._take()) is not None:
+                self._respond(request)
+        except ValueError:  # no HTTP
+            self.transport.write(Response(status=400, headers=(("Connection", "close"),)).head())
+            self.transport.close()
+
+    def _respond(self, request: Request) -> None:
+        response = self._answer(request)
+        if response.way or response.delay:
+            self._misbehaving = asyncio.get_running_loop().create_task(self._misbehave(response))
+            self._misbehaving.add_done_callback(self._behave_again)
+            return
+        is_packed = any(name == "Content-Encoding" for name, _ in response.headers)
+        if len(response.body) in GZIP_BYTES and not is_packed and "gzip" in request.headers.get("accept-encoding", ""):
+            response = _compressed(response)
+        self.transport.write(response.head() + response.body)
+        if request.is_last:
+            self.transport.close()
 
     def _behave_again(self, _: asyncio.Task[None]) -> None:
         self._misbehaving = None
@@ -97,11 +115,11 @@ class _Connection(asyncio.Protocol):
             self.data_received(b"")
 
     def _take(self) -> Request | None:
-        """Take a whole request off the buffer, if there is one."""
+        """Take a whole request off the buffer, if there is one. Raises ValueError if it cannot be one."""
         end = self._buffer.find(b"\r\n\r\n")
         if end < 0:
             if len(self._buffer) > MAX_HEAD_BYTES:
-                self.transport.close()
+                raise ValueError("the head is too long")
             return None
         first, *lines = self._buffer[:end].decode("latin-1").split("\r\n")
         headers = {}
@@ -109,40 +127,54 @@ class _Connection(asyncio.Protocol):
             name, _, value = line.partition(":")
             headers[name.lower()] = value.strip()
         length = int(headers.get("content-length", "0"))
+        if not 0 <= length <= MAX_REQUEST_BYTES:
+            raise ValueError("the body is too long")
         if len(self._buffer) < end + 4 + length:
             return None
         body = bytes(self._buffer[end + 4 : end + 4 + length])
         del self._buffer[: end + 4 + length]
-        method, target, *_ = first.split(" ")
+        method, target, version = first.split(" ")
         path, _, query = target.partition("?")
-        return Request(method, path, query, headers, body)
+        is_last = version == "HTTP/1.0" or headers.get("connection", "").lower() == "close"
+        return Request(method, path, query, headers, body, is_last)
 
     async def _misbehave(self, response: Response) -> None:
-        """Answer in a way that no server should.
+        """Answer late, or in a way that no server should.
 
-        ``reset`` breaks the connection instead of answering, ``cut`` in the middle of the body, ``late`` waits first,
-        ``drip`` writes the body byte by byte, ``truncated_gzip`` sends half of a compressed body as if it were all.
+        ``reset`` breaks the connection instead of answering, ``cut`` in the middle of the body, ``slow_headers`` waits
+        within the head, ``drip`` writes the body byte by byte, ``truncated_gzip`` sends half of a compressed body as if
+        it were all.
         """
         transport, head, body = self.transport, response.head(), response.body
+        await asyncio.sleep(response.delay)
         match response.way:
+            case "":
+                transport.write(head + body)
             case "reset":
                 transport.abort()
             case "cut":
                 transport.write(head + body[: len(body) // 2])
                 await asyncio.sleep(0.01)  # or the abort would overtake what was written
                 transport.abort()
-            case "late":
+            case "slow_headers":
+                begin = head.index(b"\r\n") + 2
+                transport.write(head[:begin])
                 await asyncio.sleep(response.seconds)
-                transport.write(head + body)
+                transport.write(head[begin:] + body)
             case "drip":
                 transport.write(head)
                 for index in range(len(body)):
                     transport.write(body[index : index + 1])
                     await asyncio.sleep(response.seconds)
             case "truncated_gzip":
-                packed = gzip.compress(body)
-                half = Response(packed[: len(packed) // 2], headers=(("Content-Encoding", "gzip"),))
+                packed = _compressed(response)
+                half = replace(packed, body=packed.body[: len(packed.body) // 2])
                 transport.write(half.head() + half.body)
+
+
+def _compressed(response: Response) -> Response:
+    headers = (*response.headers, ("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding"))
+    return replace(response, body=gzip.compress(response.body, compresslevel=1), headers=headers)
 
 
 @dataclass(slots=True)

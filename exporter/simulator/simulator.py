@@ -1,37 +1,24 @@
-"""The simulator: accounts and campaigns, a clock that may run fast, and an answer to every call of the API."""
+"""The simulator: accounts and campaigns, a clock that may run fast, incidents, and the server of it all."""
 
 from __future__ import annotations
 
 import random
 import ssl
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Any, Final
 
 from exporter.simulator import control
-from exporter.simulator.faults import Fault, answer_instead, flavour
-from exporter.simulator.platform import (
-    CHINA,
-    Refusal,
-    SimulatedAccount,
-    SimulatedTask,
-    envelope,
-    list_entry,
-    make_account,
-    page_meta,
-    parse_timestamp,
-    stat_data,
-)
+from exporter.simulator.api import Api
+from exporter.simulator.documents import CHINA
+from exporter.simulator.faults import Fault
+from exporter.simulator.platform import AccountPlan, SimulatedAccount, SimulatedTask, make_account
 from exporter.simulator.server import Request, Response, listen
 
-_LISTS: Final = {"task": ("tasks", 1, False), "all_task": ("all_tasks", 1, True)}
-_NEW_LISTS: Final = {"task": ("new_tasks", 2, False), "subset_task": ("subset_tasks", 2, True)}
-_MOST_PER_PAGE: Final = 100
+INCIDENTS: Final = ("carrier_block", "bad_list", "over", "pause", "resume", "reset", "vanish", "appear")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +26,8 @@ class SimulatorOptions:
     """What is simulated. The same options give the same history.
 
     ``speed`` is simulated seconds a second; ``start`` the simulated Unix time at the beginning (None: half past nine
-    in China today, when the dialling begins); ``scale`` the size of the campaigns, 1 for some hundreds to ten thousands of
-    numbers; ``quota`` the calls a second that an account is allowed (None: any number); ``history`` keeps what spans
+    in China today, when the dialling begins); ``scale`` the size of the campaigns, 1 for some tens to tens of thousands
+    of numbers; ``quota`` the calls a second that an account is allowed (None: any number); ``history`` keeps what spans
     of time are answered from, which costs memory with thousands of tasks.
     """
 
@@ -64,29 +51,27 @@ class Simulator:
         self.options = options = options or SimulatorOptions()
         self._clock = clock
         self._epoch = clock()
-        self.start = self._half_past_nine() if options.start is None else options.start
+        today = _half_past_nine(self._epoch)
+        self.start = today if options.start is None else options.start
         self.speed = options.speed
         self._offset = 0.0
+        plan = AccountPlan(
+            tasks=options.tasks,
+            sub_accounts=options.sub_accounts,
+            start=self.start,
+            scale=options.scale,
+            issued=today,
+            has_dialects=options.php_flavours,
+            has_opaque_token=options.opaque_token,
+            keeps_history=options.history,
+        )
         rng = random.Random(options.seed)
-        self._rng = random.Random(options.seed)
-        self.accounts: Sequence[SimulatedAccount] = [
-            make_account(
-                rng,
-                tasks=options.tasks,
-                sub_accounts=options.sub_accounts,
-                start=self.start,
-                scale=options.scale,
-                odd=options.php_flavours,
-                opaque=options.opaque_token,
-                history=options.history,
-            )
-            for _ in range(options.accounts)
-        ]
-        self._by_user = {account.user_id: account for account in self.accounts}
-        self.faults: list[Fault] = []
-        self.calls: Counter[str] = Counter()
-        """Calls by endpoint, and of statistics by task id; ``throttled`` are those over the quota."""
-        self._allowances: dict[str, tuple[float, float]] = {}
+        self.accounts: Sequence[SimulatedAccount] = [make_account(rng, plan) for _ in range(options.accounts)]
+        self._api = Api(self.accounts, rng, now=self.now, clock=clock, quota=options.quota)
+        self.faults = self._api.faults
+        """The faults in force; add to them and remove from them at will."""
+        self.calls = self._api.calls
+        """Calls by endpoint, and of statistics by task id; ``throttled`` are those answered 429."""
 
     def now(self) -> float:
         """Return the simulated Unix time."""
@@ -102,6 +87,14 @@ class Simulator:
         self._epoch = self._clock()
         self.speed = speed
 
+    def add_fault(self, fault: Fault) -> None:
+        """Let a fault strike from now on, after those in force."""
+        self.faults.append(fault)
+
+    def clear_faults(self) -> None:
+        """End all faults."""
+        self.faults.clear()
+
     def task(self, task_id: str) -> SimulatedTask:
         """Return a task, brought up to now. Raises KeyError."""
         for account in self.accounts:
@@ -109,6 +102,58 @@ class Simulator:
                 task.campaign.advance(self.now())
                 return task
         raise KeyError(task_id)
+
+    def truth(self, task_id: str) -> dict[str, Any]:
+        """Return what really happened to a task since it began, resets or not. Raises KeyError.
+
+        ``results`` are dial results by status code, ``numbers`` the numbers by present status, ``progress`` is 0-1.
+        """
+        task = self.task(task_id)
+        life = task.campaign.lifetime
+        return {
+            "name": task.name,
+            "state": task.state(self.now()),
+            "answered": life.answered,
+            "unanswered": life.unanswered,
+            "results": life.results,
+            "numbers": list(task.campaign.numbers),
+            "progress": task.campaign.progress,
+            "resets": task.resets,
+            "incident": task.campaign.incident,
+        }
+
+    def incident(self, kind: str, task: str | None = None) -> str:
+        """Let something happen to a task; return its id. Raises ValueError."""
+        if kind not in INCIDENTS:
+            raise ValueError(f"kind: {kind!r} is no incident; expected one of {', '.join(INCIDENTS)}")
+        if kind == "appear":
+            return self.accounts[0].appear(self.now()).id
+        if task is None:
+            raise ValueError(f"task: missing; {kind} happens to a task")
+        try:
+            struck = self.task(task)
+        except KeyError:
+            raise ValueError(f"task: {task!r} is no task; /_control/accounts lists them") from None
+        match kind:
+            case "carrier_block" | "bad_list":
+                struck.campaign.incident = kind
+            case "over":
+                struck.campaign.incident = ""
+            case "pause" | "resume":
+                struck.campaign.pause(self.now(), paused=kind == "pause")
+            case "reset":
+                struck.campaign.reset()
+                struck.resets += 1
+            case "vanish":
+                struck.gone = True
+        struck.forget_body()
+        return task
+
+    def answer(self, request: Request) -> Response:
+        """Answer a request: the API's, or the control path's."""
+        if request.path.startswith("/_control/"):
+            return control.answer(self, request)
+        return self._api.answer(request)
 
     @asynccontextmanager
     async def serve(
@@ -121,146 +166,7 @@ class Simulator:
         finally:
             await listening.close()
 
-    def answer(self, request: Request) -> Response:
-        """Answer a request: the API's, or the control path's."""
-        if request.path.startswith("/_control/"):
-            return control.answer(self, request)
-        try:
-            return self._answer_api(request)
-        except Refusal as refusal:
-            body = envelope(None, code=refusal.status, message=str(refusal))
-            return Response(body, refusal.status, refusal.headers)
 
-    def _answer_api(self, request: Request) -> Response:
-        account, endpoint, task_id, is_new = self._route(request)
-        self.calls[endpoint] += 1
-        if task_id:
-            self.calls[task_id] += 1
-        fault = next(
-            (f for f in self.faults if f.strikes(self._rng, account=account.user_id, endpoint=endpoint, task=task_id)),
-            None,
-        )
-        body = partial(self._body, request, account, endpoint, task_id, is_new=is_new)
-        if fault is not None and not fault.is_harmless:
-            return answer_instead(fault, body, self._clock())
-        headers = self._meter(account)
-        if request.method != "GET":
-            raise Refusal(405, "请求方法不允许")
-        response = Response(body(), headers=headers)
-        return response if fault is None else flavour(fault, response)
-
-    def _route(self, request: Request) -> tuple[SimulatedAccount, str, str | None, bool]:
-        """Return the account, the endpoint's name, the task of a statistics call, and whether it is the 2.0 path."""
-        authorization = request.headers.get("authorization", "")
-        caller = next((account for account in self.accounts if authorization == f"Bearer {account.token}"), None)
-        match request.path.split("/")[1:]:
-            case ["agent-api", "token"]:
-                user_id, endpoint, task_id, is_new = caller.user_id if caller else "", "token", None, False
-            case ["agent-api", "user", user_id, "task", task_id, "stat"]:
-                endpoint, is_new = "stat", False
-            case ["agent-api", "user", user_id, ("task" | "all_task" | "subset_users" | "message") as name]:
-                endpoint, task_id, is_new = _LISTS.get(name, (name,))[0], None, False
-            case ["agent-api", "new", "user", user_id, ("task" | "subset_task") as name]:
-                endpoint, task_id, is_new = _NEW_LISTS[name][0], None, True
-            case _:
-                raise Refusal(404, "接口不存在")
-        if caller is None:
-            raise Refusal(401, "token无效或已过期")
-        if caller.user_id != user_id:
-            raise Refusal(403, "无权访问该用户的数据")
-        return caller, endpoint, task_id, is_new
-
-    def _meter(self, account: SimulatedAccount) -> tuple[tuple[str, str], ...]:
-        """Keep the account's quota, and return the headers that tell of it."""
-        quota = self.options.quota
-        if quota is None:
-            return ()
-        left, at = self._allowances.get(account.user_id, (max(1.0, quota), self._clock()))
-        left = min(max(1.0, quota), left + (self._clock() - at) * quota)
-        self._allowances[account.user_id] = (left, self._clock())
-        if left < 1 - 1e-6:
-            self.calls["throttled"] += 1
-            raise Refusal(
-                429, "请求过于频繁", Retry_After="1", X_RateLimit_Remaining="0", X_RateLimit_Limit=f"{quota:g}"
-            )
-        self._allowances[account.user_id] = (left - 1, self._clock())
-        return (("X-RateLimit-Limit", f"{quota:g}"), ("X-RateLimit-Remaining", f"{max(1, int(left - 1))}"))
-
-    def _body(
-        self, request: Request, account: SimulatedAccount, endpoint: str, task_id: str | None, *, is_new: bool
-    ) -> bytes:
-        if endpoint == "stat":
-            return self._stat(request, account, account.tasks.get(task_id or ""))
-        if endpoint == "subset_users":
-            users = [{"uuid": user, "name": f"子账号{index + 1}"} for index, user in enumerate(account.sub_users)]
-            return self._page(request, users)
-        if endpoint in {"token", "message"}:
-            return envelope({"valid": True} if endpoint == "token" else {"balance": "1024.50"})
-        table = _NEW_LISTS if is_new else _LISTS
-        _, generation, of_sub_accounts = next(row for row in table.values() if row[0] == endpoint)
-        return self._list(request, account, generation, of_sub_accounts=of_sub_accounts)
-
-    def _stat(self, request: Request, account: SimulatedAccount, task: SimulatedTask | None) -> bytes:
-        if task is None or task.gone:
-            raise Refusal(404, "任务不存在")
-        now = self.now()
-        if not request.query:
-            self._check_owner(account, task, None)
-            return self._whole_life(task, now)
-        parameters = request.parameters()
-        self._check_owner(account, task, dict(parameters).get("sub_user_id"))
-        dates = [value for name, value in parameters if name == "date[]"]
-        if not dates:
-            return self._whole_life(task, now)
-        try:
-            begin, end = map(parse_timestamp, dates)
-        except ValueError:
-            raise Refusal(422, "date 参数格式错误") from None
-        task.campaign.advance(now)
-        counts = task.campaign.between(begin, end)
-        return envelope(stat_data(task, counts, counts.results), message="获取外呼任务数据统计成功")
-
-    def _whole_life(self, task: SimulatedTask, now: float) -> bytes:
-        """Return the statistics, written once a tick."""
-        tick = int(now // 60)
-        if task.body[0] != tick:
-            task.campaign.advance(now)
-            data = stat_data(task, task.campaign.counts, task.campaign.numbers)
-            task.body = tick, envelope(data, message="获取外呼任务数据统计成功")
-        return task.body[1]
-
-    def _check_owner(self, account: SimulatedAccount, task: SimulatedTask, sub_user: str | None) -> None:
-        owner = None if task.owner == account.user_id else task.owner
-        if sub_user != owner:
-            raise Refusal(403, "无权访问该任务")
-
-    def _list(self, request: Request, account: SimulatedAccount, generation: int, *, of_sub_accounts: bool) -> bytes:
-        now = self.now()
-        parameters = request.parameters()
-        names = [value for name, value in parameters if name == "name"]
-        states = {value for name, value in parameters if name in {"status", "status[]"}}
-        entries = []
-        for task in account.tasks.values():
-            is_theirs = task.owner != account.user_id
-            if task.gone or task.generation != generation or is_theirs != of_sub_accounts:
-                continue
-            if names and names[0] not in task.name:
-                continue
-            task.campaign.advance(now)
-            if not states or task.status_number(now) in states:
-                entries.append(list_entry(task, now))
-        return self._page(request, entries)
-
-    def _page(self, request: Request, entries: Sequence[dict[str, Any]]) -> bytes:
-        parameters = dict(request.parameters())
-        try:
-            page, per_page = max(1, int(parameters.get("page", 1))), max(1, int(parameters.get("per_page", 15)))
-        except ValueError:
-            raise Refusal(422, "分页参数错误") from None
-        per_page = min(per_page, _MOST_PER_PAGE)
-        shown = list(entries[(page - 1) * per_page : page * per_page])
-        return envelope(shown, meta=page_meta(len(entries), page, per_page))
-
-    def _half_past_nine(self) -> float:
-        today = datetime.fromtimestamp(self._epoch, CHINA)
-        return today.replace(hour=9, minute=30, second=0, microsecond=0).timestamp()
+def _half_past_nine(moment: float) -> float:
+    """Return half past nine in China on the day of that moment."""
+    return datetime.fromtimestamp(moment, CHINA).replace(hour=9, minute=30, second=0, microsecond=0).timestamp()
