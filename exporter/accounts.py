@@ -106,7 +106,7 @@ class Account:
 
     async def run(self) -> None:
         """Discover and poll until cancelled."""
-        self.apply([Choice(task) for task in self.configured])
+        self.apply([Choice(task) for task in self.configured], is_whole=self._plan is None)
         async with asyncio.TaskGroup() as group:
             group.create_task(self.poller.run())
             group.create_task(self._watch_token())
@@ -138,11 +138,11 @@ class Account:
         """Discover, poll every task once, and tell whether all of it worked."""
         worked = True
         try:
-            self.apply(await self.discover())
+            self.apply(await self.discover(), is_whole=True)
         except ApiError as error:
             worked = False
             self._tell(f"{error.reason}: {error}")
-            self.apply([Choice(task) for task in self.configured])
+            self.apply([Choice(task) for task in self.configured], is_whole=False)
         await self.poller.poll_all()
         return worked and not any(
             record.status.up is False for record in self._store.records() if record.status.task.ref.account == self.name
@@ -155,14 +155,14 @@ class Account:
         await self.client.stat(self.configured[0].ref)
         return None
 
-    def apply(self, choices: Sequence[Choice]) -> None:
-        """Poll what was chosen from now on, and let what is no longer there leave."""
+    def apply(self, choices: Sequence[Choice], *, is_whole: bool) -> None:
+        """Poll what was chosen from now on; if it is the whole of what there is, let what is no longer there leave."""
         shown = {choice.task.ref for choice in choices if not choice.hidden}
         self.poller.update(choice.task for choice in choices if not choice.why_not)
         for choice in choices:
             if choice.why_not and not choice.hidden:
                 self._store.know(choice.task, None)
-        if self._plan is None or self.tried.is_set():
+        if is_whole:
             self._part_with(shown)
 
     def _part_with(self, shown: set[TaskRef]) -> None:
@@ -187,9 +187,9 @@ class Account:
                 self._tell(f"{error.reason}: {error}")
             else:
                 self._tell("")
-                self.tried.set()
                 self.poller.reserve(len(choices) / PER_PAGE / interval)
-                self.apply(choices)
+                await asyncio.sleep(0)  # with thousands of tasks either half takes a while
+                self.apply(choices, is_whole=True)
                 self._note(choices)
             self.tried.set()
             await asyncio.sleep(started + interval - loop.time())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import json
 import os
@@ -109,6 +110,7 @@ def load(words: Sequence[str]) -> tuple[Settings, dict[str, Token]]:
 def _serve(words: list[str]) -> int:
     settings, tokens = load(words)
     set_up(settings.log.level, settings.log.format)
+    gc.set_threshold(50_000, 20, 1_000)  # full collections stop the loop for long where there are thousands of tasks
     asyncio.run(make_daemon(settings, tokens, lambda: load(words)).run())
     return OK
 

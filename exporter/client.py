@@ -7,6 +7,7 @@ Envelope, paths and headers are those of the vendor's public API documentation. 
 from __future__ import annotations
 
 import json
+import os
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -75,7 +76,8 @@ def open_envelope(body: bytes) -> Mapping[str, Any]:
         raise MalformedError("the answer is JSON, but not the API's envelope: it has no code")
     code = read_number(envelope["code"])
     if code != HTTPStatus.OK or envelope.get("status") in ("error", "failed"):  # a set would choke on a list
-        raise EnvelopeError(code, f"the platform answered code {code}, status {envelope.get('status')!r:.20}")
+        shown = "no code" if code is None else "a failure" if code == HTTPStatus.OK else f"code {code:g}"
+        raise EnvelopeError(code, f"the platform answered HTTP 200, but the envelope says {shown}")
     return envelope
 
 
@@ -195,7 +197,8 @@ async def _refusal(response: aiohttp.ClientResponse) -> HttpError:
         await response.content.read(_MAX_REFUSAL_BYTES)
     except _FOREIGN:
         response.close()
-    message = f"the platform answered HTTP {status} {response.reason or ''}".rstrip()
+    phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else ""  # its own could say anything
+    message = f"the platform answered HTTP {status} {phrase}".rstrip()
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return Throttled(status, message, _hold_seconds(response.headers, DEFAULT_THROTTLE_SECONDS))
     return _BY_STATUS.get(status, HttpError)(status, message)
@@ -243,7 +246,10 @@ def _translate(foreign: Exception, url: URL) -> ApiError:
 
 def _os_reason(error: Exception) -> str:
     inner = getattr(error, "os_error", error)
-    return getattr(inner, "reason", None) or getattr(inner, "strerror", None) or type(inner).__name__
+    number = getattr(inner, "errno", None)
+    if isinstance(inner, ssl.SSLError) or not isinstance(number, int) or number <= 0:
+        return getattr(inner, "reason", None) or type(inner).__name__
+    return os.strerror(number)
 
 
 @asynccontextmanager

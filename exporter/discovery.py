@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -25,6 +26,7 @@ PAGE_TRIES: Final = 3
 """How often a page is tried that times out, breaks off or is answered 5xx."""
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
 _ORDER: Final = {TaskState.RUNNING: 0, TaskState.WAITING: 1, TaskState.UNKNOWN: 2, TaskState.PAUSED: 3}
 
 
@@ -83,10 +85,13 @@ async def list_tasks(
 
 
 async def count_tasks(client: YunfuClient, plan: DiscoveryPlan) -> int | None:
-    """Ask the first list for its length with a single call; None if it does not say. Raises ApiError."""
-    endpoint, path, _ = next(iter(_lists(plan, client.user_id)))
+    """Ask for the length of the list with a single call; None if it does not say, or is only one of several lists.
+
+    Raises ApiError.
+    """
+    (endpoint, path, _), *others = _lists(plan, client.user_id)
     meta = (await client.get(endpoint, path, [("page", "1"), ("per_page", "1")])).get("meta")
-    return read_count(meta.get("total")) if isinstance(meta, dict) else None
+    return read_count(meta.get("total")) if isinstance(meta, dict) and not others else None
 
 
 def choose(
@@ -202,12 +207,11 @@ def _flag(value: object) -> bool | None:
 def _moment(value: object, timezone: ZoneInfo, unread: Callable[[str], None]) -> float | None:
     if value is None:
         return None
-    try:
-        moment = datetime.strptime(str(value), "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone)
-        return moment.timestamp()
-    except (ValueError, OverflowError):
-        unread("tasks.create_datetime")
-        return None
+    if isinstance(value, str) and _MOMENT.fullmatch(value):
+        with suppress(ValueError, OverflowError):
+            return datetime.fromisoformat(value).replace(tzinfo=timezone).timestamp()
+    unread("tasks.create_datetime")
+    return None
 
 
 def _merge(task: Task, found: ListedTask | None, user_id: str) -> Task:
@@ -226,8 +230,15 @@ def _merge(task: Task, found: ListedTask | None, user_id: str) -> Task:
 
 
 def _found(found: ListedTask, plan: DiscoveryPlan, account: str, user_id: str) -> Task:
-    ref = TaskRef(account, found.id, _sub_user(found, user_id))
-    return _merge(Task(ref, plan.min_answer_ratio), found, user_id)
+    return Task(
+        TaskRef(account, found.id, _sub_user(found, user_id)),
+        plan.min_answer_ratio,
+        found.name,
+        found.generation,
+        found.state,
+        concurrency_limit=found.concurrency_limit,
+        created=found.created,
+    )
 
 
 def _sub_user(found: ListedTask, user_id: str) -> str | None:
@@ -239,7 +250,7 @@ def _judge(task: Task, plan: DiscoveryPlan) -> Choice:
         return Choice(task, "its name does not match include", hidden=True)
     if plan.exclude is not None and plan.exclude.fullmatch(task.name):
         return Choice(task, "its name matches exclude", hidden=True)
-    if task.state not in plan.states:
+    if task.state not in plan.states and task.state is not TaskState.UNKNOWN:  # in doubt it is worth a look
         return Choice(task, f"its state is {task.state}")
     return Choice(task)
 

@@ -17,6 +17,16 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+_NOT_THE_TASKS = frozenset(
+    {
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.PROXY_AUTHENTICATION_REQUIRED,
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.TOO_MANY_REQUESTS,
+    }
+)
+"""The 4xx that say nothing of the task that was asked for."""
+
 
 class ApiError(Exception):
     """A call failed. The message is for people and holds no secret; ``reason`` is the metric's label value.
@@ -56,7 +66,7 @@ class HttpError(ApiError):
         self.status = status
         is_4xx = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
         self.reason = f"http_{status}" if is_4xx else f"http_{status // 100}xx"
-        self.answered = is_4xx and status != HTTPStatus.UNAUTHORIZED
+        self.answered = is_4xx and status not in _NOT_THE_TASKS
 
 
 class Unauthorized(HttpError):
@@ -81,7 +91,6 @@ class Throttled(HttpError):
     def __init__(self, status: int, message: str, seconds: float) -> None:
         super().__init__(status, message)
         self.reason = "throttled"
-        self.answered = False
         self.seconds = seconds
 
 
@@ -102,4 +111,3 @@ class MalformedError(ApiError):
     """The answer is not what the API documents, as a whole."""
 
     reason = "malformed"
-    answered = True

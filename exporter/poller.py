@@ -117,17 +117,22 @@ class AccountPoller:
         wanted = {task.ref: task for task in tasks}
         for ref in self._tasks.keys() - wanted.keys():
             self._drop(ref)
+        now = asyncio.get_running_loop().time()
         for task in wanted.values():
-            self._take(task)
-        for task in wanted.values():  # the stretch depends on all of them
-            self._store.know(task, self.poll_interval(task.ref))
+            self._take(task, now)
+        stretch = self._stretch()  # which depends on all of them
+        for ref in wanted:
+            self._store.know(self._tasks[ref].task, self._schedule.interval(ref) * stretch)
         self._note_round()
         self._changed.set()
 
     def poll_interval(self, ref: TaskRef) -> float:
         """Return a task's interval in seconds, stretched where the quota does not suffice for all."""
+        return self._schedule.interval(ref) * self._stretch()
+
+    def _stretch(self) -> float:
         calls_per_second = self._schedule.polls_per_second * (1 + len(self._plan.windows)) + self._reserved
-        return self._schedule.interval(ref) * max(1.0, calls_per_second / self._plan.rate_limit)
+        return max(1.0, calls_per_second / self._plan.rate_limit)
 
     def reserve(self, calls_per_second: float) -> None:
         """Reckon with so many calls a second that others make of the same quota."""
@@ -150,8 +155,7 @@ class AccountPoller:
         outcome, _ = await self._read(_Progress(task))
         return self._store.render_once(task, outcome)
 
-    def _take(self, task: Task) -> None:
-        now = asyncio.get_running_loop().time()
+    def _take(self, task: Task, now: float) -> None:
         progress = self._tasks.get(task.ref)
         if progress is None:
             self._tasks[task.ref] = progress = _Progress(task)
@@ -160,7 +164,7 @@ class AccountPoller:
             self._schedule.add(task.ref, task.ref.id, self._cadence(progress), now, at_once=not known)
             if not known:
                 self._untried.add(task.ref)
-        else:
+        elif task != progress.task:
             progress.task = task
             self._schedule.set_interval(task.ref, self._cadence(progress), now)
 

@@ -168,6 +168,9 @@ class Store:
         """
         before = self._records.get(task.ref)
         last = TaskStatus(task) if before is None else before.status
+        is_same = last.task is task or last.task == task
+        if before is not None and is_same and last.interval == interval and last.missing_since is None:
+            return  # nearly always: discovery finds what is known
         polled_on = interval is not None and last.interval is not None
         missing_since = last.missing_since if polled_on else None
         status = replace(last, task=task, interval=interval, missing_since=missing_since)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import logging
 import os
 import signal
 import socket
@@ -19,11 +20,24 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+import pytest
+
 from exporter.simulator import Simulator, SimulatorOptions
 
 ROOT = Path(__file__).parent.parent
 PATIENCE_SECONDS = 20.0
 T = TypeVar("T")
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Undo what a command under test does to logging, so that the order of the tests does not matter."""
+    root, ours = logging.getLogger(), logging.getLogger("exporter")
+    before = root.handlers[:], root.level, ours.level
+    yield
+    root.handlers[:] = before[0]
+    root.setLevel(before[1])
+    ours.setLevel(before[2])
 
 
 def eventually(look: Callable[[], T], seconds: float = PATIENCE_SECONDS) -> T:

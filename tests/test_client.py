@@ -277,12 +277,24 @@ def test_a_good_envelope_may_be_written_in_many_ways(body: bytes) -> None:
 @pytest.mark.parametrize(
     ("body", "kind", "message"),
     [
-        (envelope(None, code=500, status="error"), EnvelopeError, "the platform answered code 500, status 'error'"),
-        (envelope({"a": 1}, status="error"), EnvelopeError, "the platform answered code 200, status 'error'"),
-        (envelope({"a": 1}, status="failed"), EnvelopeError, "the platform answered code 200, status 'failed'"),
-        (envelope({}, code=None), EnvelopeError, "the platform answered code None, status 'success'"),
-        (envelope({}, code=[]), EnvelopeError, "the platform answered code None, status 'success'"),
-        (envelope({}, code=True), EnvelopeError, "the platform answered code None, status 'success'"),
+        (
+            envelope(None, code=500, status="error"),
+            EnvelopeError,
+            "the platform answered HTTP 200, but the envelope says code 500",
+        ),
+        (
+            envelope({"a": 1}, status="error"),
+            EnvelopeError,
+            "the platform answered HTTP 200, but the envelope says a failure",
+        ),
+        (
+            envelope({"a": 1}, status="failed"),
+            EnvelopeError,
+            "the platform answered HTTP 200, but the envelope says a failure",
+        ),
+        (envelope({}, code=None), EnvelopeError, "the platform answered HTTP 200, but the envelope says no code"),
+        (envelope({}, code=[]), EnvelopeError, "the platform answered HTTP 200, but the envelope says no code"),
+        (envelope({}, code=True), EnvelopeError, "the platform answered HTTP 200, but the envelope says no code"),
         (b"[]", MalformedError, "the answer is JSON, but not the API's envelope: it has no code"),
         (b'{"data": {}}', MalformedError, "the answer is JSON, but not the API's envelope: it has no code"),
         (b"null", MalformedError, "the answer is JSON, but not the API's envelope: it has no code"),
