@@ -7,14 +7,19 @@ import binascii
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from exporter.model import read_number
 
-_MAX_TOKEN_BYTES = 64 * 1024
+_MAX_TOKEN_BYTES: Final = 64 * 1024
+_JWT_SIGN: Final = "eyJ"  # how every JSON web token begins
 
 
 class TokenError(Exception):
-    """A token file cannot be read or holds no token; the message names the file, never its content."""
+    """A token file cannot be read or holds no token; the message names the file, never its content.
+
+    It does not name what may be no file at all but a token, given as a file by mistake.
+    """
 
 
 @dataclass(slots=True)
@@ -46,9 +51,9 @@ class Token:
             if seen == self._seen and not force:
                 return False
             with self.path.open("rb") as file:
-                content = file.read(_MAX_TOKEN_BYTES)
+                content = file.read(_MAX_TOKEN_BYTES + 1)
         except OSError as error:
-            raise TokenError(f"cannot read token file {self.path}: {error.strerror or 'no such file'}") from None
+            raise TokenError(_unreadable(self.path, error.strerror or "no such file")) from None
         text = _check(content, self.path)
         changed = text != self.value
         self.value, self._seen = text, seen
@@ -64,8 +69,24 @@ class Token:
         return read_number(claims.get("exp")) if isinstance(claims, dict) else None
 
 
+def _unreadable(path: Path, reason: str) -> str:
+    """Say that a file cannot be read. A name is shown if it is absolute, or if it or its folder is there.
+
+    A slash is not enough: an opaque token can have one too.
+    """
+    try:
+        is_path = path.is_absolute() or (path.parent if len(path.parts) > 1 else path).exists()
+    except OSError:  # as long as a token can be, or in a folder that is closed to us
+        is_path = False
+    if is_path and _JWT_SIGN not in str(path):
+        return f"cannot read token file {path}: {reason}"
+    return f"is no file that can be read: {reason}; expected a path; a token itself belongs to token or YUNFU_TOKEN"
+
+
 def _check(content: bytes, path: Path) -> str:
     """Return the token of a file's content; a header cannot carry spaces or anything but ASCII."""
+    if len(content) > _MAX_TOKEN_BYTES:
+        raise TokenError(f"token file {path} is too large; expected at most 64 KiB, one token and nothing else")
     text = content.removeprefix(b"\xef\xbb\xbf").strip()
     if not text:
         raise TokenError(f"token file {path} is empty; it must hold the account's API token")

@@ -1,6 +1,7 @@
 import base64
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,7 @@ def test_what_editors_leave_around_a_token_is_no_part_of_it(tmp_path: Path, cont
         (b"secret\x7f", "one token of printable ASCII"),
         ("secret-密".encode(), "one token of printable ASCII"),
         (b"\xff\xfesecret", "one token of printable ASCII"),
+        (b"secret" + b"x" * 65531, "is too large; expected at most 64 KiB"),
     ],
 )
 def test_a_content_that_is_no_token_is_refused_without_showing_it(tmp_path: Path, content: bytes, fault: str) -> None:
@@ -108,6 +110,45 @@ def test_a_file_that_cannot_be_read_keeps_the_old_token(tmp_path: Path) -> None:
     file.write_text("secret-2")
     assert token.refresh()
     assert token.value == "secret-2"
+
+
+def test_the_largest_token_is_read_whole(tmp_path: Path) -> None:
+    """A token of 64 KiB is taken as it is."""
+    file = tmp_path / "token"
+    file.write_text("x" * 65536)
+    assert Token.from_file(file).value == "x" * 65536
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        _jwt({"exp": 1}),
+        _jwt({"exp": 1, "name": "x" * 300}),
+        f"/run/{_jwt({'exp': 1})}",
+        "0paque-secret",
+        "0paque/secret+with/slashes==",
+        "0paque" * 100,
+    ],
+    ids=["JWT", "long JWT", "JWT in a path", "opaque", "opaque with slashes", "longer than a name may be"],
+)
+def test_a_token_given_as_a_file_is_not_shown(given: str) -> None:
+    """Who mixes up token and token_file is told so, without the token."""
+    with pytest.raises(TokenError) as caught:
+        Token.from_file(Path(given))
+    assert re.fullmatch(
+        r"is no file that can be read: (No such file or directory|File name too long); "
+        r"expected a path; a token itself belongs to token or YUNFU_TOKEN",
+        str(caught.value),
+    )
+
+
+@pytest.mark.parametrize("name", ["folder", "folder/token", "/nowhere/token"])
+def test_what_can_only_be_a_path_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A file that is absolute, or that is there itself or whose folder is, is named when it cannot be read."""
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(TokenError, match=rf"^cannot read token file {name}: "):
+        Token.from_file(Path(name))
 
 
 def test_refresh_tells_whether_the_token_is_another(tmp_path: Path) -> None:
