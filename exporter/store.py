@@ -24,7 +24,8 @@ class TaskStatus:
 
     ``up`` is None until the first poll, ``last_success`` until the first that worked, and ``interval`` is None for a
     task that is known but not polled. ``error`` says in words why the last poll failed, else it is empty.
-    ``missing_since`` is when the platform began to say that there is no such task.
+    ``missing_since`` is when the platform began to say that there is no such task, and ``due`` is when the success after
+    the last one is expected.
     """
 
     task: Task
@@ -33,6 +34,7 @@ class TaskStatus:
     last_success: float | None = None
     error: str = ""
     missing_since: float | None = None
+    due: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +99,11 @@ class Renderer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WindowLines:
-    """The rendered statistics of a window, and how long they may be shown."""
+    """The rendered statistics of a window, when they were read and are due again, and when the window moves on."""
 
     lines: Lines
     read_at: float
+    due: float
     expires: float
 
 
@@ -115,8 +118,8 @@ class TaskRecord:
 
     def is_fresh(self, now: float, stale_after: float) -> bool:
         """Tell whether the statistics may still be shown: a success is not overdue by more than ``stale_after``."""
-        last = self.status.last_success
-        return last is not None and now <= last + (self.status.interval or 0) + stale_after
+        due = self.status.due
+        return due is not None and now <= due + stale_after
 
     def is_gone(self, now: float, stale_after: float) -> bool:
         """Tell whether the platform has been denying the task for longer than ``stale_after``."""
@@ -126,9 +129,27 @@ class TaskRecord:
     def fresh_windows(self, now: float, stale_after: float) -> Iterable[Lines]:
         """Return the lines of the windows that may still be shown."""
         for window in (self.windows or {}).values():
-            overdue = window.read_at + (self.status.interval or 0) + stale_after
-            if now < window.expires and now <= overdue:
+            if now < window.expires and now <= window.due + stale_after:
                 yield window.lines
+
+    def paced(self, interval: float | None, now: float) -> TaskRecord:
+        """Return the record with its interval changed now; without one, what was due stays due.
+
+        A longer interval counts from the last success. A shorter one counts from now: that the task would have been
+        polled by now, had its interval been that short, makes no success overdue.
+        """
+        status = self.status
+        if interval == status.interval:
+            return self
+        if interval is None or status.last_success is None or status.due is None:
+            return replace(self, status=replace(status, interval=interval))
+        latest = now + interval
+        windows = {
+            name: replace(window, due=max(window.read_at + interval, min(window.due, latest)))
+            for name, window in (self.windows or {}).items()
+        }
+        due = max(status.last_success + interval, min(status.due, latest))
+        return replace(self, status=replace(status, interval=interval, due=due), windows=windows)
 
 
 class Store:
@@ -173,14 +194,16 @@ class Store:
             return  # nearly always: discovery finds what is known
         polled_on = interval is not None and last.interval is not None
         missing_since = last.missing_since if polled_on else None
-        status = replace(last, task=task, interval=interval, missing_since=missing_since)
+        paced = before and before.paced(interval, self._clock())
+        status = replace(paced.status if paced else last, task=task, interval=interval, missing_since=missing_since)
         if before is None or status != last:
-            self._put(status, before)
+            self._put(status, paced)
 
     def settle(self, task: Task, outcome: PollOutcome, interval: float) -> bool:
         """Lay in what a poll brought; tell whether the counts moved since the one before (at first sight: yes)."""
         ref, now = task.ref, self._clock()
         before = self._records.get(ref)
+        before = before and before.paced(interval, now)
         last = before.status if before else TaskStatus(task)
         moved, reading_lines = False, before.reading_lines if before else ()
         if outcome.stats is not None:
@@ -195,10 +218,11 @@ class Store:
             last_success=last.last_success if outcome.stats is None else now,
             error=outcome.error,
             missing_since=_missing_since(last, outcome, now),
+            due=last.due if outcome.stats is None else now + interval,
         )
         windows = before.windows if before else None
         if outcome.windows:
-            windows = {**(windows or {}), **self._windows(ref, outcome, now)}
+            windows = {**(windows or {}), **self._windows(ref, outcome, now, interval)}
         self._records[ref] = TaskRecord(status, self._renderer.status(status, before), reading_lines, windows)
         return moved
 
@@ -206,11 +230,10 @@ class Store:
         """Render what a poll brought without keeping it; counters need watching, so there are none."""
         now = self._clock()
         stats = outcome.stats
-        status = TaskStatus(
-            task, up=not outcome.error, last_success=None if stats is None else now, error=outcome.error
-        )
+        success = None if stats is None else now
+        status = TaskStatus(task, up=not outcome.error, last_success=success, error=outcome.error, due=success)
         lines = () if stats is None else self._renderer.reading(task.ref, Reading(stats, {}, {}, None))
-        return TaskRecord(status, self._renderer.status(status), lines, self._windows(task.ref, outcome, now))
+        return TaskRecord(status, self._renderer.status(status), lines, self._windows(task.ref, outcome, now, 0))
 
     def use(self, renderer: Renderer) -> None:
         """Render from now on with another renderer, and the status of all tasks anew.
@@ -252,8 +275,11 @@ class Store:
         fresh = TaskRecord(status, lines) if before is None else replace(before, status=status, status_lines=lines)
         self._records[status.task.ref] = fresh
 
-    def _windows(self, ref: TaskRef, outcome: PollOutcome, now: float) -> dict[str, WindowLines]:
-        return {w.window: WindowLines(self._renderer.window(ref, w), now, w.expires) for w in outcome.windows}
+    def _windows(self, ref: TaskRef, outcome: PollOutcome, now: float, interval: float) -> dict[str, WindowLines]:
+        return {
+            w.window: WindowLines(self._renderer.window(ref, w), now, now + interval, w.expires)
+            for w in outcome.windows
+        }
 
 
 def _missing_since(last: TaskStatus, outcome: PollOutcome, now: float) -> float | None:

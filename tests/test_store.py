@@ -94,6 +94,37 @@ def test_statistics_are_fresh_until_a_success_is_overdue(house: House) -> None:
     assert house.record.is_fresh(NOW + 900 + STALE_AFTER, STALE_AFTER)
 
 
+@pytest.mark.parametrize(
+    ("changes", "due"),
+    [
+        ([(600, 60)], 660),
+        ([(600, 60), (630, 61)], 660),
+        ([(600, 60), (650, 900)], 900),
+        ([(10, 1800)], 1800),
+        ([(899, 60)], 900),
+        ([(600, None)], 900),
+        ([(600, None), (800, 60)], 860),
+    ],
+)
+@pytest.mark.parametrize("polled", [False, True], ids=["listed", "failed"])
+def test_a_changed_interval_makes_no_success_overdue(
+    house: House, changes: list[tuple[float, float | None]], due: float, *, polled: bool
+) -> None:
+    """A shorter interval counts from the change, a longer one from the success, none leaves what was due; so do windows."""
+    house.settle(_read(1, _window("today", 1)), NOW, interval=900)
+    for at, interval in changes:
+        if polled and interval is not None:
+            house.settle(FAILED, NOW + at, interval)
+        else:
+            house.now = NOW + at
+            house.store.know(TASK, interval)
+    boundary = NOW + due + STALE_AFTER
+    for at, is_shown in ((boundary, True), (boundary + 0.001, False)):
+        assert house.record.is_fresh(at, STALE_AFTER) is is_shown
+        assert list(house.record.fresh_windows(at, STALE_AFTER)) == [(b"today 1",)] * is_shown
+    assert (house.record.status.last_success, house.record.status.interval) == (NOW, changes[-1][1])
+
+
 def test_a_task_without_a_success_is_not_fresh(house: House) -> None:
     """Neither a task that is only known nor one whose polls have all failed has statistics."""
     house.store.know(TASK, INTERVAL)
@@ -244,7 +275,7 @@ def test_another_renderer_is_used_at_once(house: House) -> None:
     house.store.use(FakeRenderer("new "))
     assert (house.record.status_lines, house.record.reading_lines) == ((b"new first",), (b"1",))
     assert house.record.status == replace(
-        TaskStatus(TASK, INTERVAL, up=True, last_success=NOW), task=replace(TASK, labels=())
+        TaskStatus(TASK, INTERVAL, up=True, last_success=NOW, due=NOW + INTERVAL), task=replace(TASK, labels=())
     )
     house.settle(_read(2), NOW + 60)
     assert (house.record.status.task, house.record.reading_lines) == (TASK, (b"new 2",))
