@@ -144,7 +144,8 @@ def _read_arguments(arguments: Sequence[str]) -> tuple[_Source, str | None]:
     for word in strangers:
         if word.startswith("-"):
             flag = word.partition("=")[0]
-            source.faults.append(f"{flag}: unknown option; {_guess(flag.lstrip('-'), options)}")
+            shown = flag if repr(flag) == show(flag) else show(flag)  # which hides a token in the wrong place
+            source.faults.append(f"{shown}: unknown option; {_guess(flag.lstrip('-'), options)}")
         elif not before.startswith("-") or "=" in before:  # else it is the unknown option's value, perhaps a token
             source.faults.append(f"{show(word)}: belongs to no option; expected --KEY VALUE")
         before = word
@@ -176,18 +177,19 @@ def _read_file(name: str | None) -> _Source:
         return _Source()
     if not name:
         return _Source(faults=["--config: is empty; expected the path of a YAML file"], lacks_accounts=True)
+    shown = show(name) if TOKEN_SIGN in name else name
     try:
         values = parse_yaml(Path(name).read_text(encoding="utf-8-sig"))
     except OSError as error:
-        return _Source(faults=[f"{name}: {str(error.strerror).lower()}; expected a YAML file"], lacks_accounts=True)
+        return _Source(faults=[f"{shown}: {str(error.strerror).lower()}; expected a YAML file"], lacks_accounts=True)
     except UnicodeDecodeError:
-        return _Source(faults=[f"{name}: is not UTF-8; expected a YAML file in UTF-8"], lacks_accounts=True)
+        return _Source(faults=[f"{shown}: is not UTF-8; expected a YAML file in UTF-8"], lacks_accounts=True)
     except ValueError as error:
-        return _Source(faults=[f"{name}: {error}"], lacks_accounts=True)
+        return _Source(faults=[f"{shown}: {error}"], lacks_accounts=True)
     if values is None:
         return _Source()
     if not isinstance(values, dict):
-        fault = f"{name}: is {describe(values)}; expected a mapping, like accounts: […]"
+        fault = f"{shown}: is {describe(values)}; expected a mapping, like accounts: […]"
         return _Source(faults=[fault], lacks_accounts=True)
     return _Source(values)
 

@@ -15,6 +15,7 @@ from exporter.settings import DiscoverySettings, Settings
 from exporter.values import Address, WindowSettings
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjF9.c2VjcmV0"
+OPAQUE = "0paque-" * 9
 USER = "40863af8-db4a-41c6-a269-eb5bc386d97f"
 TASK = "61551b2c-e3f3-4707-b4ed-f362f0925e03"
 ENVIRON = {"YUNFU_BASE_URL": "https://api.example.com", "YUNFU_USER_ID": USER, "YUNFU_TOKEN": TOKEN}
@@ -235,6 +236,8 @@ def test_the_real_environment_is_neither_read_noraccount(monkeypatch: pytest.Mon
 FILE_FAULTS: list[tuple[str, str]] = [
     ("[]", "FILE: is a list; expected a mapping, like accounts: […]"),
     ("text", "FILE: is text; expected a mapping, like accounts: […]"),
+    (f"{TOKEN}: 1\n{TOKEN}: 2", "FILE: line 2, column 1: this key is given twice; expected each once"),
+    (f"{OPAQUE}: 1\n{OPAQUE}: 2", "FILE: line 2, column 1: this key is given twice; expected each once"),
     ("a: 1\na: 2", "FILE: line 2, column 1: the key 'a' is given twice; expected each once"),
     ("# nothing", "accounts: missing; expected the accounts, as YAML; or one by YUNFU_BASE_URL, YUNFU_USER_ID and YUNFU_TOKEN or YUNFU_TOKEN_FILE"),
     ("accounts: []", "accounts: is empty; expected at least one"),
@@ -245,6 +248,8 @@ ROOT_FAULTS: list[tuple[str, str]] = [
     ("shard: {ordinal: 0}", f"shard: unknown key; expected one of {ROOT_KEYS}"),
     ("web_config_file: x", f"web_config_file: unknown key; expected one of {ROOT_KEYS}"),
     ("_env_file: x", f"_env_file: unknown key; expected one of {ROOT_KEYS}"),
+    (f"{TOKEN}: x", f"something like a token: unknown key; expected one of {ROOT_KEYS}"),
+    (f"{OPAQUE}: x", f"something long: unknown key; expected one of {ROOT_KEYS}"),
     ("Poll: {}", "Poll: unknown key; did you mean 'poll'?"),
     ("pol: {interval: 1s}", "pol: unknown key; did you mean 'poll'?"),
     ("interval: 1s", "interval: unknown key; did you mean 'poll.interval'?"),
@@ -272,6 +277,9 @@ ROOT_FAULTS: list[tuple[str, str]] = [
 ACCOUNT_FAULTS: list[tuple[str, str]] = [
     ("user_id: abc", f"user_id: 'abc' is not a UUID; expected like {USER}"),
     (f"user_id: {TOKEN}", f"user_id: something like a token is not a UUID; expected like {USER}"),
+    (f"user_id: {OPAQUE}", f"user_id: something long is not a UUID; expected like {USER}"),
+    (f"tasks: [{{id: {OPAQUE}}}]", f"tasks[0].id: something long is not a UUID; expected like {USER}"),
+    (f"discovery: {{{OPAQUE}: x}}", "discovery.something long: unknown key; expected one of generations, sub_accounts, states, include, exclude, interval, max_tasks"),
     ("name: 5", "name: is a number; expected text, in quotes if need be"),
     ("token: [x]", "token: is a list; expected text, in quotes if need be"),
     ("token: 12345", "token: is a number; expected text, in quotes if need be"),
@@ -323,6 +331,11 @@ def test_faults_of_the_file(file: Path, text: str, fault: str) -> None:
         (["--lisen", TOKEN], {}, ["--lisen: unknown option; did you mean '--listen'?"]),
         ([f"--token={TOKEN}"], {}, ["--token: unknown option; expected one of those that --help lists"]),
         (["--pol.interval=1s"], {}, ["--pol.interval: unknown option; did you mean '--poll.interval'?"]),
+        ([f"--{TOKEN}"], {}, ["something like a token: unknown option; expected one of those that --help lists"]),
+        ([f"--{OPAQUE}"], {}, ["something long: unknown option; expected one of those that --help lists"]),
+        ([OPAQUE], {}, ["something long: belongs to no option; expected --KEY VALUE"]),
+        ([], {"YUNFU_USER_ID": OPAQUE}, [f"YUNFU_USER_ID: something long is not a UUID; expected like {USER}"]),
+        ([], {"YUNFU_TASKS": OPAQUE}, [f"YUNFU_TASKS: something long is not a UUID; expected like {USER}"]),
         (["word"], {}, ["'word': belongs to no option; expected --KEY VALUE"]),
         (["--poll.interval"], {}, ["--poll.interval: has no value; expected one"]),
         (["--poll.interval", "x"], {}, ["--poll.interval: 'x' is not a duration; expected 500ms, 10s, 5m, 1h30m, 1d or a number of seconds"]),
@@ -341,6 +354,7 @@ def test_faults_of_the_file(file: Path, text: str, fault: str) -> None:
         ([], {"YUNFU_ACCOUNTS": f"[{account()}]"}, ["YUNFU_BASE_URL, YUNFU_USER_ID, YUNFU_TOKEN: make an account, but accounts are given too; expected only one of these ways"]),
         (["--accounts", f"[{account()}]"], {}, ["YUNFU_BASE_URL, YUNFU_USER_ID, YUNFU_TOKEN: make an account, but accounts are given too; expected only one of these ways"]),
         (["--config", "/nowhere/f.yaml"], {}, ["/nowhere/f.yaml: no such file or directory; expected a YAML file"]),
+        (["--config", TOKEN], {}, ["something like a token: no such file or directory; expected a YAML file"]),
         (["--config="], {}, ["--config: is empty; expected the path of a YAML file"]),
         (["--config", "a\nb\udc80"], {}, ["a?b?: no such file or directory; expected a YAML file"]),
         (["--listen=--"], {}, ["--listen: '' is not an address; expected HOST:PORT, [IPv6]:PORT or :PORT, ports 1 to 65535"]),
