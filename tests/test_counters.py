@@ -1,7 +1,7 @@
 import pytest
 
 from exporter.counters import TaskCounters
-from exporter.model import TaskStats
+from exporter.model import MAX_ENTRIES, TaskStats
 
 
 def _calls(answered: int | None, unanswered: int | None = None) -> TaskStats:
@@ -25,13 +25,33 @@ HISTORIES: dict[str, tuple[list[TaskStats], dict[str, int], dict[str, int], int]
         {},
         1,
     ),
-    "one outcome that falls is a reset, the other's growth counts": (
-        [_calls(10, 5), _calls(9, 7)],
-        {"answered": 0, "unanswered": 2},
+    "old readings count nothing twice": (
+        [_calls(100), _calls(112), _calls(110), _calls(112), _calls(120)],
+        {"answered": 20},
+        {},
+        0,
+    ),
+    "half of the most is no reset yet": ([_calls(8), _calls(10), _calls(5), _calls(11)], {"answered": 3}, {}, 0),
+    "less than half of the most is one, however it is reached": (
+        [_calls(10), _calls(6), _calls(4), _calls(5)],
+        {"answered": 1},
         {},
         1,
     ),
-    "two falls are two resets": ([_calls(9), _calls(5), _calls(5), _calls(1)], ANSWERED, {}, 2),
+    "a fall of one outcome leaves the other's growth": (
+        [_calls(10, 5), _calls(9, 7)],
+        {"answered": 0, "unanswered": 2},
+        {},
+        0,
+    ),
+    "at a reset by one outcome the other starts anew as well": (
+        [_calls(10, 5), _calls(0, 4), _calls(0, 5)],
+        {"answered": 0, "unanswered": 1},
+        {},
+        1,
+    ),
+    "an only call that is gone is a reset": ([_calls(1), _calls(0), _calls(1)], {"answered": 1}, {}, 1),
+    "two falls are two resets": ([_calls(9), _calls(4), _calls(4), _calls(1)], ANSWERED, {}, 2),
     "a gap is no fall": ([_calls(10), _calls(None), _calls(13)], {"answered": 3}, {}, 0),
     "a gap of one outcome is none of the other": (
         [_calls(10, 5), _calls(None, 6), _calls(13, 6)],
@@ -93,8 +113,19 @@ def test_counters_never_fall() -> None:
     assert before == 4 + 3 + 97
 
 
+def test_the_labels_of_a_task_are_bounded() -> None:
+    """New statuses beyond the bound are left out, from first to last; those that were there before go on counting."""
+    counters = TaskCounters()
+    for poll in range(5):
+        numbers = {f"code_{100 * poll + each}": 1 for each in range(MAX_ENTRIES - 1)}
+        counters.observe(TaskStats(numbers={**numbers, "busy": poll}))
+    assert len(counters.numbers) == MAX_ENTRIES
+    assert counters.numbers["busy"] == 4
+    assert not counters.observe(TaskStats(numbers={"code_7777": 5}))
+
+
 def test_moved_tells_whether_any_count_is_another() -> None:
-    """At first sight, at growth and at a fall something moved; at the same counts, fewer of them, or ratios nothing did."""
+    """At first sight, growth and a reset something moved; at the same counts, old ones, fewer of them, or ratios not."""
     counters = TaskCounters()
     history = [
         (TaskStats(answered=1, numbers={"busy": 1}), True),
@@ -103,7 +134,9 @@ def test_moved_tells_whether_any_count_is_another() -> None:
         (TaskStats(answered=1, progress_ratio=0.5), False),
         (TaskStats(answered=1, numbers={"busy": 0}), True),
         (TaskStats(answered=2, numbers={"busy": 0}), True),
-        (TaskStats(answered=1, numbers={"busy": 0}), True),
-        (TaskStats(answered=1, unanswered=0, numbers={"busy": 0}), True),
+        (TaskStats(answered=1, numbers={"busy": 0}), False),
+        (TaskStats(answered=2, numbers={"busy": 0}), False),
+        (TaskStats(answered=0, numbers={"busy": 0}), True),
+        (TaskStats(answered=0, unanswered=0, numbers={"busy": 0}), True),
     ]
     assert [counters.observe(stats) for stats, _ in history] == [moved for _, moved in history]

@@ -170,8 +170,8 @@ def test_a_window_is_shown_until_it_moves_on_or_is_overdue(house: House) -> None
 
 
 def test_settle_tells_whether_the_counts_moved(house: House) -> None:
-    """At first sight and at another count yes, at the same count and at a failure no."""
-    outcomes = [FAILED, _read(1), _read(1), FAILED, _read(1), _read(2), _read(1)]
+    """At first sight, growth and a reset yes, at the same count and at a failure no."""
+    outcomes = [FAILED, _read(1), _read(1), FAILED, _read(1), _read(2), _read(0)]
     assert [house.settle(outcome, NOW) for outcome in outcomes] == [False, True, False, False, False, True, True]
 
 
