@@ -177,19 +177,19 @@ def _read_file(name: str | None) -> _Source:
         return _Source()
     if not name:
         return _Source(faults=["--config: is empty; expected the path of a YAML file"], lacks_accounts=True)
-    shown = show(name) if TOKEN_SIGN in name else name
     try:
         values = parse_yaml(Path(name).read_text(encoding="utf-8-sig"))
     except OSError as error:
+        shown = show(name) if TOKEN_SIGN in name else name
         return _Source(faults=[f"{shown}: {str(error.strerror).lower()}; expected a YAML file"], lacks_accounts=True)
     except UnicodeDecodeError:
-        return _Source(faults=[f"{shown}: is not UTF-8; expected a YAML file in UTF-8"], lacks_accounts=True)
+        return _Source(faults=[f"{name}: is not UTF-8; expected a YAML file in UTF-8"], lacks_accounts=True)
     except ValueError as error:
-        return _Source(faults=[f"{shown}: {error}"], lacks_accounts=True)
+        return _Source(faults=[f"{name}: {error}"], lacks_accounts=True)
     if values is None:
         return _Source()
     if not isinstance(values, dict):
-        fault = f"{shown}: is {describe(values)}; expected a mapping, like accounts: […]"
+        fault = f"{name}: is {describe(values)}; expected a mapping, like accounts: […]"
         return _Source(faults=[fault], lacks_accounts=True)
     return _Source(values)
 
