@@ -90,8 +90,26 @@ def _span(window: WindowSettings) -> str:
     return window.label if window.seconds is None else format_duration(window.seconds)
 
 
+def _only(expected: int | None, refusal: str) -> BeforeValidator:
+    """Accept nothing but the value that does nothing, for a key whose feature is not there yet."""
+
+    def check(value: object) -> int | None:
+        if value is not None if expected is None else str(value) != str(expected):
+            raise ValueError(f"{refusal} not supported yet; expected {'null' if expected is None else expected}")
+        return expected
+
+    return BeforeValidator(check)
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
+
+
+class ShardSettings(_Part):
+    """Which part of the tasks is polled: all of them, for there is no sharding yet."""
+
+    ordinal: Annotated[int, _only(0, "sharding is")] = Field(0, description="not supported yet: only 0")
+    total: Annotated[int, _only(1, "sharding is")] = Field(1, description="not supported yet: only 1")
 
 
 class LogSettings(_Part):
@@ -232,6 +250,10 @@ class Settings(BaseSettings):
         None,
         description="a plain port for /healthz and /readyz alone, for probes when the main port has TLS or auth",
     )
+    web_config_file: Annotated[None, _only(None, "TLS and basic auth are")] = Field(
+        None, description="not supported yet: only null"
+    )
+    shard: ShardSettings = ShardSettings()
     log: LogSettings = LogSettings()
     poll: PollSettings = PollSettings()
     windows: Annotated[tuple[Window, ...], BeforeValidator(split_text)] = Field(

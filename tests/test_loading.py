@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from exporter.loading import SettingsError, load_settings, settings_help
-from exporter.settings import DiscoverySettings, Settings
+from exporter.settings import DiscoverySettings, Settings, ShardSettings
 from exporter.values import Address, WindowSettings
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjF9.c2VjcmV0"
@@ -19,44 +19,46 @@ OPAQUE = "0paque-" * 9
 USER = "40863af8-db4a-41c6-a269-eb5bc386d97f"
 TASK = "61551b2c-e3f3-4707-b4ed-f362f0925e03"
 ENVIRON = {"YUNFU_BASE_URL": "https://api.example.com", "YUNFU_USER_ID": USER, "YUNFU_TOKEN": TOKEN}
-ROOT_KEYS = "listen, health_listen, log, poll, windows, timezone, labels, thresholds, accounts"
+ROOT_KEYS = "listen, health_listen, web_config_file, shard, log, poll, windows, timezone, labels, thresholds, accounts"
 
-EXAMPLE = f"""
-listen: "0.0.0.0:10042"
-health_listen: null
-log: {{level: info, format: logfmt}}
+EXAMPLE = """
+listen: "0.0.0.0:10042"          # several allowed as a list; [::]:10042 works
+health_listen: null               # a plain port for /healthz and /readyz alone, for probes when the main port has TLS or auth
+web_config_file: null             # TLS and basic auth, the exporter-toolkit format
+shard: {ordinal: 0, total: 1}     # ordinal: auto reads it from the pod
+log: {level: info, format: logfmt}   # or json
 poll:
-  interval: 60s
-  idle_interval: 15m
-  timeout: 10s
-  stale_after: 5m
-windows: [today, 15m]
-timezone: Asia/Shanghai
-labels: {{tag_limit: 50}}
-thresholds: {{min_answer_ratio: 0.2}}
+  interval: 60s                   # a running task, and one whose numbers move
+  idle_interval: 15m              # a paused, waiting or finished task
+  timeout: 10s                    # one API call
+  stale_after: 5m                 # how overdue a success may be before the task's statistics leave /metrics
+windows: []                       # extra spans: today, yesterday, 15m, 1h, 24h …; the whole life is always there
+timezone: Asia/Shanghai           # of the platform's times
+labels: {tag_limit: 50}           # most tag values per task; the rest add up under tag="_other"
+thresholds: {min_answer_ratio: 0.2}   # default of yunfu_task_answer_ratio_threshold
 accounts:
-  - name: main
+  - name: main                    # the value of the account label
     base_url: https://api.example.com
-    user_id: {USER}
-    token_file: /run/secrets/yunfu-token
-    rate_limit: 5
-    concurrency: 8
+    user_id: 40863af8-db4a-41c6-a269-eb5bc386d97f
+    token_file: /run/secrets/yunfu-token     # or token: …; a changed file is picked up without restart
+    rate_limit: 5                 # API calls a second, burst of one second
+    concurrency: 8                # API calls at once
     proxy: null
     ca_file: null
-    discovery:
-      generations: [1, 2]
-      sub_accounts: false
-      states: [running, waiting]
-      include: ".*"
+    discovery:                    # null: only the tasks listed below
+      generations: [1, 2]         # which list endpoints
+      sub_accounts: false         # true: all sub-accounts' tasks too
+      states: [running, waiting]  # which states are polled; the others only appear in info and state
+      include: ".*"               # on the task's name
       exclude: null
       interval: 60s
       max_tasks: 5000
     tasks:
-      - id: {TASK}
-        name: 老客户回访
+      - id: 61551b2c-e3f3-4707-b4ed-f362f0925e03
+        name: 老客户回访            # optional
         sub_user_id: null
-        min_answer_ratio: 0.3
-        labels: {{team: retention}}
+        min_answer_ratio: 0.3     # optional
+        labels: {team: retention} # optional, go to yunfu_task_info
 """
 
 
@@ -100,9 +102,11 @@ def test_the_example_loads(file: Path) -> None:
     assert load(file, EXAMPLE).model_dump() == {
         "listen": ({"host": "0.0.0.0", "port": 10042},),  # noqa: S104 - compared, not bound
         "health_listen": None,
+        "web_config_file": None,
+        "shard": {"ordinal": 0, "total": 1},
         "log": {"level": "info", "format": "logfmt"},
         "poll": {"interval": 60.0, "idle_interval": 900.0, "timeout": 10.0, "stale_after": 300.0},
-        "windows": ({"label": "today", "seconds": None}, {"label": "15m", "seconds": 900.0}),
+        "windows": (),
         "timezone": ZoneInfo("Asia/Shanghai"),
         "labels": {"tag_limit": 50},
         "thresholds": {"min_answer_ratio": 0.2},
@@ -164,6 +168,10 @@ def test_precedence(file: Path) -> None:
         ([], {"YUNFU_HEALTH_LISTEN": ""}, "health_listen", Address("", 9)),
         ([], {"YUNFU_HEALTH_LISTEN": "null"}, "health_listen", None),
         (["--windows", "today,1h"], {}, "windows", (WindowSettings("today"), WindowSettings("1h", 3600.0))),
+        (["--shard.ordinal=0", "--shard.total", "1"], {}, "shard", ShardSettings()),
+        ([], {"YUNFU_SHARD__ORDINAL": "0", "YUNFU_SHARD__TOTAL": "1"}, "shard", ShardSettings()),
+        (["--web_config_file=null"], {}, "web_config_file", None),
+        ([], {"YUNFU_WEB_CONFIG_FILE": "null"}, "web_config_file", None),
         (["--timezone", "UTC"], {"YUNFU_TIMEZONE": "Asia/Tokyo"}, "timezone", ZoneInfo("UTC")),
     ],
 )
@@ -245,8 +253,15 @@ FILE_FAULTS: list[tuple[str, str]] = [
     ("accounts: [main]", "accounts[0]: is text; expected a mapping"),
 ]  # fmt: skip
 ROOT_FAULTS: list[tuple[str, str]] = [
-    ("shard: {ordinal: 0}", f"shard: unknown key; expected one of {ROOT_KEYS}"),
-    ("web_config_file: x", f"web_config_file: unknown key; expected one of {ROOT_KEYS}"),
+    ("shard: {ordinal: auto}", "shard.ordinal: sharding is not supported yet; expected 0"),
+    ("shard: {ordinal: 1, total: 1}", "shard.ordinal: sharding is not supported yet; expected 0"),
+    ("shard: {total: 2}", "shard.total: sharding is not supported yet; expected 1"),
+    ("shard: {total: true}", "shard.total: sharding is not supported yet; expected 1"),
+    ("shard: {total: null}", "shard.total: sharding is not supported yet; expected 1"),
+    ("shard: {totl: 1}", "shard.totl: unknown key; did you mean 'shard.total'?"),
+    ("shard: null", "shard: is null; expected a mapping"),
+    ("web_config_file: web.yaml", "web_config_file: TLS and basic auth are not supported yet; expected null"),
+    ("web_config_file: {}", "web_config_file: TLS and basic auth are not supported yet; expected null"),
     ("_env_file: x", f"_env_file: unknown key; expected one of {ROOT_KEYS}"),
     (f"{TOKEN}: x", f"something like a token: unknown key; expected one of {ROOT_KEYS}"),
     (f"{OPAQUE}: x", f"something long: unknown key; expected one of {ROOT_KEYS}"),
@@ -328,6 +343,10 @@ def test_faults_of_the_file(file: Path, text: str, fault: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "environ", "faults"),
     [
+        (["--shard.total=2"], {}, ["--shard.total: sharding is not supported yet; expected 1"]),
+        (["--web_config_file", "x"], {}, ["--web_config_file: TLS and basic auth are not supported yet; expected null"]),
+        ([], {"YUNFU_SHARD__ORDINAL": "auto"}, ["YUNFU_SHARD__ORDINAL: sharding is not supported yet; expected 0"]),
+        ([], {"YUNFU_WEB_CONFIG_FILE": "x"}, ["YUNFU_WEB_CONFIG_FILE: TLS and basic auth are not supported yet; expected null"]),
         (["--lisen", TOKEN], {}, ["--lisen: unknown option; did you mean '--listen'?"]),
         ([f"--token={TOKEN}"], {}, ["--token: unknown option; expected one of those that --help lists"]),
         (["--pol.interval=1s"], {}, ["--pol.interval: unknown option; did you mean '--poll.interval'?"]),
