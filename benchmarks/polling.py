@@ -10,6 +10,7 @@ the envelope, the parser, counters, rendering and metrics. What the simulator ca
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import random
@@ -164,6 +165,7 @@ def main() -> None:
         try:
             with urlopen(f"{URL}/_control/accounts") as answer:
                 tasks = json.load(answer)[0]["tasks"]
+            gc.set_threshold(50_000, 20, 1_000)  # as serve does
             asyncio.run(compare(variables["YUNFU_USER_ID"], variables["YUNFU_TOKEN"], tasks, simulator.pid))
         finally:
             simulator.terminate()

@@ -121,14 +121,13 @@ class YunfuClient:
         url = URL(f"{self._base}{path}?{urlencode(query)}" if query else f"{self._base}{path}", encoded=True)
         async with self._gate:
             start = time.perf_counter()
-            error: ApiError | None = None
             try:
-                return await self._fetch(url)
-            except ApiError as failure:
-                error = failure
-                raise
-            finally:
+                envelope = await self._fetch(url)
+            except ApiError as error:
                 self._observe(endpoint, time.perf_counter() - start, error)
+                raise
+            self._observe(endpoint, time.perf_counter() - start, None)  # a call that is given up is neither
+            return envelope
 
     def take_up_token(self) -> bool:
         """Read a changed token file and end a hold if the token is another one; tell whether it is.

@@ -139,6 +139,8 @@ async def _pages(client: YunfuClient, endpoint: str, path: str) -> AsyncIterator
     while page <= last:
         envelope = await _page(client, endpoint, path, page)
         entries, meta = envelope.get("data"), envelope.get("meta")
+        if isinstance(entries, dict):  # PHP writes a list with a gap as an object
+            entries = list(entries.values())
         pages = read_count(meta.get("last_page")) if isinstance(meta, dict) else None
         if not isinstance(entries, list) or pages is None:
             raise MalformedError(f"page {page} of the list is no list with its number of pages")

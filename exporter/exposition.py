@@ -26,6 +26,7 @@ from exporter.model import TaskRef
 from exporter.store import Lines, Reading, TaskRecord, TaskStatus, WindowReading
 
 _TASKS_PER_PIECE: Final = 1000  # a piece is up to a megabyte or so: small in memory, and joined in a millisecond
+_HEAD: Final = b"\xff"  # stands for the labels of the task in a template; no UTF-8 text holds it
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
 _HELP_ESCAPES: Final = str.maketrans({"\\": "\\\\", "\n": "\\n"})
 
@@ -104,13 +105,14 @@ def _header(family: Family[Any], *, openmetrics: bool) -> bytes:
     return f"# HELP {name} {family.help.translate(_HELP_ESCAPES)}\n# TYPE {name} {family.type}\n".encode()
 
 
+@lru_cache(maxsize=16_384)
 def _head(ref: TaskRef) -> str:
-    return f'account="{_escape(ref.account)}",task="{_escape(ref.id)}"'
+    return f'account="{_escape(ref.account)}",task="{ref.id.translate(_ESCAPES)}"'
 
 
 @lru_cache(maxsize=8192)
 def _escape(value: str) -> str:
-    """Escape a label value; statuses, tags and ids come again with every poll."""
+    """Escape a label value; statuses and tags come again with every poll."""
     return value.translate(_ESCAPES)
 
 
@@ -120,16 +122,24 @@ def _lines(family: Family[Any], head: str, values: Values, labels: tuple[str, ..
         return b""
     if isinstance(values, int | float):
         return f"{family.name}{{{head}}} {_number(values)}\n".encode()
-    return "".join(_each(family.name, head, family.labels if labels is None else labels, values)).encode()
+    labels = family.labels if labels is None else labels
+    numbers = tuple(values.values())
+    if len(labels) == 1 and not family.free_labels and set(map(type, numbers)) == {int}:
+        return (_template(family.name, labels[0], tuple(values)) % numbers).replace(_HEAD, head.encode())
+    return "".join(_each(family.name, head, labels, values)).encode()
+
+
+@lru_cache(maxsize=512)
+def _template(name: str, label: str, values: tuple[str, ...]) -> bytes:
+    """Return a family's lines with room for the head and the counts: nearly all tasks share the same label values."""
+    lines = (f',{label}="{_escape(value)}"}} '.encode().replace(b"%", b"%%") for value in values)
+    return b"".join(name.encode() + b"{" + _HEAD + line + b"%d\n" for line in lines)
 
 
 def _each(name: str, head: str, labels: tuple[str, ...], values: Mapping[Any, float]) -> list[str]:
     if len(labels) == 1:
         start = f'{name}{{{head},{labels[0]}="'
-        return [
-            f'{start}{_escape(value)}"}} {number if type(number) is int else _number(number)}\n'
-            for value, number in values.items()
-        ]
+        return [f'{start}{_escape(value)}"}} {_number(number)}\n' for value, number in values.items()]
     return [f"{name}{{{head},{_pairs(labels, many)}}} {_number(number)}\n" for many, number in values.items()]
 
 
@@ -139,4 +149,6 @@ def _pairs(labels: tuple[str, ...], values: tuple[str, ...]) -> str:
 
 def _number(value: float) -> str:
     """Write a finite number as both formats have it; a whole one without a point."""
-    return str(int(value)) if isinstance(value, int) else repr(value).removesuffix(".0")
+    if type(value) is int:  # by far the commonest
+        return str(value)
+    return str(int(value)) if isinstance(value, bool) else repr(value).removesuffix(".0")

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from types import TracebackType
+from typing import Final
+
+_TELL_SECONDS: Final = 1.0
 
 
 class TokenBucket:
@@ -43,6 +46,7 @@ class Gate:
         self._bucket = TokenBucket(rate, self._loop.time())
         self._slots = asyncio.Semaphore(concurrency)
         self._turn = asyncio.Lock()
+        self._queued = 0
         self._released = asyncio.Event()
         self._held_until = 0.0
         self._waited = waited
@@ -50,8 +54,8 @@ class Gate:
     async def __aenter__(self) -> None:
         await self._slots.acquire()
         try:
-            async with self._turn:
-                await self._pass()
+            if self._queued or self._seconds_to_wait():
+                await self._queue()
         except BaseException:
             self._slots.release()
             raise
@@ -77,14 +81,28 @@ class Gate:
         self._bucket.drain()
         self._released.set()
 
-    async def _pass(self) -> None:
+    def _seconds_to_wait(self) -> float:
+        """Let a call pass and return 0, or return how long it has to wait."""
+        now = self._loop.time()
+        return max(0.0, self._held_until - now) or self._bucket.take(now)
+
+    async def _queue(self) -> None:
+        """Wait behind those that wait already; tell of the time at least once a second, and not only at the end."""
+        self._queued += 1
+        try:
+            async with self._turn:
+                while seconds := self._seconds_to_wait():
+                    await self._wait(min(seconds, _TELL_SECONDS))
+        finally:
+            self._queued -= 1
+
+    async def _wait(self, seconds: float) -> None:
         start = self._loop.time()
-        while seconds := self.held_seconds or self._bucket.take(self._loop.time()):
-            self._released.clear()
-            try:
-                async with asyncio.timeout(seconds):
-                    await self._released.wait()
-            except TimeoutError:
-                pass
-        if (waited := self._loop.time() - start) > 0:
-            self._waited(waited)
+        self._released.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._released.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._waited(self._loop.time() - start)

@@ -184,10 +184,10 @@ class _Reader:
         if percent is None:
             return None
         number = percent if type(percent) is float else read_number(percent)
-        if number is None or not 0 <= (ratio := round(number / 100, 8)) <= 1:  # NaN compares false
+        ratio = None if number is None else _to_ratio(number)
+        if ratio is None:
             self.miss(name)
-            return None
-        return abs(ratio)  # -0.0 is 0
+        return ratio
 
     def mapping(self, value: object, name: str) -> Mapping[str, object]:
         """Return an object; PHP serialises an empty one as a list."""
@@ -224,6 +224,12 @@ class _Reader:
             counts[label] = count
         else:
             self.miss(name)
+
+
+@lru_cache(maxsize=16384)  # the platform rounds percentages to two decimals: there are about ten thousand
+def _to_ratio(percent: float) -> float | None:
+    ratio = round(percent / 100, 8)
+    return abs(ratio) if 0 <= ratio <= 1 else None  # -0.0 is 0, and NaN compares false
 
 
 def _numbers(reader: _Reader, block: object) -> dict[str, int]:

@@ -225,10 +225,17 @@ async def test_an_account_that_does_not_say_how_many_tasks_is_no_failure(meta: o
     assert await count_tasks(cast(YunfuClient, lists), account._plan) is None
 
 
+async def test_a_list_with_a_gap_is_an_object_in_php() -> None:
+    """A page whose entries come as an object, as PHP writes a list with a gap, is read like any other."""
+    lists = Lists()
+    lists.envelopes["tasks", 1] = {"code": 200, "data": {"0": entry(1), "2": entry(2)}, "meta": {"last_page": 1}}
+    assert [choice.task.ref.id for choice in await chosen(lists)] == [uuid(1), uuid(2)]
+
+
 @pytest.mark.parametrize(
     ("envelope", "message"),
     [
-        ({"data": {}, "meta": {"last_page": 1}}, "page 1 of the list is no list with its number of pages"),
+        ({"data": "x", "meta": {"last_page": 1}}, "page 1 of the list is no list with its number of pages"),
         ({"data": None, "meta": {"last_page": 1}}, "page 1 of the list is no list with its number of pages"),
         ({"data": []}, "page 1 of the list is no list with its number of pages"),
         ({"data": [], "meta": []}, "page 1 of the list is no list with its number of pages"),

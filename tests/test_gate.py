@@ -192,3 +192,15 @@ async def test_failed_call_gives_its_place_back() -> None:
             raise ZeroDivisionError
     await traffic.call("next")
     assert traffic.passed["next"] == 0
+
+
+@in_virtual_time
+async def test_waiting_shows_while_it_lasts() -> None:
+    """A hold of a minute is told second by second, not as a lump when it is over."""
+    traffic = Traffic(rate=5)
+    traffic.gate.hold(60)
+    waiting = asyncio.create_task(traffic.call("held"))
+    await asyncio.sleep(10.5)
+    assert 9 < sum(traffic.waits) <= 10.5
+    await waiting
+    assert sum(traffic.waits) == pytest.approx(60, abs=NEAR)
