@@ -49,6 +49,7 @@ class _Progress:
     failures: int = 0
     error: ApiError | None = None
     kept_tags: dict[str, frozenset[str]] = field(default_factory=dict)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 @dataclass(slots=True)
@@ -220,7 +221,8 @@ class AccountPoller:
     async def _poll(self, progress: _Progress) -> float | None:
         """Poll a task and lay the outcome in the store; return the seconds to back off, or None for the next turn."""
         ref = progress.task.ref
-        outcome, error = await self._read(progress)
+        async with progress.turn:  # else a probe could overtake a poll; what follows the reading does not wait
+            outcome, error = await self._read(progress)
         if self._tasks.get(ref) is not progress:  # it was dropped while the call was under way
             return None
         self._tell(progress, error)

@@ -524,6 +524,21 @@ async def test_probe() -> None:
 
 
 @in_virtual_time
+async def test_a_task_is_polled_by_one_at_a_time() -> None:
+    """Probes that come while a task is polled wait for it, so that no reading is overtaken; other tasks do not wait."""
+    bench = Bench()
+    bench.client.latency = {"a": 10.0, "b": 10.0}
+    async with bench.polling(task("a"), task("b")):
+        await asyncio.sleep(1)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(2):
+                group.create_task(bench.poller.probe(task("a")))
+        assert bench.record("a").status.last_success == pytest.approx(30, abs=0.01)
+    assert bench.client.calls["a"][:3] == pytest.approx([0, 10, 20], abs=0.01)
+    assert bench.client.calls["b"] == pytest.approx([0], abs=0.01)
+
+
+@in_virtual_time
 async def test_poll_lag() -> None:
     """How late polls start is observed at each of them: nothing with free workers, the wait for one without."""
     bench = Bench(concurrency=1)
