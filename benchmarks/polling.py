@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-import os
 import random
 import statistics
 import subprocess
@@ -20,10 +19,10 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.request import urlopen
 
 import aiohttp
+from soak import cpu_seconds
 
 from exporter.accounts import Surroundings, open_account
 from exporter.exposition import TaskRenderer
@@ -128,12 +127,6 @@ async def simulator_rate(user_id: str, token: str, task: str, pid: int) -> float
     before = cpu_seconds(pid)
     await asyncio.gather(*(work() for _ in range(CONNECTIONS)))
     return calls / (cpu_seconds(pid) - before)
-
-
-def cpu_seconds(pid: int) -> float:
-    """Return the processor time that a process has used (Linux)."""
-    values = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
-    return (int(values[11]) + int(values[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def compare(user_id: str, token: str, tasks: list[str], pid: int) -> None:

@@ -52,10 +52,12 @@ class Watched:
     served: list[int] = field(default_factory=list)
 
 
-def call(port: int, method: str, path: str, body: object = None) -> bytes:
-    """Make a call, compressed as Prometheus does; return the body as it comes."""
+def call(port: int, method: str, path: str, body: object = None, *, plain: bool = False) -> bytes:
+    """Make a call, compressed as Prometheus does (unless plain); return the body as it comes."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    connection.request(method, path, None if body is None else json.dumps(body), {"Accept-Encoding": "gzip"})
+    connection.request(
+        method, path, None if body is None else json.dumps(body), {} if plain else {"Accept-Encoding": "gzip"}
+    )
     answer = connection.getresponse()
     text = answer.read()
     connection.close()
