@@ -106,7 +106,7 @@ class Account:
 
     async def run(self) -> None:
         """Discover and poll until cancelled."""
-        self.apply([Choice(task) for task in self.configured], is_whole=self._plan is None)
+        self.apply([Choice(task) for task in self._known()], is_whole=self._plan is None)
         async with asyncio.TaskGroup() as group:
             group.create_task(self.poller.run())
             group.create_task(self._watch_token())
@@ -115,9 +115,9 @@ class Account:
 
     async def probe(self, task_id: str, sub_user_id: str | None) -> TaskRecord:
         """Poll a task now and return what is known of it; one that is polled anyway is brought up to date by it."""
-        for record in self._store.records():
+        for record in self._records():
             task = record.status.task
-            if task.ref.account == self.name and task.ref.id == task_id and sub_user_id in (None, task.ref.sub_user_id):
+            if task.ref.id == task_id and sub_user_id in (None, task.ref.sub_user_id):
                 return await self.poller.probe(task)
         return await self.poller.probe(Task(TaskRef(self.name, task_id, sub_user_id), self._default_ratio))
 
@@ -144,9 +144,7 @@ class Account:
             self._tell(f"{error.reason}: {error}")
             self.apply([Choice(task) for task in self.configured], is_whole=False)
         await self.poller.poll_all()
-        return worked and not any(
-            record.status.up is False for record in self._store.records() if record.status.task.ref.account == self.name
-        )
+        return worked and not any(record.status.up is False for record in self._records())
 
     async def knock(self) -> int | None:
         """Make one call; return how many tasks the platform lists if that was asked. Raises ApiError."""
@@ -155,6 +153,24 @@ class Account:
         await self.client.stat(self.configured[0].ref)
         return None
 
+    def _known(self) -> list[Task]:
+        """Return what there is to poll until the lists have been read: what is configured, and what was before a reload."""
+        if self._plan is None:
+            return self.configured
+        statuses = {record.status.task.ref.id: record.status for record in self._records()}
+        configured = [
+            _complete(task, statuses[task.ref.id].task) if task.ref.id in statuses else task for task in self.configured
+        ]
+        ids = {task.ref.id for task in configured}
+        return configured + [
+            replace(status.task, min_answer_ratio=self._default_ratio, labels=())
+            for status in statuses.values()
+            if status.interval is not None and status.task.ref.id not in ids
+        ]
+
+    def _records(self) -> list[TaskRecord]:
+        return [record for record in self._store.records() if record.status.task.ref.account == self.name]
+
     def apply(self, choices: Sequence[Choice], *, is_whole: bool) -> None:
         """Poll what was chosen from now on; if it is the whole of what there is, let what is no longer there leave."""
         shown = {choice.task.ref for choice in choices if not choice.hidden}
@@ -162,15 +178,14 @@ class Account:
         for choice in choices:
             if choice.why_not and not choice.hidden:
                 self._store.know(choice.task, None)
-        if is_whole:
-            self._part_with(shown)
+        self._part_with(shown, is_whole=is_whole)
 
-    def _part_with(self, shown: set[TaskRef]) -> None:
-        """Let tasks leave that are not shown any more: at once if their id is now another owner's, else in time."""
+    def _part_with(self, shown: set[TaskRef], *, is_whole: bool) -> None:
+        """Let tasks leave: at once those whose id is now another owner's, in time those that the whole does not show."""
         now, ids = self._clock(), {ref.id for ref in shown}
-        for record in self._store.records():
+        for record in self._records():
             ref = record.status.task.ref
-            if ref.account != self.name or ref in shown:
+            if ref in shown or not (is_whole or ref.id in ids):
                 continue
             if self._plan is None or ref.id in ids or record.is_gone(now, self._stale_after):
                 self._store.forget(ref)
@@ -301,3 +316,11 @@ def _configured_tasks(settings: Settings, account: AccountSettings) -> list[Task
         )
         for task in account.tasks
     ]
+
+
+def _complete(task: Task, known: Task) -> Task:
+    """Complete a configured task with what discovery told of it before; what is configured prevails."""
+    ref = task.ref._replace(sub_user_id=task.ref.sub_user_id or known.ref.sub_user_id)
+    return replace(
+        known, ref=ref, min_answer_ratio=task.min_answer_ratio, name=task.name or known.name, labels=task.labels
+    )

@@ -1,15 +1,18 @@
 """An account put together: windows through the real client, against the simulator's own count."""
 
+import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.accounts import Account, Surroundings, open_account
+from exporter.client import YunfuClient
+from exporter.errors import HttpError
 from exporter.exposition import Page, TaskRenderer
 from exporter.metrics import ExporterMetrics
 from exporter.settings import AccountSettings, Settings, TaskSettings
@@ -17,6 +20,8 @@ from exporter.simulator import SimulatedTask, Simulator, SimulatorOptions
 from exporter.simulator.server import Request, Response
 from exporter.store import Store
 from exporter.tokens import Token
+from tests.test_discovery import INTERVAL, SUB_USER, Lists, account_of, entry, living, page, uuid
+from tests.virtual_time import in_virtual_time
 
 MIDNIGHT = 1_784_736_000.0  # 2026-07-23 00:00 in China
 
@@ -124,3 +129,74 @@ async def test_requests_within_a_minute_are_the_same() -> None:
     assert first == second
     assert first != third
     assert first[2] == third[2], "today is the same all day"
+
+
+LISTED: tuple[Mapping[str, Any], ...] = ({"id": uuid(1)},)
+OWNED: tuple[Mapping[str, Any], ...] = ({"id": uuid(1), "sub_user_id": SUB_USER},)
+DISCOVERY: Mapping[str, Any] = {"sub_accounts": True}
+
+
+def restarted(
+    lists: Lists, around: Surroundings, tasks: tuple[Mapping[str, Any], ...] = (), ratio: float = 0.2
+) -> Account:
+    """Put the account together anew over what is known, as a reload does."""
+    account = {"name": "main", "base_url": "http://h", "user_id": lists.user_id, "token": "t", "rate_limit": 1000}
+    given = {**account, "discovery": DISCOVERY, "tasks": tasks}
+    settings = Settings.model_validate({"accounts": [given], "thresholds": {"min_answer_ratio": ratio}})
+    return Account(settings, settings.accounts[0], cast(YunfuClient, lists), Token("t"), around)
+
+
+@pytest.mark.parametrize("works", [True, False], ids=["lists work", "lists fail"])
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [(LISTED, LISTED), ((), LISTED), (OWNED, LISTED), (LISTED, ()), ((), OWNED)],
+    ids=["listed", "listed now", "owner no longer said", "no longer listed", "owner said now"],
+)
+@pytest.mark.parametrize("enabled", [1, 0], ids=["polled", "paused"])
+@in_virtual_time
+async def test_a_task_is_there_once_after_a_reload(
+    first: tuple[Mapping[str, Any], ...], then: tuple[Mapping[str, Any], ...], enabled: int, *, works: bool
+) -> None:
+    """A sub-account's task is on the page once, and polled for its owner, however a reload changes how it is listed."""
+    lists = Lists(all_tasks=[entry(1, user_id=SUB_USER, enable=enabled)])
+    account, around = account_of(lists, DISCOVERY, first)
+    async with living(account):
+        pass
+    if not works:
+        lists.envelopes["tasks", 1] = HttpError(403, "no")
+    async with living(restarted(lists, around, then)):
+        assert [record.status.task.ref.id for record in around.store.records()] == [uuid(1)]
+        page(around)  # fails if a series is there twice
+    assert set(lists.polled) <= {(uuid(1), SUB_USER), *([(uuid(1), None)] if first == LISTED else [])}
+
+
+@in_virtual_time
+async def test_another_owner_takes_the_series_over_while_the_lists_fail() -> None:
+    """A task that is configured with another owner than was found replaces what was known of it."""
+    lists = Lists(tasks=[entry(1)])
+    account, around = account_of(lists, DISCOVERY)
+    async with living(account):
+        pass
+    lists.envelopes["tasks", 1] = HttpError(403, "no")
+    async with living(restarted(lists, around, OWNED)):
+        assert [record.status.task.ref.sub_user_id for record in around.store.records()] == [SUB_USER]
+        page(around)
+
+
+@in_virtual_time
+async def test_a_reload_while_the_lists_fail_goes_on_polling_what_was_found() -> None:
+    """Discovered tasks are polled on under the new settings; what is configured now has its own words."""
+    lists = Lists(tasks=[entry(1, "old"), entry(2), entry(3, enable=0)])
+    account, around = account_of(lists, DISCOVERY)
+    async with living(account):
+        pass
+    lists.envelopes["tasks", 1] = HttpError(403, "no")
+    lists.polled.clear()
+    listed = {"id": uuid(1), "name": "new", "min_answer_ratio": 0.6}
+    async with living(restarted(lists, around, (listed,), ratio=0.4)):
+        await asyncio.sleep(2 * INTERVAL)
+        assert {task for task, _ in lists.polled} == {uuid(1), uuid(2)}
+        facts = {
+            r.status.task.ref.id: (r.status.task.name, r.status.task.min_answer_ratio) for r in around.store.records()
+        }
+    assert facts == {uuid(1): ("new", 0.6), uuid(2): ("task 2", 0.4), uuid(3): ("task 3", 0.2)}
