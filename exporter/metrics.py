@@ -37,7 +37,7 @@ class Family(Generic[Source]):
     """A metric family of tasks: ``labels`` stand beside ``account`` and ``task``, ``read`` gives the values.
 
     A ``lasting`` family stays on the page when a task's statistics have gone stale; a ``fixed`` one follows from what
-    the task is, and not from its polls.
+    the task is, and not from its polls. ``free_labels`` says that label values differ from task to task.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Family(Generic[Source]):
     type: str = "gauge"
     lasting: bool = False
     fixed: bool = False
+    free_labels: bool = False
 
 
 _FLAGS: Final = {state: {each.value: int(each is state) for each in TaskState} for state in TaskState}
@@ -149,12 +150,13 @@ STATS_FAMILIES: Final[tuple[Family[TaskStats], ...]] = (
         lambda s: s.round_calls,
         ("rounds",),
     ),
-    Family("yunfu_task_tag_calls", "Calls by business tag.", lambda s: s.tag_calls, ("tag",)),
+    Family("yunfu_task_tag_calls", "Calls by business tag.", lambda s: s.tag_calls, ("tag",), free_labels=True),
     Family(
         "yunfu_task_llm_tag_calls",
         "Calls by the tag that a language model gave them.",
         lambda s: s.llm_tag_calls,
         ("tag",),
+        free_labels=True,
     ),
 )
 
