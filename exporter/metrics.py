@@ -267,14 +267,15 @@ class AccountCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         """Fill the families from the store."""
         up, expiry, discovery, left_out, tasks = families = self._families()
+        counts = self._store.count_states()
         for status in self._store.accounts():
             labels = [status.name]
             _add(up, labels, status.up)
             _add(expiry, labels, status.token_expiry)
             _add(discovery, labels, status.discovery_last_success)
             left_out.add_metric(labels, status.tasks_left_out)
-            for state, count in self._store.count_states(status.name).items():
-                tasks.add_metric([status.name, state.value], count)
+            for state in TaskState:
+                tasks.add_metric([status.name, state.value], counts[status.name, state])
         return families
 
     def _families(self) -> list[GaugeMetricFamily]:

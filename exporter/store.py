@@ -7,6 +7,7 @@ has only to join them and 10,000 tasks stay small in memory.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -195,6 +196,7 @@ class Store:
         polled_on = interval is not None and last.interval is not None
         missing_since = last.missing_since if polled_on else None
         paced = before and before.paced(interval, self._clock())
+        task = last.task if is_same else task  # the renderer knows by it that the facts are the same
         status = replace(paced.status if paced else last, task=task, interval=interval, missing_since=missing_since)
         if before is None or status != last:
             self._put(status, paced)
@@ -242,8 +244,8 @@ class Store:
         """
         self._renderer = renderer
         for record in self.records():
-            task = replace(record.status.task, labels=())
-            self._put(replace(record.status, task=task), record)
+            status = replace(record.status, task=replace(record.status.task, labels=()))
+            self._records[status.task.ref] = replace(record, status=status, status_lines=renderer.status(status))
 
     def miss(self, ref: TaskRef) -> None:
         """Take note that the platform no longer lists a task: it leaves once that has lasted."""
@@ -262,16 +264,12 @@ class Store:
         for ref in [ref for ref in self._records if ref.account == name]:
             self.forget(ref)
 
-    def count_states(self, account: str) -> Mapping[TaskState, int]:
-        """Count an account's tasks by state; every state is there."""
-        counts = dict.fromkeys(TaskState, 0)
-        for ref, record in self._records.items():
-            if ref.account == account:
-                counts[record.status.task.state] += 1
-        return counts
+    def count_states(self) -> Counter[tuple[str, TaskState]]:
+        """Count the tasks by account and state."""
+        return Counter((ref.account, record.status.task.state) for ref, record in self._records.items())
 
     def _put(self, status: TaskStatus, before: TaskRecord | None) -> None:
-        lines = self._renderer.status(status)
+        lines = self._renderer.status(status, before)
         fresh = TaskRecord(status, lines) if before is None else replace(before, status=status, status_lines=lines)
         self._records[status.task.ref] = fresh
 

@@ -17,13 +17,15 @@ MISSING = PollOutcome(error="http_404: no such task", missing=True)
 
 @dataclass
 class FakeRenderer:
-    """Renders what it is given as a short text, and remembers the last reading."""
+    """Renders what it is given as a short text, and remembers the last reading and what it could have used again."""
 
     mark: str = ""
     reading_seen: Reading | None = field(default=None)
+    reusable: list[bool] = field(default_factory=list)
 
-    def status(self, status: TaskStatus, before: TaskRecord | None = None) -> Lines:  # noqa: ARG002  # the signature
-        """Name the task."""
+    def status(self, status: TaskStatus, before: TaskRecord | None = None) -> Lines:
+        """Name the task, and remember whether the lines of what is fixed could be used again."""
+        self.reusable.append(before is not None and before.status.task is status.task)
         return (f"{self.mark}{status.task.name}".encode(),)
 
     def reading(self, ref: TaskRef, reading: Reading) -> Lines:
@@ -238,6 +240,18 @@ def test_know_takes_up_new_facts_and_keeps_what_was_read(house: House) -> None:
     assert house.record is before
 
 
+def test_what_is_fixed_by_a_task_is_rendered_once(house: House) -> None:
+    """Its lines can be used again as long as the facts are the same, by the renderer that made them."""
+    house.settle(_read(1), NOW)
+    house.store.know(replace(TASK), 900)  # equal, and another object, as discovery brings it
+    house.settle(FAILED, NOW)
+    house.store.miss(REF)
+    house.store.know(replace(TASK, name="second"), 900)
+    assert house.renderer.reusable == [False, True, True, True, False]
+    house.store.use(house.renderer)
+    assert house.renderer.reusable[5:] == [False]
+
+
 def test_a_snapshot_does_not_change(house: House) -> None:
     """What a reader took stays as it was when the next poll is laid in."""
     house.settle(_read(1), NOW)
@@ -292,6 +306,4 @@ def test_accounts_come_and_go_with_their_tasks(house: House) -> None:
     house.store.forget_account("main")
     assert [status.name for status in house.store.accounts()] == ["other"]
     assert [record.status.task.ref.account for record in house.store.records()] == ["other"]
-    running = {"running": 1, "waiting": 0, "paused": 0, "unknown": 0}
-    assert house.store.count_states("other") == running
-    assert house.store.count_states("main") == dict.fromkeys(running, 0)
+    assert house.store.count_states() == {("other", TaskState.RUNNING): 1}
