@@ -123,13 +123,19 @@ class AccountPoller:
             self._take(task, now)
         stretch = self._stretch()  # which depends on all of them
         for ref in wanted:
-            self._store.know(self._tasks[ref].task, self._schedule.interval(ref) * stretch)
+            self._store.know(self._tasks[ref].task, self._told(ref, self._schedule.interval(ref) * stretch))
         self._note_round()
         self._changed.set()
 
     def poll_interval(self, ref: TaskRef) -> float:
         """Return a task's interval in seconds, stretched where the quota does not suffice for all."""
         return self._schedule.interval(ref) * self._stretch()
+
+    def _told(self, ref: TaskRef, interval: float) -> float:
+        """Return what the store says the interval is if that is nearly so: rendering all tasks anew takes long."""
+        record = self._store.record(ref)
+        told = None if record is None else record.status.interval
+        return told if told is not None and abs(told - interval) < 0.01 * interval else interval
 
     def _stretch(self) -> float:
         calls_per_second = self._schedule.polls_per_second * (1 + len(self._plan.windows)) + self._reserved
@@ -227,15 +233,15 @@ class AccountPoller:
             return None
         self._tell(progress, error)
         progress.failures = progress.failures + 1 if error else 0
-        interval = self.poll_interval(ref)
-        moved = self._store.settle(progress.task, outcome, interval)
+        moved = self._store.settle(progress.task, outcome, self.poll_interval(ref))
         if outcome.stats is not None:
             if progress.seen:  # at first sight nothing has been seen to move
                 progress.still_polls = 0 if moved else progress.still_polls + 1
             progress.seen = True
             progress.finished = (outcome.stats.progress_ratio or 0) >= 1
-            self._schedule.set_interval(ref, self._cadence(progress), asyncio.get_running_loop().time())
-            if self.poll_interval(ref) != interval:
+            cadence = self._cadence(progress)
+            if cadence != self._schedule.interval(ref):
+                self._schedule.set_interval(ref, cadence, asyncio.get_running_loop().time())
                 self._store.know(progress.task, self.poll_interval(ref))
         if error is None or error.holds:  # the gate sees to a hold
             return None

@@ -391,6 +391,22 @@ async def test_interval_that_is_told_stretches_with_the_demand() -> None:
 
 
 @in_virtual_time
+async def test_interval_that_hardly_changes_is_told_by_the_next_poll() -> None:
+    """A task more among many leaves the records of the others as they are; many more are told at once."""
+    bench = Bench(rate_limit=1)
+    names = [f"t{n}" for n in range(240)]
+    bench.poller.update(map(task, names[:120]))
+    before = [bench.record(name) for name in names[:120]]
+    bench.poller.update(map(task, names[:121]))
+    assert all(bench.record(name) is record for name, record in zip(names, before, strict=False))
+    assert bench.record("t120").status.interval == pytest.approx(121)
+    await bench.poller.probe(task("t0"))
+    assert bench.record("t0").status.interval == pytest.approx(121)
+    bench.poller.update(map(task, names))
+    assert [bench.record(name).status.interval for name in names] == pytest.approx([240] * 240)
+
+
+@in_virtual_time
 async def test_shortage_stretches_all_intervals_by_the_told_factor() -> None:
     """With half the calls that are asked for, running and idle tasks are polled about every second interval."""
     bench = Bench(rate_limit=0.5)
