@@ -219,6 +219,17 @@ async def test_cadence_follows_the_work() -> None:
 
 
 @in_virtual_time
+async def test_cadence_that_a_poll_changes_is_told_at_once() -> None:
+    """A task that turns out to be done is told with the idle interval, and its statistics are due again by that."""
+    bench = Bench()
+    bench.client.answers["done"] = lambda _: stats(7, progress=100)
+    async with bench.polling(task("done")):
+        await asyncio.sleep(1)
+    status = bench.record("done").status
+    assert (status.interval, status.due) == (IDLE, pytest.approx(IDLE, abs=0.2))
+
+
+@in_virtual_time
 async def test_failing_task_backs_off_and_recovers() -> None:
     """A failing task is asked less and less often, with jitter and a bound, and is back at its place once it answers."""
     bench = Bench()
