@@ -123,19 +123,13 @@ class AccountPoller:
             self._take(task, now)
         stretch = self._stretch()  # which depends on all of them
         for ref in wanted:
-            self._store.know(self._tasks[ref].task, self._told(ref, self._schedule.interval(ref) * stretch))
+            self._store.know(self._tasks[ref].task, self._schedule.interval(ref) * stretch)
         self._note_round()
         self._changed.set()
 
     def poll_interval(self, ref: TaskRef) -> float:
         """Return a task's interval in seconds, stretched where the quota does not suffice for all."""
         return self._schedule.interval(ref) * self._stretch()
-
-    def _told(self, ref: TaskRef, interval: float) -> float:
-        """Return what the store says the interval is if that is nearly so: rendering all tasks anew takes long."""
-        record = self._store.record(ref)
-        told = None if record is None else record.status.interval
-        return told if told is not None and abs(told - interval) < 0.01 * interval else interval
 
     def _stretch(self) -> float:
         calls_per_second = self._schedule.polls_per_second * (1 + len(self._plan.windows)) + self._reserved

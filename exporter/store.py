@@ -186,12 +186,14 @@ class Store:
     def know(self, task: Task, interval: float | None) -> None:
         """Take note of a task, its facts and its interval; what was read of it before stays.
 
+        If all that is new is an interval that differs by less than 1 %, it is left to the next poll to tell: one task
+        more changes the interval of all where the quota is short, and to render thousands anew takes long.
         That a task is missing stands only while it is polled on, and its polls say so: else it has just been listed.
         """
         before = self._records.get(task.ref)
         last = TaskStatus(task) if before is None else before.status
         is_same = last.task is task or last.task == task
-        if before is not None and is_same and last.interval == interval and last.missing_since is None:
+        if before is not None and is_same and _is_near(last.interval, interval) and last.missing_since is None:
             return  # nearly always: discovery finds what is known
         polled_on = interval is not None and last.interval is not None
         missing_since = last.missing_since if polled_on else None
@@ -278,6 +280,12 @@ class Store:
             w.window: WindowLines(self._renderer.window(ref, w), now, now + interval, w.expires)
             for w in outcome.windows
         }
+
+
+def _is_near(told: float | None, interval: float | None) -> bool:
+    if told is None or interval is None:
+        return told is interval
+    return abs(told - interval) < 0.01 * interval
 
 
 def _missing_since(last: TaskStatus, outcome: PollOutcome, now: float) -> float | None:
