@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -89,12 +90,21 @@ async def listening(app: web.Application, addresses: Sequence[tuple[str, int]]) 
     try:
         for host, port in addresses:
             try:
-                await web.TCPSite(runner, host or None, port).start()
+                alone = all(other == host for other, same in addresses if same == port)
+                await _site(runner, host, port, both=host == "::" and alone).start()
             except OSError as error:
                 raise listen_error(host, port, error) from error
         yield
     finally:
         await runner.cleanup()
+
+
+def _site(runner: web.AppRunner, host: str, port: int, *, both: bool) -> web.BaseSite:
+    """Make a site; ``both`` is every interface of IPv6 and IPv4, or of the one that the machine has. Raises OSError."""
+    if both and socket.has_dualstack_ipv6():  # asyncio would take IPv6 alone
+        server = socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=True)
+        return web.SockSite(runner, server)
+    return web.TCPSite(runner, None if both else host or None, port)
 
 
 def listen_error(host: str, port: int, error: OSError) -> OSError:

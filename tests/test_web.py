@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gzip
 import json
 import random
@@ -539,3 +540,37 @@ async def test_the_loop_turns_during_a_large_scrape() -> None:
                 assert (await scrape).status == 200
                 assert len(seen) > 50
                 assert all(before < after for before, after in pairwise(seen))
+
+
+@pytest.mark.parametrize("more", [[], ["0.0.0.0"], ["127.0.0.1"]], ids=["alone", "beside all of IPv4", "beside one"])  # noqa: S104  # as users do
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+async def test_all_of_ipv6_is_ipv4_too(more: list[str]) -> None:
+    """[::] answers by IPv6 and IPv4, and leaves IPv4 to an address that is listed for it."""
+    port = free_port()
+    async with listening(make_app(Site("").services()), [(host, port) for host in ["::", *more]]):
+        for host in ("127.0.0.1", "[::1]"):
+            assert (await asyncio.to_thread(fetch, f"http://{host}:{port}/healthz")).status == 200
+
+
+async def test_all_interfaces_where_there_is_no_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine without IPv6, [::] is all of IPv4."""
+    port, plain = free_port(), socket.socket
+
+    def only_ipv4(family: int = -1, *words: Any, **more: Any) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "no IPv6")
+        return plain(family, *words, **more)
+
+    monkeypatch.setattr(socket, "socket", only_ipv4)
+    async with listening(make_app(Site("").services()), [("::", port)]):
+        monkeypatch.undo()
+        assert (await asyncio.to_thread(fetch, f"http://127.0.0.1:{port}/healthz")).status == 200
+
+
+async def test_a_taken_port_of_all_interfaces_is_named() -> None:
+    """That [::] cannot be had is said as of any other address."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match=rf"^cannot listen on \[::\]:{port}: Address already in use$"):
+            async with listening(make_app(Site("").services()), [("::", port)]):
+                pass
