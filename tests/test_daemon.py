@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
@@ -69,6 +70,18 @@ def test_a_signal_stops_it_cleanly(number: signal.Signals, platform: Platform, t
         assert program.stop(number) == 0
         assert messages(program) == ["serving", "stopping"]
         assert program.out.read_bytes() == b""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signals_while_the_configuration_is_read(number: signal.Signals, tmp_path: Path) -> None:
+    """Before there is anything to stop, SIGHUP does nothing, and SIGTERM and SIGINT end it with status 0, silently."""
+    config = tmp_path / "config.yaml"
+    os.mkfifo(config)
+    with running(tmp_path, "serve", "--config", str(config)) as program:
+        with config.open("w"):  # once it reads, and as long as it waits for the end of the file
+            program.process.send_signal(signal.SIGHUP)
+            assert program.stop(number) == 0
+        assert program.logs == ""
 
 
 def test_it_stops_while_everything_hangs(platform: Platform, tmp_path: Path) -> None:
