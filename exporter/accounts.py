@@ -6,15 +6,16 @@ import asyncio
 import logging
 import random
 import ssl
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
 from exporter.client import YunfuClient, open_session
 from exporter.discovery import PER_PAGE, Choice, DiscoveryPlan, choose, count_tasks, list_tasks
-from exporter.errors import ApiError
+from exporter.errors import ApiError, ApiTimeout
 from exporter.gate import Gate
 from exporter.logs import fields
 from exporter.metrics import ExporterMetrics
@@ -22,7 +23,7 @@ from exporter.model import Task, TaskRef, TaskState
 from exporter.poller import AccountPoller, PollPlan
 from exporter.schedule import Cadence
 from exporter.settings import AccountSettings, Settings
-from exporter.store import Store, TaskRecord
+from exporter.store import PollOutcome, Store, TaskRecord
 from exporter.tokens import Token, TokenError
 from exporter.windows import Window
 
@@ -40,6 +41,8 @@ class Surroundings:
     metrics: ExporterMetrics
     clock: Callable[[], float]
     rng: random.Random
+    gates: dict[str, Gate] = field(default_factory=dict)
+    """By account name; a hold outlives the reload that starts an account anew."""
 
 
 def read_tokens(settings: Settings) -> tuple[dict[str, Token], list[str]]:
@@ -88,7 +91,7 @@ class Account:
         self._store = around.store
         self._metrics = around.metrics
         self._clock = around.clock
-        self._stale_after = settings.poll.stale_after
+        self._timeout, self._stale_after = settings.poll.timeout, settings.poll.stale_after
         self._plan = _discovery_plan(settings, account)
         self._failing = ""
         self._default_ratio = settings.thresholds.min_answer_ratio
@@ -114,12 +117,23 @@ class Account:
                 group.create_task(self._keep_discovering(self._settings.discovery.interval))
 
     async def probe(self, task_id: str, sub_user_id: str | None) -> TaskRecord:
-        """Poll a task now and return what is known of it; one that is polled anyway is brought up to date by it."""
-        for record in self._records():
-            task = record.status.task
-            if task.ref.id == task_id and sub_user_id in (None, task.ref.sub_user_id):
+        """Poll a task now and return what is known of it; one that is polled anyway is brought up to date by it.
+
+        It takes ``poll.timeout`` at most; without an answer by then the task is not up.
+        """
+        tasks = (record.status.task for record in self._records() if record.status.task.ref.id == task_id)
+        unknown = Task(TaskRef(self.name, task_id, sub_user_id), self._default_ratio)
+        task = next((task for task in tasks if sub_user_id in (None, task.ref.sub_user_id)), unknown)
+        try:
+            async with asyncio.timeout(self._timeout):  # the account may be held back for an hour
                 return await self.poller.probe(task)
-        return await self.poller.probe(Task(TaskRef(self.name, task_id, sub_user_id), self._default_ratio))
+        except TimeoutError:
+            outcome = PollOutcome(error=f"{ApiTimeout.reason}: no answer within {self._timeout:g} s, waiting included")
+        before = self._store.record(task.ref)
+        if before is None or before.status.interval is None:
+            return self._store.render_once(task, outcome)
+        self._store.settle(task, outcome, before.status.interval)
+        return self._store.record(task.ref) or before
 
     async def first_round(self) -> None:
         """Return when discovery and each task's first poll have been tried."""
@@ -198,28 +212,35 @@ class Account:
             started = loop.time()
             try:
                 choices = await self.discover()
-            except ApiError as error:
-                self._tell(f"{error.reason}: {error}")
-            else:
                 self._tell("")
                 self.poller.reserve(len(choices) / PER_PAGE / interval)
                 await asyncio.sleep(0)  # with thousands of tasks either half takes a while
                 self.apply(choices, is_whole=True)
                 self._note(choices)
+            except ApiError as error:
+                self._tell(f"{error.reason}: {error}")
+            except Exception:  # a fault of our own must not take the polls along
+                log.exception("discovery broke off", extra=fields(account=self.name))
             self.tried.set()
             await asyncio.sleep(started + interval - loop.time())
 
     async def _watch_token(self) -> None:
         """Take up a changed token file at once, also while calls are held back because the old token was refused."""
-        known = self._token.value
+        known, breaks = self._token.value, False
         while True:
             await asyncio.sleep(TOKEN_WATCH_SECONDS)
-            self.client.take_up_token()
-            if self._token.value != known:
-                known = self._token.value
-                status = self._store.account(self.name)
-                self._store.put_account(replace(status, token_expiry=self._token.expiry()))
-                log.info("token file was changed and is in force", extra=fields(account=self.name))
+            try:
+                self.client.take_up_token()
+                if self._token.value != known:
+                    known = self._token.value
+                    status = self._store.account(self.name)
+                    self._store.put_account(replace(status, token_expiry=self._token.expiry()))
+                    log.info("token file was changed and is in force", extra=fields(account=self.name))
+                breaks = False
+            except Exception:
+                if not breaks:  # told once, not every second
+                    log.exception("watching the token broke off", extra=fields(account=self.name))
+                breaks = True
 
     def _note(self, choices: Sequence[Choice]) -> None:
         left_out = sum(choice.why_not.startswith("over max_tasks") for choice in choices)
@@ -250,6 +271,9 @@ async def open_account(
     """Open an account's connections for as long as the context lasts."""
     throttled = around.metrics.throttled_seconds.labels(account.name)
     gate = Gate(account.rate_limit, account.concurrency, throttled.inc)
+    if (before := around.gates.get(account.name)) is not None:
+        gate.hold(before.held_seconds)  # even one of no length: the burst has been had
+    around.gates[account.name] = gate
     async with open_session(
         concurrency=account.concurrency,
         timeout_seconds=settings.poll.timeout,
@@ -270,6 +294,8 @@ async def open_account(
 
 def _observe(account: str, around: Surroundings, endpoint: str, seconds: float, error: ApiError | None) -> None:
     """Take note of a call: its duration, its failure, and whether the platform serves the account."""
+    if isinstance(sys.exception(), asyncio.CancelledError):
+        return  # a call that was given up tells nothing
     around.metrics.request_duration.labels(account, endpoint).observe(seconds)
     if error is not None:
         around.metrics.failures.labels(account, endpoint, error.reason).inc()

@@ -93,14 +93,17 @@ class Daemon:
             try:
                 settings, tokens = await asyncio.to_thread(self._load)  # thousands of tasks take a while to read
                 faults: Sequence[str] = _unchangeable(self._settings, settings)
+                if not faults:
+                    await self._swap_or_stay(settings, tokens)
+                    log.info("configuration reloaded", extra=fields(accounts=len(settings.accounts)))
             except SettingsError as error:
                 faults = error.faults
+            except Exception as error:  # a fault of our own must not end what runs
+                log.exception("reload broke off")
+                faults = [f"the reload broke off with {type(error).__name__}; the log tells where"]
             self._note_reload(worked=not faults)
             if faults:
                 log.error("reload failed; the configuration before stays", extra=fields(faults="; ".join(faults)))
-            else:
-                await self._swap(settings, tokens)
-                log.info("configuration reloaded", extra=fields(accounts=len(settings.accounts)))
             return faults
 
     def exposition(self) -> bytes:
@@ -133,6 +136,15 @@ class Daemon:
                 await stack.enter_async_context(listening(app, [(health.host, health.port)]))
             yield
 
+    async def _swap_or_stay(self, settings: Settings, tokens: dict[str, Token]) -> None:
+        """Put a checked configuration in force; if that breaks, go back to the one before and raise what broke it."""
+        before, tokens_before = self._settings, dict(self._tokens)
+        try:
+            await self._swap(settings, tokens)
+        except Exception:
+            await self._swap(before, tokens_before)
+            raise
+
     async def _swap(self, settings: Settings, tokens: dict[str, Token]) -> None:
         """Put a checked configuration in force. Accounts that it does not touch go on as if nothing had been."""
         before, self._settings = self._settings, settings
@@ -148,8 +160,17 @@ class Daemon:
             _forget(self._around, name)
         for account in settings.accounts:
             if account.name not in self._running:
+                self._release_if_another(before, account, tokens[account.name])
                 self._tokens[account.name] = tokens[account.name]
                 self._start(account)
+
+    def _release_if_another(self, before: Settings, account: AccountSettings, token: Token) -> None:
+        """End a hold that was not for this platform, user or token."""
+        gate, name = self._around.gates.get(account.name), account.name
+        was = [(each.base_url, each.user_id) for each in before.accounts if each.name == name]
+        is_another = was != [(account.base_url, account.user_id)] or self._tokens[name].value != token.value
+        if gate is not None and is_another:
+            gate.release()
 
     def _start(self, account: AccountSettings) -> None:
         self._running[account.name] = self._group.create_task(self._run_account(account))
@@ -163,7 +184,7 @@ class Daemon:
             await account.run()
 
     async def _end(self, names: Sequence[str]) -> None:
-        tasks = [self._running.pop(name) for name in names]
+        tasks = [self._running.pop(name) for name in names if name in self._running]
         for task in tasks:
             task.cancel()
         if tasks:
@@ -204,6 +225,7 @@ def _essence(settings: Settings, account: AccountSettings) -> tuple[object, ...]
 def _forget(around: Surroundings, account: str) -> None:
     """Let all series of an account leave: its tasks', and those of its calls."""
     around.store.forget_account(account)
+    around.gates.pop(account, None)
     own = around.metrics
     for metric in (own.request_duration, own.failures, own.throttled_seconds, own.poll_lag, own.unread_fields):
         samples = [sample.labels for family in metric.collect() for sample in family.samples]

@@ -1,10 +1,11 @@
 """An account put together: windows through the real client, against the simulator's own count."""
 
 import asyncio
+import logging
 import random
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, cast
 
 import pytest
@@ -14,11 +15,12 @@ from exporter.accounts import Account, Surroundings, open_account
 from exporter.client import YunfuClient
 from exporter.errors import HttpError
 from exporter.exposition import Page, TaskRenderer
+from exporter.gate import Gate
 from exporter.metrics import ExporterMetrics
 from exporter.settings import AccountSettings, Settings, TaskSettings
-from exporter.simulator import SimulatedTask, Simulator, SimulatorOptions
+from exporter.simulator import Fault, SimulatedTask, Simulator, SimulatorOptions
 from exporter.simulator.server import Request, Response
-from exporter.store import Store
+from exporter.store import Store, TaskStatus
 from exporter.tokens import Token
 from tests.test_discovery import INTERVAL, SUB_USER, Lists, account_of, entry, living, page, uuid
 from tests.virtual_time import in_virtual_time
@@ -200,3 +202,139 @@ async def test_a_reload_while_the_lists_fail_goes_on_polling_what_was_found() ->
             r.status.task.ref.id: (r.status.task.name, r.status.task.min_answer_ratio) for r in around.store.records()
         }
     assert facts == {uuid(1): ("new", 0.6), uuid(2): ("task 2", 0.4), uuid(3): ("task 3", 0.2)}
+
+
+class Gated(Lists):
+    """Passes a gate before it answers, as the client does."""
+
+    def __init__(self, **lists: list[Any]) -> None:
+        super().__init__(**lists)
+        self.gate = Gate(1000, 8, lambda _: None)
+
+    async def stat(self, ref: Any, span: object = None) -> Mapping[str, Any]:
+        """Return statistics."""
+        async with self.gate:
+            return await super().stat(ref, span)
+
+
+@in_virtual_time
+async def test_a_probe_does_not_wait_for_the_end_of_a_hold() -> None:
+    """While the account is held back a probe answers after poll.timeout: not up, with what is known, if anything is."""
+    lists = Gated(tasks=[entry(1), entry(2, enable=0)])
+    account, around = account_of(lists, {})
+    async with living(account):
+        before = around.store.records()[0]
+        lists.gate.hold(3600)
+        for number, lines, kept in ((1, before.reading_lines, True), (2, (), True), (3, (), False)):
+            started = around.clock()
+            record = await account.probe(uuid(number), None)
+            assert around.clock() - started == pytest.approx(10)
+            assert (record.status.up, record.reading_lines) == (False, lines)
+            assert record.status.error == "timeout: no answer within 10 s, waiting included"
+            assert any(record.task.ref.id == uuid(number) for record in known(around)) is kept
+        last = around.store.records()[0].status.last_success
+        assert last == before.status.last_success
+        lists.gate.release()
+        assert (await account.probe(uuid(1), None)).status.up is True
+
+
+def known(around: Surroundings) -> list[TaskStatus]:
+    """Return what is known of all tasks."""
+    return [record.status for record in around.store.records()]
+
+
+async def test_a_call_that_is_given_up_does_not_count_as_served() -> None:
+    """A probe that runs out of time during its call does not make the account look well."""
+    simulator = Simulator(SimulatorOptions(tasks=1, speed=0))
+    simulator.faults.append(Fault(kind="slow_headers", seconds=60))
+    poll = {"interval": 60, "idle_interval": 60, "timeout": 0.2, "stale_after": 300}
+    async with opened(simulator, poll=poll) as (account, around):
+        assert (await account.probe(next(iter(simulator.accounts[0].tasks)), None)).status.up is False
+    assert around.store.account("main").up is not True
+
+
+def breaking(times: float, plain: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a function that breaks so often, as nobody foresaw, and then works."""
+    calls = 0
+
+    def function(*words: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls <= times:
+            raise RuntimeError("unforeseen")
+        return plain(*words)
+
+    return function
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds", "message"),
+    [("get", INTERVAL, "discovery broke off"), ("take_up_token", 1.0, "watching the token broke off")],
+)
+@in_virtual_time
+async def test_a_fault_of_our_own_does_not_end_the_polls(name: str, seconds: float, message: str) -> None:
+    """What breaks in discovery or at the token is logged once, and tried again in its time; polls go on."""
+    lists = Lists(tasks=[entry(1)])
+    setattr(lists, name, breaking(1, getattr(lists, name)))
+    account, around = account_of(lists, {}, ({"id": uuid(2)},))
+    with collected_logs() as messages:
+        async with living(account):
+            assert lists.polled[uuid(2), None] == 1
+            await asyncio.sleep(seconds + INTERVAL)
+            assert {status.task.ref.id for status in known(around)} == {uuid(1), uuid(2)}
+            assert lists.polled[uuid(2), None] > 1
+    assert messages == [message]
+
+
+@in_virtual_time
+async def test_a_token_that_cannot_be_watched_is_told_once() -> None:
+    """A fault that stays is one line, not one a second; one that comes back is told again."""
+    lists = Lists(tasks=[entry(1)])
+    plain, lists.take_up_token = lists.take_up_token, breaking(10, lists.take_up_token)  # type: ignore[method-assign]
+    account, _ = account_of(lists, {})
+    with collected_logs() as messages:
+        async with living(account):
+            await asyncio.sleep(20)
+            assert messages == ["watching the token broke off"]
+            lists.take_up_token = breaking(10, plain)  # type: ignore[method-assign]
+            await asyncio.sleep(20)
+    assert messages == ["watching the token broke off"] * 2
+
+
+@contextmanager
+def collected_logs() -> Iterator[list[str]]:
+    """Collect the messages of the exporter's warnings and errors."""
+    messages: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: messages.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("exporter")
+    logger.addHandler(handler)
+    try:
+        yield messages
+    finally:
+        logger.removeHandler(handler)
+
+
+@in_virtual_time
+async def test_an_account_that_starts_anew_is_still_held_back_and_has_no_second_burst() -> None:
+    """Opened again, also at another rate, an account keeps the rest of its hold, and then goes one call at a time."""
+    loop = asyncio.get_running_loop()
+    account, around = account_of(Lists(), {})
+    settings = AccountSettings(name="main", base_url="http://h", user_id=Lists.user_id, token="t", discovery={})
+    for rate, hold in ((5.0, 100.0), (10.0, 60.0)):
+        async with open_account(
+            Settings(accounts=(settings.model_copy(update={"rate_limit": rate}),)),
+            settings.model_copy(update={"rate_limit": rate}),
+            Token("t"),
+            around,
+        ):
+            gate = around.gates[account.name]
+            if rate == 5:
+                gate.hold(hold)
+                await asyncio.sleep(40)
+            assert gate.held_seconds == pytest.approx(60)
+    times = []
+    for _ in range(3):
+        async with gate:
+            times.append(loop.time())
+    assert times == pytest.approx([100, 100.1, 100.2], abs=0.01)

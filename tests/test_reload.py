@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from exporter import daemon as daemon_module
 from exporter.daemon import Daemon, make_daemon
 from exporter.loading import SettingsError
 from exporter.settings import Settings
@@ -33,6 +34,7 @@ from tests.conftest import (
     write_config,
 )
 
+TASK = "61551b2c-e3f3-4707-b4ed-f362f0925e03"
 SUCCESSFUL = "yunfu_exporter_config_last_reload_successful"
 
 
@@ -280,11 +282,15 @@ class Loader:
         self.asked = threading.Event()
         self.at_work = self.most = 0
 
-    def named(self, *names: str) -> Settings:
+    def named(self, *names: str, **more: object) -> Settings:
         """Make settings with accounts of these names, on a platform that does not answer."""
-        same = {"base_url": "http://127.0.0.1:9", "user_id": "40863af8-db4a-41c6-a269-eb5bc386d97f", "token": "x"}
-        tasks = [{"id": "61551b2c-e3f3-4707-b4ed-f362f0925e03"}]
-        accounts = [{"name": name, "tasks": tasks, **same} for name in names]
+        same = {
+            "base_url": "http://127.0.0.1:9",
+            "user_id": "40863af8-db4a-41c6-a269-eb5bc386d97f",
+            "token": "x",
+            **more,
+        }
+        accounts = [{"name": name, "tasks": [{"id": TASK}], **same} for name in names]
         return Settings.model_validate({"listen": f"127.0.0.1:{self.port}", "accounts": accounts})
 
     def __call__(self) -> tuple[Settings, dict[str, Token]]:
@@ -294,11 +300,15 @@ class Loader:
         self.asked.set()
         self.let_go.wait(10)
         self.at_work -= 1
-        return self.settings, {account.name: Token("x") for account in self.settings.accounts}
+        return self.settings, self.tokens()
+
+    def tokens(self) -> dict[str, Token]:
+        """Return the tokens of the settings."""
+        return {each.name: Token(each.token.get_secret_value()) for each in self.settings.accounts if each.token}
 
     def daemon(self) -> Daemon:
         """Make a daemon that loads by this."""
-        return make_daemon(self.settings, {account.name: Token("x") for account in self.settings.accounts}, self)
+        return make_daemon(self.settings, self.tokens(), self)
 
 
 async def end(daemon: Daemon, running: asyncio.Task[None]) -> None:
@@ -374,4 +384,84 @@ async def test_faults_of_the_new_configuration_change_nothing() -> None:
     accounts = dict(daemon._running)
     assert tuple(await daemon.reload()) == faults
     assert daemon._running == accounts
+    await end(daemon, running)
+
+
+async def test_a_load_that_breaks_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """A load that breaks as nobody foresaw is a fault of the reload, which says no secret, and the same accounts go on."""
+    loader = Loader()
+
+    def load() -> tuple[Settings, dict[str, Token]]:
+        raise RuntimeError("planted")
+
+    daemon = make_daemon(loader.settings, loader.tokens(), load)
+    running = asyncio.create_task(daemon.run())
+    await daemon.ready.wait()
+    accounts = dict(daemon._running)
+    assert await daemon.reload() == ["the reload broke off with RuntimeError; the log tells where"]
+    assert daemon._running == accounts
+    assert find(daemon.exposition().decode(), SUCCESSFUL) == 0
+    assert "reload broke off" in caplog.text
+    await end(daemon, running)
+
+
+@pytest.mark.parametrize("where", ["set_up", "_forget", "Daemon._start"])
+async def test_a_swap_that_breaks_goes_back(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever putting a new configuration in force breaks, the accounts and labels of the one before are there again."""
+    loader = Loader()
+    loader.let_go.set()
+    daemon = loader.daemon()
+    running = asyncio.create_task(daemon.run())
+    await daemon.ready.wait()
+    before = loader.settings
+    loader.settings = loader.named("second", tasks=[{"id": TASK, "labels": {"team": "a"}}])
+    parts = where.split(".")
+    owner = Daemon if len(parts) > 1 else daemon_module
+    plain, left = getattr(owner, parts[-1]), [RuntimeError("unforeseen")]
+
+    def breaks_once(*words: Any) -> Any:
+        if left:
+            raise left.pop()
+        return plain(*words)
+
+    monkeypatch.setattr(owner, parts[-1], breaks_once)
+    assert await daemon.reload() == ["the reload broke off with RuntimeError; the log tells where"]
+    assert daemon._settings is before
+    assert set(daemon._running) == {"main"}
+    assert not daemon._running["main"].done()
+    async with asyncio.timeout(10):
+        while b'yunfu_task_info{account="main"' not in daemon.exposition():  # noqa: ASYNC110  # no event tells it
+            await asyncio.sleep(0)
+    assert b"team=" not in daemon.exposition()
+    assert await daemon.reload() == []  # and the next one works
+    assert set(daemon._running) == {"second"}
+    await end(daemon, running)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "held"),
+    [
+        ("main", {"rate_limit": 2}, True),
+        ("main", {"token": "other"}, False),
+        ("main", {"base_url": "http://127.0.0.1:10"}, False),
+        ("other", {}, False),
+    ],
+    ids=["rate", "token", "platform", "account"],
+)
+async def test_a_hold_outlives_a_reload(name: str, change: dict[str, object], *, held: bool) -> None:
+    """An account that the platform holds back stays held back, unless it is another account, platform or token now."""
+    loader = Loader()
+    loader.let_go.set()
+    daemon = loader.daemon()
+    running = asyncio.create_task(daemon.run())
+    await daemon.ready.wait()
+    first = daemon._around.gates["main"]
+    first.hold(1000)
+    loader.settings = loader.named(name, **change)
+    assert await daemon.reload() == []
+    async with asyncio.timeout(10):
+        while daemon._around.gates.get(name) in {None, first}:  # noqa: ASYNC110  # no event tells it
+            await asyncio.sleep(0)
+    assert set(daemon._around.gates) == {name}
+    assert (daemon._around.gates[name].held_seconds > 900) is held
     await end(daemon, running)
