@@ -6,7 +6,6 @@ import asyncio
 import logging
 import random
 import ssl
-import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -294,8 +293,6 @@ async def open_account(
 
 def _observe(account: str, around: Surroundings, endpoint: str, seconds: float, error: ApiError | None) -> None:
     """Take note of a call: its duration, its failure, and whether the platform serves the account."""
-    if isinstance(sys.exception(), asyncio.CancelledError):
-        return  # a call that was given up tells nothing
     around.metrics.request_duration.labels(account, endpoint).observe(seconds)
     if error is not None:
         around.metrics.failures.labels(account, endpoint, error.reason).inc()
