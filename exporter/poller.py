@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -101,6 +102,7 @@ class AccountPoller:
         self._tasks: dict[TaskRef, _Progress] = {}
         self._turn = asyncio.Lock()
         self._changed = asyncio.Event()
+        self._waiting_until = math.inf
         self._outages = _Outages(account)
         self._untried: set[TaskRef] = set()
         self._reserved = 0.0
@@ -187,7 +189,8 @@ class AccountPoller:
             started = loop.time()
             retry_in = await self._attempt(self._tasks[due.key])
             self._schedule.done(due, started, loop.time(), retry_in=retry_in)
-            self._changed.set()
+            if loop.time() + self._schedule.next_due(loop.time()) < self._waiting_until:
+                self._changed.set()  # else it would only be woken to go on waiting
 
     async def _attempt(self, progress: _Progress) -> float | None:
         """Poll a task as ``_poll`` does, but survive a fault of our own: it must not take the other tasks along."""
@@ -211,9 +214,9 @@ class AccountPoller:
                 if due := self._schedule.pop(loop.time()):
                     self._lag.observe(loop.time() - due.since)
                     return due
-                wait = self._schedule.next_due(loop.time())
+                self._waiting_until = loop.time() + self._schedule.next_due(loop.time())
                 try:
-                    async with asyncio.timeout(None if wait == float("inf") else wait):
+                    async with asyncio.timeout_at(self._waiting_until if self._waiting_until < math.inf else None):
                         await self._changed.wait()
                 except TimeoutError:
                     pass
