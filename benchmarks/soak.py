@@ -52,11 +52,11 @@ class Watched:
     served: list[int] = field(default_factory=list)
 
 
-def call(port: int, method: str, path: str, body: object = None, *, plain: bool = False) -> bytes:
-    """Make a call, compressed as Prometheus does (unless plain); return the body as it comes."""
+def call(port: int, method: str, path: str, body: object = None, *, gzipped: bool = False) -> bytes:
+    """Make a call, asking for gzip as Prometheus does or not; return the body as it comes."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request(
-        method, path, None if body is None else json.dumps(body), {} if plain else {"Accept-Encoding": "gzip"}
+        method, path, None if body is None else json.dumps(body), {"Accept-Encoding": "gzip"} if gzipped else {}
     )
     answer = connection.getresponse()
     text = answer.read()
@@ -117,7 +117,7 @@ def watch(pid: int, tasks: list[str], seconds: float) -> tuple[Watched, float]:
     cpu = cpu_seconds(pid)
     steady = begin, cpu
     while (now := time.monotonic()) < begin + seconds:
-        page = call(EXPORTER, "GET", "/metrics")
+        page = call(EXPORTER, "GET", "/metrics", gzipped=True)
         seen.scrapes.append(time.monotonic() - now)
         if now - begin > WARM_UP_SECONDS:
             seen.memory.append((now - begin, resident_mib(pid)))

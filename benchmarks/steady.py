@@ -52,7 +52,7 @@ def exporter(folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 def polls() -> float:
     """Return how many polls there have been."""
-    for line in call(EXPORTER, "GET", "/metrics", plain=True).splitlines():
+    for line in call(EXPORTER, "GET", "/metrics").splitlines():
         if line.startswith(b"yunfu_exporter_api_request_duration_seconds_count"):
             return float(line.rsplit(b" ", 1)[1])
     return 0.0
@@ -64,7 +64,7 @@ def measure(name: str, pid: int, *, scraping: bool) -> None:
     while (left := begin + SECONDS - time.monotonic()) > 0:
         time.sleep(min(15.0, left))
         if scraping:
-            call(EXPORTER, "GET", "/metrics")
+            call(EXPORTER, "GET", "/metrics", gzipped=True)
     share = (cpu_seconds(pid) - cpu) / (time.monotonic() - begin)
     rate = (polls() - before) / (time.monotonic() - begin)
     print(f"{name:22}{rate:6.0f} polls/s, {share:.1%} of one core, {share / rate * 1e6:.0f} µs a poll", flush=True)
