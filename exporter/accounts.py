@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -13,18 +12,17 @@ from functools import partial
 from typing import Final
 
 from exporter.client import YunfuClient, open_session
-from exporter.discovery import PER_PAGE, Choice, DiscoveryPlan, choose, count_tasks, list_tasks
+from exporter.discovery import PER_PAGE, Choice, choose, count_tasks, list_tasks
 from exporter.errors import ApiError, ApiTimeout
 from exporter.gate import Gate
 from exporter.logs import fields
 from exporter.metrics import ExporterMetrics
-from exporter.model import Task, TaskRef, TaskState
-from exporter.poller import AccountPoller, PollPlan
-from exporter.schedule import Cadence
+from exporter.model import Task, TaskRef
+from exporter.plans import configured_tasks, discovery_plan, poll_plan
+from exporter.poller import AccountPoller
 from exporter.settings import AccountSettings, Settings
 from exporter.store import PollOutcome, Store, TaskRecord
-from exporter.tokens import Token, TokenError
-from exporter.windows import Window
+from exporter.tokens import Token
 
 log = logging.getLogger(__name__)
 
@@ -42,32 +40,6 @@ class Surroundings:
     rng: random.Random
     gates: dict[str, Gate] = field(default_factory=dict)
     """By account name; a hold outlives the reload that starts an account anew."""
-
-
-def read_tokens(settings: Settings) -> tuple[dict[str, Token], list[str]]:
-    """Read every account's token and try its CA file; return the tokens by account name, and one line per fault."""
-    tokens: dict[str, Token] = {}
-    faults: list[str] = []
-    for index, account in enumerate(settings.accounts):
-        try:
-            tokens[account.name] = _token(account)
-        except TokenError as error:
-            faults.append(f"accounts[{index}].token_file: {error}")
-        try:
-            ssl.create_default_context(cafile=None if account.ca_file is None else str(account.ca_file))
-        except OSError as error:
-            reason = "no certificate in it" if isinstance(error, ssl.SSLError) else error.strerror
-            faults.append(
-                f"accounts[{index}].ca_file: cannot use {account.ca_file}: {reason}; expected a file of PEM certificates"
-            )
-    return tokens, faults
-
-
-def _token(account: AccountSettings) -> Token:
-    if account.token_file is not None:
-        return Token.from_file(account.token_file)
-    assert account.token is not None, "the settings demand one of the two"  # noqa: S101  # told to mypy
-    return Token(account.token.get_secret_value())
 
 
 class Account:
@@ -91,14 +63,14 @@ class Account:
         self._metrics = around.metrics
         self._clock = around.clock
         self._timeout, self._stale_after = settings.poll.timeout, settings.poll.stale_after
-        self._plan = _discovery_plan(settings, account)
+        self._plan = discovery_plan(settings, account)
         self._failing = ""
         self._default_ratio = settings.thresholds.min_answer_ratio
-        self.configured = _configured_tasks(settings, account)
+        self.configured = configured_tasks(settings, account)
         self.tried = asyncio.Event()
         self.poller = AccountPoller(
             account.name,
-            _poll_plan(settings, account),
+            poll_plan(settings, account),
             client=client,
             store=around.store,
             metrics=around.metrics,
@@ -301,44 +273,6 @@ def _observe(account: str, around: Surroundings, endpoint: str, seconds: float, 
     text = "" if error is None or up else f"{error.reason}: {error}"
     if (up, text) != (before.up, before.error):
         around.store.put_account(replace(before, up=up, error=text))
-
-
-def _poll_plan(settings: Settings, account: AccountSettings) -> PollPlan:
-    return PollPlan(
-        cadence=Cadence(settings.poll.interval, settings.poll.idle_interval),
-        concurrency=account.concurrency,
-        rate_limit=account.rate_limit,
-        timezone=settings.timezone,
-        tag_limit=settings.labels.tag_limit,
-        windows=tuple(Window(window.label, window.seconds) for window in settings.windows),
-    )
-
-
-def _discovery_plan(settings: Settings, account: AccountSettings) -> DiscoveryPlan | None:
-    if account.discovery is None:
-        return None
-    return DiscoveryPlan(
-        generations=account.discovery.generations,
-        sub_accounts=account.discovery.sub_accounts,
-        states=frozenset(TaskState(state) for state in account.discovery.states),
-        include=account.discovery.include,
-        exclude=account.discovery.exclude,
-        max_tasks=account.discovery.max_tasks,
-        min_answer_ratio=settings.thresholds.min_answer_ratio,
-    )
-
-
-def _configured_tasks(settings: Settings, account: AccountSettings) -> list[Task]:
-    default, info_labels = settings.thresholds.min_answer_ratio, settings.info_labels
-    return [
-        Task(
-            ref=TaskRef(account.name, task.id, task.sub_user_id),
-            min_answer_ratio=default if task.min_answer_ratio is None else task.min_answer_ratio,
-            name=task.name or "",
-            labels=tuple(task.labels.get(label, "") for label in info_labels),
-        )
-        for task in account.tasks
-    ]
 
 
 def _complete(task: Task, known: Task) -> Task:

@@ -16,7 +16,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from itertools import pairwise
 from typing import Final
 
-from exporter.accounts import Account, Surroundings, open_account, read_tokens
+from exporter.accounts import Account, Surroundings, open_account
 from exporter.budget import budget_lines
 from exporter.daemon import make_daemon, make_surroundings
 from exporter.demo import demo, simulate
@@ -25,6 +25,7 @@ from exporter.errors import ApiError
 from exporter.exposition import Page, TaskRenderer
 from exporter.loading import SettingsError, load_settings, settings_help
 from exporter.logs import set_up
+from exporter.plans import read_tokens
 from exporter.settings import Settings
 from exporter.tokens import Token
 from exporter.values import show

@@ -176,7 +176,7 @@ def test_every_fault_is_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert capsys.readouterr().err.splitlines() == [
         "yunfu-exporter: accounts[0].token_file: cannot read token file /nowhere: No such file or directory",
         f"yunfu-exporter: accounts[1].token_file: cannot read token file {tmp_path}: Is a directory",
-        f"yunfu-exporter: accounts[2].ca_file: cannot use {empty}: no certificate in it; expected a file of PEM certificates",
+        "yunfu-exporter: accounts[2].ca_file: cannot be used: no certificate in it; expected a file of PEM certificates",
     ]
 
 

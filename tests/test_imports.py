@@ -31,6 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "poller": {"model", "errors", "client", "store", "metrics", "schedule", "tags", "windows", "logs"},
     "web": {"store", "exposition"},
     "budget": {"discovery", "settings", "values"},
+    "plans": {"discovery", "model", "poller", "schedule", "settings", "tokens", "windows"},
 }
 """What each room may know of the others. The rooms that wire (accounts, daemon, cli, demo) may know all but each other."""
 

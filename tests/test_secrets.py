@@ -17,13 +17,14 @@ import pytest
 from aiohttp import web
 
 from exporter import poller
-from exporter.accounts import Account, open_account, read_tokens
+from exporter.accounts import Account, open_account
 from exporter.cli import run
 from exporter.client import YunfuClient
 from exporter.daemon import Daemon, make_daemon, make_surroundings
 from exporter.exposition import TaskRenderer
 from exporter.loading import SettingsError, load_settings
 from exporter.logs import set_up
+from exporter.plans import read_tokens
 from exporter.simulator import SimulatorOptions
 from exporter.web import listening
 from tests.conftest import (
