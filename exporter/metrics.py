@@ -177,7 +177,7 @@ COUNTER_FAMILIES: Final[tuple[Family[Reading], ...]] = (
     ),
     Family(
         "yunfu_task_resets_total",
-        "Times the platform's count of calls was seen to fall: the task was reset or restarted.",
+        "Times the platform's count of calls fell by more than half: the task was reset or restarted.",
         lambda reading: reading.resets,
         type="counter",
     ),
