@@ -132,7 +132,7 @@ class Account:
         return worked and not any(record.status.up is False for record in self._records())
 
     async def knock(self) -> int | None:
-        """Make one call; return how many tasks the platform lists if that was asked. Raises ApiError."""
+        """Make a call, or one a list; return how many tasks the platform lists, if it lists them. Raises ApiError."""
         if self._plan is not None:
             return await count_tasks(self.client, self._plan)
         await self.client.stat(self.configured[0].ref)

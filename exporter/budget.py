@@ -27,7 +27,7 @@ def budget_lines(settings: Settings, account: AccountSettings, listed: int | Non
     if account.discovery is not None and listed is None:
         return [
             f"account {account.name}: {lists:.0f} of {allowed:.0f} calls a minute go into discovery; {suffices}",
-            "  how many tasks there are is for the platform to say: yunfu-exporter tasks asks it",
+            "  how many tasks there are is for the platform to say: check --live asks it",
         ]
     share = f"{needed:.0f} of {allowed:.0f} calls a minute are needed ({needed / allowed:.0%})"
     lines = [f"account {account.name}: {tasks} {'task' if tasks == 1 else 'tasks'}; if all run, {share}"]

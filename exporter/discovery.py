@@ -85,13 +85,13 @@ async def list_tasks(
 
 
 async def count_tasks(client: YunfuClient, plan: DiscoveryPlan) -> int | None:
-    """Ask for the length of the list with a single call; None if it does not say, or is only one of several lists.
-
-    Raises ApiError.
-    """
-    (endpoint, path, _), *others = _lists(plan, client.user_id)
-    meta = (await client.get(endpoint, path, [("page", "1"), ("per_page", "1")])).get("meta")
-    return read_count(meta.get("total")) if isinstance(meta, dict) and not others else None
+    """Ask each list for its length, with one call a list; None if one does not say. Raises ApiError."""
+    totals = []
+    for endpoint, path, _ in _lists(plan, client.user_id):
+        meta = (await client.get(endpoint, path, [("page", "1"), ("per_page", "1")])).get("meta")
+        totals.append(read_count(meta.get("total")) if isinstance(meta, dict) else None)
+    known = [total for total in totals if total is not None]
+    return sum(known) if len(known) == len(totals) else None
 
 
 def choose(

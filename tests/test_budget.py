@@ -62,14 +62,14 @@ def lines(account: Mapping[str, Any], *, listed: int | None = None, **more: Any)
             {"account": {"discovery": {}}},
             [
                 "account main: 2 of 300 calls a minute go into discovery; " + SUFFICES.format(298, "1m"),
-                "  how many tasks there are is for the platform to say: yunfu-exporter tasks asks it",
+                "  how many tasks there are is for the platform to say: check --live asks it",
             ],
         ),
         (
             {"account": {"discovery": {"sub_accounts": True, "interval": "30s"}, "rate_limit": 0.1}},
             [
                 "account main: 8 of 6 calls a minute go into discovery; " + SUFFICES.format(0, "1m"),
-                "  how many tasks there are is for the platform to say: yunfu-exporter tasks asks it",
+                "  how many tasks there are is for the platform to say: check --live asks it",
             ],
         ),
         (

@@ -204,14 +204,15 @@ async def test_lists_agree_with_the_simulator(generations: tuple[int, ...], *, s
 
 @in_virtual_time
 async def test_all_pages_of_a_thousand_tasks_are_read() -> None:
-    """Pages of a hundred are read until the last, whose number may be text; one call tells how many tasks there are."""
+    """Pages of a hundred are read until the last, whose number may be text; one call a list tells how many there are."""
     lists = Lists(tasks=[entry(number) for number in range(1000)])
     choices = await chosen(lists, generations=[1])
     assert [choice.task.ref.id for choice in choices] == [uuid(number) for number in range(1000)]
     assert lists.calls == {"tasks": 1000 // PER_PAGE}
-    account, _ = account_of(lists, {"generations": [1]})
-    assert await account.knock() == 1000
-    assert lists.calls == {"tasks": 1000 // PER_PAGE + 1}
+    lists.lists["new_tasks"] = [entry(number) for number in range(1000, 1005)]
+    account, _ = account_of(lists, {"generations": [1, 2]})
+    assert await account.knock() == 1005
+    assert lists.calls == {"tasks": 1000 // PER_PAGE + 1, "new_tasks": 1}
 
 
 @pytest.mark.parametrize("meta", [None, [], {"total": "many"}, {"total": None}, {}])
