@@ -27,6 +27,7 @@ TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 _GZIP_LEVEL: Final = 1
+_COMPRESSED_AT_ONCE: Final = 1 << 20  # bytes; handing work to a thread costs as much as compressing some ten kilobytes
 _GZIP_WBITS: Final = 31  # zlib's way to ask for a gzip header
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -228,9 +229,14 @@ async def _write(response: web.StreamResponse, pieces: Iterator[bytes]) -> None:
 
 
 async def _write_compressed(response: web.StreamResponse, pieces: Iterator[bytes]) -> None:
-    """Compress in a thread, piece by piece: igzip lets go of the interpreter, and the loop never stands still."""
+    """Compress in a thread, a megabyte or so at a time: igzip lets go of the interpreter, so the loop never stands still."""
     compressor = isal_zlib.compressobj(_GZIP_LEVEL, wbits=_GZIP_WBITS)
+    waiting: list[bytes] = []
     for piece in pieces:
-        if packed := await asyncio.to_thread(compressor.compress, piece):
-            await response.write(packed)
-    await response.write(compressor.flush())
+        waiting.append(piece)
+        if sum(map(len, waiting)) >= _COMPRESSED_AT_ONCE:
+            if packed := await asyncio.to_thread(compressor.compress, b"".join(waiting)):
+                await response.write(packed)
+            waiting.clear()
+    last = await asyncio.to_thread(compressor.compress, b"".join(waiting))
+    await response.write(last + compressor.flush())
