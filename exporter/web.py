@@ -234,6 +234,7 @@ async def _write_compressed(response: web.StreamResponse, pieces: Iterator[bytes
     waiting: list[bytes] = []
     for piece in pieces:
         waiting.append(piece)
+        await asyncio.sleep(0)
         if sum(map(len, waiting)) >= _COMPRESSED_AT_ONCE:
             if packed := await asyncio.to_thread(compressor.compress, b"".join(waiting)):
                 await response.write(packed)
