@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final
 
 from exporter.client import YunfuClient, open_session
-from exporter.discovery import PER_PAGE, Choice, choose, count_tasks, list_tasks
+from exporter.discovery import PER_PAGE, Choice, choose, complete, count_tasks, list_tasks
 from exporter.errors import ApiError, ApiTimeout
 from exporter.gate import Gate
 from exporter.logs import fields
@@ -144,7 +144,7 @@ class Account:
             return self.configured
         statuses = {record.status.task.ref.id: record.status for record in self._records()}
         configured = [
-            _complete(task, statuses[task.ref.id].task) if task.ref.id in statuses else task for task in self.configured
+            complete(task, statuses[task.ref.id].task) if task.ref.id in statuses else task for task in self.configured
         ]
         ids = {task.ref.id for task in configured}
         return configured + [
@@ -273,11 +273,3 @@ def _observe(account: str, around: Surroundings, endpoint: str, seconds: float, 
     text = "" if error is None or up else f"{error.reason}: {error}"
     if (up, text) != (before.up, before.error):
         around.store.put_account(replace(before, up=up, error=text))
-
-
-def _complete(task: Task, known: Task) -> Task:
-    """Complete a configured task with what discovery told of it before; what is configured prevails."""
-    ref = task.ref._replace(sub_user_id=task.ref.sub_user_id or known.ref.sub_user_id)
-    return replace(
-        known, ref=ref, min_answer_ratio=task.min_answer_ratio, name=task.name or known.name, labels=task.labels
-    )

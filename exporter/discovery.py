@@ -106,10 +106,9 @@ def choose(
     A configured task is always polled; what was found tells its state. Over ``max_tasks`` the configured ones come
     first, then the running, waiting and paused ones, the oldest first.
     """
-    by_id = {task.ref.id: task for task in configured}
-    choices = [Choice(_merge(task, listed.get(task.ref.id), user_id)) for task in configured]
-    found = [_found(task, plan, account, user_id) for task in listed.values() if task.id not in by_id]
-    judged = [_judge(task, plan) for task in sorted(found, key=_precedence)]
+    found = {task.id: _found(task, plan, account, user_id) for task in listed.values()}
+    choices = [Choice(complete(task, found.pop(task.ref.id)) if task.ref.id in found else task) for task in configured]
+    judged = [_judge(task, plan) for task in sorted(found.values(), key=_precedence)]
     room = max(0, plan.max_tasks - len(choices))
     for choice in judged:
         if choice.hidden:
@@ -216,18 +215,11 @@ def _moment(value: object, timezone: ZoneInfo, unread: Callable[[str], None]) ->
     return None
 
 
-def _merge(task: Task, found: ListedTask | None, user_id: str) -> Task:
-    """Complete a configured task with what was found; what is configured prevails."""
-    if found is None:
-        return task
+def complete(task: Task, found: Task) -> Task:
+    """Complete a configured task with what discovery tells of it; what is configured prevails."""
+    ref = task.ref._replace(sub_user_id=task.ref.sub_user_id or found.ref.sub_user_id)
     return replace(
-        task,
-        ref=task.ref._replace(sub_user_id=task.ref.sub_user_id or _sub_user(found, user_id)),
-        name=task.name or found.name,
-        generation=found.generation,
-        state=found.state,
-        concurrency_limit=found.concurrency_limit,
-        created=found.created,
+        found, ref=ref, min_answer_ratio=task.min_answer_ratio, name=task.name or found.name, labels=task.labels
     )
 
 
