@@ -15,6 +15,7 @@ from exporter.daemon import Daemon, make_daemon
 from exporter.logs import set_up
 from exporter.settings import AccountSettings, DiscoverySettings, PollSettings, Settings
 from exporter.simulator import Fault, Simulator, SimulatorOptions, incident
+from exporter.simulator.faults import PARTS
 from exporter.tokens import Token
 from exporter.values import Address, parse_address
 from exporter.web import listen_error
@@ -23,17 +24,6 @@ _SIMULATOR_ADDRESS: Final = Address("127.0.0.1", 10043)
 _EXPORTER_ADDRESS: Final = Address("127.0.0.1", 10042)
 _SHOWN: Final = ("yunfu_task_info", "yunfu_task_answer_ratio{", "yunfu_task_progress_ratio", "yunfu_task_numbers")
 _INCIDENTS: Final = ("carrier_block", "bad_list")
-_FAULT_PARTS: Final[dict[str, Callable[[str], Any]]] = {
-    "task": str,
-    "endpoint": str,
-    "account": str,
-    "probability": float,
-    "count": int,
-    "status": int,
-    "seconds": float,
-    "date": lambda word: word == "true",
-    "location": str,
-}
 
 
 def simulate(words: Sequence[str]) -> int:
@@ -201,12 +191,13 @@ def _address(text: str) -> Address:
 
 def _fault(text: str) -> Fault:
     kind, *pairs = text.split(",")
+    parts = {name: part for name, part in PARTS.items() if name != "kind"}
     values: dict[str, Any] = {}
     try:
         for name, _, value in (pair.partition("=") for pair in pairs):
-            values[name] = _FAULT_PARTS[name](value)
+            values[name] = value == "true" if parts[name] is bool else parts[name](value)
         return Fault(kind=kind, **values)
     except KeyError as error:
-        raise ArgumentTypeError(f"{error} is no part of a fault; expected one of {', '.join(_FAULT_PARTS)}") from None
+        raise ArgumentTypeError(f"{error} is no part of a fault; expected one of {', '.join(parts)}") from None
     except ValueError as error:
         raise ArgumentTypeError(str(error)) from None

@@ -16,26 +16,13 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from exporter.simulator.faults import Fault
+from exporter.simulator.faults import PARTS, Fault
 from exporter.simulator.server import Request, Response
 
 if TYPE_CHECKING:
     from exporter.simulator.simulator import Simulator
 
 _KINDS: Final[dict[type, str]] = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}
-_FAULT: Final[dict[str, type]] = {
-    "kind": str,
-    "task": str,
-    "endpoint": str,
-    "account": str,
-    "probability": float,
-    "count": int,
-    "status": int,
-    "seconds": float,
-    "jitter": float,
-    "date": bool,
-    "location": str,
-}
 _INCIDENT: Final[dict[str, type]] = {"kind": str, "task": str}
 _CLOCK: Final[dict[str, type]] = {"speed": float, "advance": float}
 
@@ -57,7 +44,7 @@ def _answer(simulator: Simulator, request: Request) -> object:
         case "GET", "accounts":
             return [{"user_id": a.user_id, "token": a.token, "tasks": list(a.tasks)} for a in simulator.accounts]
         case "POST", "faults":
-            simulator.add_fault(Fault(**_read(request, _FAULT, "kind")))
+            simulator.add_fault(Fault(**_read(request, PARTS, "kind")))
         case "DELETE", "faults":
             simulator.clear_faults()
         case "POST", "incidents":

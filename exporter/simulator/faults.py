@@ -32,6 +32,21 @@ KINDS: Final = (
     "bom",  # the right answer behind a byte-order mark
 )
 
+PARTS: Final[dict[str, type]] = {
+    "kind": str,
+    "task": str,
+    "endpoint": str,
+    "account": str,
+    "probability": float,
+    "count": int,
+    "status": int,
+    "seconds": float,
+    "jitter": float,
+    "date": bool,
+    "location": str,
+}
+"""The parts of a fault and their types, for those who write one as text."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Fault:
