@@ -177,3 +177,17 @@ def write_config(path: Path, *accounts: Mapping[str, object], **more: object) ->
     poll = {"interval": "50ms", "idle_interval": "50ms", "timeout": "5s", "stale_after": "60s"}
     path.write_text(json.dumps({"accounts": accounts, "poll": poll, **more}))
     return path
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Platform]:
+    """Serve a platform with five tasks, for the whole module."""
+    with simulated(SimulatorOptions(tasks=5, speed=1)) as platform:
+        yield platform
+
+
+@pytest.fixture
+def platform(served: Platform) -> Iterator[Platform]:
+    """Give the platform, without the faults of the test before."""
+    yield served
+    served.simulator.faults.clear()

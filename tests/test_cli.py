@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter import __version__
 from exporter.cli import run
-from exporter.simulator import Fault, SimulatorOptions
+from exporter.simulator import Fault
 from tests.conftest import (
     ROOT,
     Platform,
@@ -28,7 +28,6 @@ from tests.conftest import (
     free_port,
     run_program,
     running,
-    simulated,
     surroundings,
     write_config,
 )
@@ -36,20 +35,6 @@ from tests.conftest import (
 USER = "40863af8-db4a-41c6-a269-eb5bc386d97f"
 TASK = "61551b2c-e3f3-4707-b4ed-f362f0925e03"
 GOOD = {"YUNFU_BASE_URL": "http://127.0.0.1:9", "YUNFU_USER_ID": USER, "YUNFU_TOKEN": "planted"}
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Platform]:
-    """Serve a platform with five tasks, for the whole module."""
-    with simulated(SimulatorOptions(tasks=5, speed=1)) as platform:
-        yield platform
-
-
-@pytest.fixture
-def platform(served: Platform) -> Iterator[Platform]:
-    """Give the platform, without the faults of the test before."""
-    yield served
-    served.simulator.faults.clear()
 
 
 @pytest.fixture

@@ -8,13 +8,12 @@ import re
 import signal
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from exporter.simulator import Fault, SimulatorOptions
+from exporter.simulator import Fault
 from tests.conftest import (
     Platform,
     Program,
@@ -24,25 +23,10 @@ from tests.conftest import (
     free_port,
     run_program,
     running,
-    simulated,
     write_config,
 )
 
 LOGFMT = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|[^ "=]+)(?: |$)')
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Platform]:
-    """Serve a platform with five tasks, for the whole module."""
-    with simulated(SimulatorOptions(tasks=5, speed=1)) as platform:
-        yield platform
-
-
-@pytest.fixture
-def platform(served: Platform) -> Iterator[Platform]:
-    """Give the platform, without the faults of the test before."""
-    yield served
-    served.simulator.faults.clear()
 
 
 def read_logs(text: str, line_format: str) -> list[dict[str, str]]:
