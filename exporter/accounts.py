@@ -214,7 +214,7 @@ class Account:
                 breaks = True
 
     def _note(self, choices: Sequence[Choice]) -> None:
-        left_out = sum(choice.why_not.startswith("over max_tasks") for choice in choices)
+        left_out = sum(choice.left_out for choice in choices)
         before = self._store.account(self.name)
         if left_out and not before.tasks_left_out:
             log.warning(

@@ -60,12 +60,14 @@ class DiscoveryPlan:
 class Choice:
     """A task that was found or configured, and why it is not polled (empty: it is).
 
-    A ``hidden`` task is not shown in the metrics at all; the other unpolled ones are, with their state.
+    A ``hidden`` task is not shown in the metrics at all; the other unpolled ones are, with their state. ``left_out``
+    tells that it is hidden only because the account has too many.
     """
 
     task: Task
     why_not: str = ""
     hidden: bool = False
+    left_out: bool = False
 
 
 async def list_tasks(
@@ -117,7 +119,7 @@ def choose(
             choices.append(choice)
             room -= 1
         else:
-            choices.append(replace(choice, why_not=f"over max_tasks ({plan.max_tasks})", hidden=True))
+            choices.append(replace(choice, why_not=f"over max_tasks ({plan.max_tasks})", hidden=True, left_out=True))
     return choices
 
 
