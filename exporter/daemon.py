@@ -214,6 +214,7 @@ class Daemon:
         self._around.metrics.reload_successful.set(worked)
         if worked:
             self._around.metrics.reload_success_timestamp.set(self._around.clock())
+            self._around.metrics.show_links(self._settings.links.grafana, self._settings.links.runbook)
 
 
 def _essence(settings: Settings, account: AccountSettings) -> tuple[object, ...]:

@@ -245,6 +245,12 @@ class ExporterMetrics:
             "When the configuration in force was loaded, Unix time.",
             registry=self.registry,
         )
+        self._links = Gauge(
+            "yunfu_exporter_links_info",
+            "Configured addresses that alerts lead to, always 1; no sample if none is configured.",
+            ("grafana", "runbook"),
+            registry=self.registry,
+        )
         build_info = Gauge(
             "yunfu_exporter_build_info",
             "What is running, always 1.",
@@ -252,6 +258,12 @@ class ExporterMetrics:
             registry=self.registry,
         )
         build_info.labels(version, revision, platform.python_version()).set(1)
+
+    def show_links(self, grafana: str | None, runbook: str | None) -> None:
+        """Tell the addresses that alerts lead to, instead of those told before; None is one that is not configured."""
+        self._links.clear()
+        if grafana or runbook:
+            self._links.labels(grafana or "", runbook or "").set(1)
 
 
 class AccountCollector(Collector):

@@ -61,6 +61,7 @@ Ratio = Annotated[float, BeforeValidator(parse_number), Field(ge=0, le=1)]
 WholeNumber = Annotated[int, BeforeValidator(parse_whole_number)]
 Text = Annotated[str, BeforeValidator(parse_text)]
 Uuid = Annotated[str, BeforeValidator(parse_uuid)]
+BaseUrl = Annotated[str, BeforeValidator(parse_base_url)]
 FilePath = Annotated[Path, BeforeValidator(parse_path)]
 Pattern = Annotated[re.Pattern[str], BeforeValidator(parse_pattern)]
 ListenAddress = Annotated[Address, BeforeValidator(parse_address), _WRITTEN]
@@ -159,6 +160,17 @@ class ThresholdSettings(_Part):
     min_answer_ratio: Ratio = Field(0.2, description="default of yunfu_task_answer_ratio_threshold, from 0 to 1")
 
 
+class LinksSettings(_Part):
+    """Where alerts lead to; told to the alert rules by yunfu_exporter_links_info."""
+
+    grafana: BaseUrl | None = Field(
+        None, description="address of the Grafana with the dashboards, for dashboard_url in alerts"
+    )
+    runbook: BaseUrl | None = Field(
+        None, description="address of the runbook's page, for runbook_url in alerts; #alertname is added"
+    )
+
+
 class DiscoverySettings(_Part):
     """Which tasks are found by themselves."""
 
@@ -194,9 +206,7 @@ class AccountSettings(_Part):
     """An account of the platform: where it is, who it is, how fast it may be asked, and which of its tasks."""
 
     name: Text = Field(description="the value of the account label")
-    base_url: Annotated[str, BeforeValidator(parse_base_url)] = Field(
-        description="the address of the platform's API, http or https"
-    )
+    base_url: BaseUrl = Field(description="the address of the platform's API, http or https")
     user_id: Uuid = Field(description="the UUID of the account")
     token_file: FilePath | None = Field(None, description="file with the token; read anew when it changes")
     token: Annotated[SecretStr, BeforeValidator(parse_token)] | None = Field(
@@ -264,6 +274,7 @@ class Settings(BaseSettings):
     )
     labels: LabelSettings = LabelSettings()
     thresholds: ThresholdSettings = ThresholdSettings()
+    links: LinksSettings = LinksSettings()
     accounts: Annotated[tuple[AccountSettings, ...], AfterValidator(_not_empty)] = Field(
         description="the accounts, as YAML; or one by YUNFU_BASE_URL, YUNFU_USER_ID and YUNFU_TOKEN or YUNFU_TOKEN_FILE"
     )

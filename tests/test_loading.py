@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from exporter.loading import SettingsError, load_settings, settings_help
-from exporter.settings import DiscoverySettings, Settings, ShardSettings
+from exporter.settings import DiscoverySettings, LinksSettings, Settings, ShardSettings
 from exporter.values import Address, WindowSettings
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjF9.c2VjcmV0"
@@ -19,7 +19,9 @@ OPAQUE = "0paque-" * 9
 USER = "40863af8-db4a-41c6-a269-eb5bc386d97f"
 TASK = "61551b2c-e3f3-4707-b4ed-f362f0925e03"
 ENVIRON = {"YUNFU_BASE_URL": "https://api.example.com", "YUNFU_USER_ID": USER, "YUNFU_TOKEN": TOKEN}
-ROOT_KEYS = "listen, health_listen, web_config_file, shard, log, poll, windows, timezone, labels, thresholds, accounts"
+ROOT_KEYS = (
+    "listen, health_listen, web_config_file, shard, log, poll, windows, timezone, labels, thresholds, links, accounts"
+)
 
 EXAMPLE = """
 listen: "0.0.0.0:10042"          # several allowed as a list; [::]:10042 works
@@ -36,6 +38,7 @@ windows: []                       # extra spans: today, yesterday, 15m, 1h, 24h 
 timezone: Asia/Shanghai           # of the platform's times
 labels: {tag_limit: 50}           # most tag values per task; the rest add up under tag="_other"
 thresholds: {min_answer_ratio: 0.2}   # default of yunfu_task_answer_ratio_threshold
+links: {grafana: null, runbook: null}   # where alerts lead to
 accounts:
   - name: main                    # the value of the account label
     base_url: https://api.example.com
@@ -110,6 +113,7 @@ def test_the_example_loads(file: Path) -> None:
         "timezone": ZoneInfo("Asia/Shanghai"),
         "labels": {"tag_limit": 50},
         "thresholds": {"min_answer_ratio": 0.2},
+        "links": {"grafana": None, "runbook": None},
         "accounts": (
             {
                 "name": "main",
@@ -172,6 +176,12 @@ def test_precedence(file: Path) -> None:
         ([], {"YUNFU_SHARD__ORDINAL": "0", "YUNFU_SHARD__TOTAL": "1"}, "shard", ShardSettings()),
         (["--web_config_file=null"], {}, "web_config_file", None),
         ([], {"YUNFU_WEB_CONFIG_FILE": "null"}, "web_config_file", None),
+        (
+            ["--links.runbook=https://w.example.com/r.md"],
+            {"YUNFU_LINKS__GRAFANA": "https://g.example.com/"},
+            "links",
+            LinksSettings(grafana="https://g.example.com", runbook="https://w.example.com/r.md"),
+        ),
         (["--timezone", "UTC"], {"YUNFU_TIMEZONE": "Asia/Tokyo"}, "timezone", ZoneInfo("UTC")),
     ],
 )
@@ -287,6 +297,10 @@ ROOT_FAULTS: list[tuple[str, str]] = [
     ("labels: {tag_limit: -1}", "labels.tag_limit: '-1' is out of range; expected at least 0"),
     ("labels: {tag_limit: 1.5}", "labels.tag_limit: '1.5' is not a whole number; expected a whole number"),
     ("thresholds: {min_answer_ratio: 1.01}", "thresholds.min_answer_ratio: '1.01' is out of range; expected at most 1"),
+    ("links: {grafana: grafana:3000}", "links.grafana: is not an http or https address; expected like https://api.example.com or https://example.com/prefix"),
+    ("links: {grafana: 'https://me:secret@g.example.com'}", "links.grafana: has a user name or password; expected like https://api.example.com or https://example.com/prefix"),
+    ("links: {runbook: 'https://w.example.com/r.md#x'}", "links.runbook: has a query or fragment; expected like https://api.example.com or https://example.com/prefix"),
+    ("links: {wiki: 'https://w.example.com'}", "links.wiki: unknown key; expected one of grafana, runbook"),
     ("thresholds: {min_answer_ratio: -0.1}", "thresholds.min_answer_ratio: '-0.1' is out of range; expected at least 0"),
 ]  # fmt: skip
 ACCOUNT_FAULTS: list[tuple[str, str]] = [

@@ -212,6 +212,21 @@ def test_changed_labels_thresholds_and_intervals_show(daily: Daily) -> None:
     assert daily.value("yunfu_task_poll_interval_seconds", task=other) == 0.05
 
 
+def test_changed_links_show(daily: Daily) -> None:
+    """The addresses that alerts lead to are those of the last reload, one beside an empty one, and gone without any."""
+    name = "yunfu_exporter_links_info"
+    assert name + "{" not in daily.page()
+    for links in (
+        {"grafana": "https://g.example.com/", "runbook": None},
+        {"grafana": None, "runbook": "https://w.example.com/r.md"},
+    ):
+        assert daily.reload(daily.account(), links=links).status == 200
+        shown = {key: (value or "").rstrip("/") for key, value in links.items()}
+        assert daily.value(name) == daily.value(name, **shown) == 1
+    assert daily.reload(daily.account()).status == 200
+    assert name + "{" not in daily.page()
+
+
 def test_addresses_cannot_change(daily: Daily) -> None:
     """Another listen or health_listen is refused whole, by name and with what to do."""
     reply = daily.reload(daily.account("other"), listen="127.0.0.1:1", health_listen="127.0.0.1:2")

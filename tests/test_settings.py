@@ -47,6 +47,7 @@ def test_defaults() -> None:
     assert settings.timezone == ZoneInfo("Asia/Shanghai")
     assert settings.labels.tag_limit == 50
     assert settings.thresholds.min_answer_ratio == 0.2
+    assert (settings.links.grafana, settings.links.runbook) == (None, None)
     (one,) = settings.accounts
     assert (one.rate_limit, one.concurrency, one.proxy, one.ca_file, one.tasks) == (5.0, 8, None, None, ())
     assert one.discovery == DiscoverySettings(
