@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DEV_INSTALLED := $(VENV)/.dev-installed
 
-.PHONY: demo test lint format lock clean
+.PHONY: demo test lint format dashboards lock clean
 
 demo: $(INSTALLED)  ## run the exporter on the built-in simulator
 	@exec $(BIN)/yunfu-exporter demo $(ARGS)
@@ -21,6 +21,9 @@ lint: $(DEV_INSTALLED)  ## check types and style
 format: $(DEV_INSTALLED)
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+dashboards: $(DEV_INSTALLED)  ## write the dashboards' JSON from their code
+	$(BIN)/python -m grafana.build
 
 lock: $(DEV_INSTALLED)  ## renew the hashed locks; they name no host
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-annotate \

@@ -1,0 +1,119 @@
+"""A dashboard in one language: its variables, its links, its layout, and how it becomes JSON."""
+
+import json
+from typing import Any
+
+from grafana_foundation_sdk.builders import dashboard as build
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models import dashboard
+
+from grafana.panels import DATASOURCE
+from grafana.words import ACCOUNT, Language, Text
+
+WIDTH = 24
+"""Columns of Grafana's grid."""
+
+
+class Board:
+    """Lays panels from left to right and top to bottom, and numbers them."""
+
+    def __init__(self, language: Language, name: str, title: Text, description: Text) -> None:
+        self.language = language
+        self._name = name
+        self._x = self._y = self._height = self._panels = 0
+        self._dashboard = (
+            build.Dashboard(title.say(language))
+            .uid(uid(name, language))
+            .description(description.say(language))
+            .tags(["yunfu", language.value])
+            .editable()
+            .tooltip(dashboard.DashboardCursorSync.CROSSHAIR)
+            .refresh("1m")
+            .time("now-6h", "now")
+            .timezone("browser")
+        )
+        self._dashboard.with_variable(
+            build.DatasourceVariable("datasource").label(Text("Data source", "数据源").say(language)).type("prometheus")
+        )
+
+    def variable(self, variable: Builder[dashboard.VariableModel]) -> None:
+        """Add a variable."""
+        self._dashboard.with_variable(variable)
+
+    def account_variable(self, metric: str = "yunfu_account_up") -> None:
+        """Add the variable ``account``: any number of accounts, by default all; ``metric`` has a sample for each."""
+        everything = Text("All", "全部").say(self.language)
+        self.variable(
+            build.QueryVariable("account")
+            .label(ACCOUNT.say(self.language))
+            .datasource(DATASOURCE)
+            .query({"query": f"label_values({metric}, account)", "refId": "account"})
+            .refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED)
+            .sort(dashboard.VariableSort.ALPHABETICAL_ASC)
+            .multi(True)
+            .include_all(True)
+            .all_value(".*")
+            .current(dashboard.VariableOption(selected=True, text=[everything], value=["$__all"]))
+        )
+
+    def link(self, name: str, title: Text, *, with_variables: bool = True) -> None:
+        """Link to another dashboard, keeping the time range."""
+        self._dashboard.link(
+            build.DashboardLink(title.say(self.language))
+            .type(dashboard.DashboardLinkType.LINK)
+            .url(f"/d/{uid(name, self.language)}")
+            .keep_time(True)
+            .include_vars(with_variables)
+        )
+
+    def link_other_language(self) -> None:
+        """Link to the same dashboard in the other language."""
+        other = Language.CHINESE if self.language is Language.ENGLISH else Language.ENGLISH
+        self._dashboard.link(
+            build.DashboardLink(Text("English", "中文").say(other))
+            .type(dashboard.DashboardLinkType.LINK)
+            .url(f"/d/{uid(self._name, other)}")
+            .keep_time(True)
+            .include_vars(True)
+        )
+
+    def row(self, title: Text) -> None:
+        """Begin a new section."""
+        self._break_line()
+        self._panels += 1
+        position = dashboard.GridPos(h=1, w=WIDTH, x=0, y=self._y)
+        self._dashboard.with_row(build.Row(title.say(self.language)).id(self._panels).grid_pos(position))
+        self._y += 1
+
+    def add(self, panel: Builder[dashboard.Panel], width: int, height: int) -> None:
+        """Add a panel, ``width`` of 24 columns wide and ``height`` grid units (about 38 pixels) high."""
+        if self._x + width > WIDTH:
+            self._break_line()
+        self._panels += 1
+        built = panel.build()
+        built.id_val = self._panels
+        built.grid_pos = dashboard.GridPos(h=height, w=width, x=self._x, y=self._y)
+        self._dashboard.with_panel(panel)
+        self._x += width
+        self._height = max(self._height, height)
+
+    def model(self) -> dict[str, Any]:
+        """Return the dashboard in Grafana's classic JSON model."""
+        model: dict[str, Any] = json.loads(json.dumps(self._dashboard.build(), cls=JSONEncoder))
+        for variable in model["templating"]["list"]:
+            del variable["id"]  # Grafana 9.4 takes the SDK's all-zero id for an unsaved variable, and does not find it
+        return model
+
+    def to_json(self) -> str:
+        """Return the dashboard as Grafana imports it."""
+        return json.dumps(self.model(), ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+
+    def _break_line(self) -> None:
+        self._y += self._height
+        self._x = self._height = 0
+
+
+def uid(name: str, language: Language) -> str:
+    """Return the uid of a dashboard."""
+    return f"yunfu-{name}" if language is Language.ENGLISH else f"yunfu-{name}-{language}"
