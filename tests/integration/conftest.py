@@ -23,6 +23,7 @@ import aiohttp
 import pytest
 
 from exporter.simulator import SimulatedTask, Simulator, SimulatorOptions, truth
+from tests.history import History, Served, served
 from tests.tools import need
 
 HALF_PAST_NINE: Final = 1_751_247_000.0  # Monday 2025-06-30 in China: lunch is two hours away
@@ -223,3 +224,11 @@ async def stack(watched: Stack) -> AsyncIterator[Stack]:
     """Run all three."""
     async with watched.exporting():
         yield watched
+
+
+@pytest.fixture(scope="session")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Serve a working day of simulated campaigns, with incidents towards its end, by a Prometheus of its own."""
+    need("prometheus", "apt-get install prometheus")
+    with served(History(), tmp_path_factory.mktemp("history")) as day:
+        yield day
