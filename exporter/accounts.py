@@ -12,8 +12,8 @@ from functools import partial
 from typing import Final
 
 from exporter.client import YunfuClient, open_session
-from exporter.discovery import PER_PAGE, Choice, choose, complete, count_tasks, list_tasks
-from exporter.errors import ApiError, ApiTimeout
+from exporter.discovery import PER_PAGE, Choice, choose, complete, count_tasks, list_endpoints, list_tasks
+from exporter.errors import REASONS, ApiError, ApiTimeout
 from exporter.gate import Gate
 from exporter.logs import fields
 from exporter.metrics import ExporterMetrics
@@ -77,6 +77,18 @@ class Account:
             clock=around.clock,
             rng=around.rng,
         )
+
+    def introduce(self) -> None:
+        """Tell what is known of the account before its first call; of what was before a reload, what still holds stays."""
+        status = replace(self._store.account(self.name), token_expiry=self._token.expiry(), discovery_interval=None)
+        endpoints: tuple[str, ...] = ("stat",)
+        if self._plan is None or self._settings.discovery is None:
+            status = replace(status, discovery_last_success=None, tasks_left_out=0)
+        else:
+            status = replace(status, discovery_interval=self._settings.discovery.interval)
+            endpoints += list_endpoints(self._plan)
+        self._store.put_account(status)
+        self._metrics.count_failures_from_zero(self.name, endpoints, REASONS)
 
     async def run(self) -> None:
         """Discover and poll until cancelled."""
@@ -259,8 +271,9 @@ async def open_account(
             observe=partial(_observe, account.name, around),
             proxy=None if account.proxy is None else account.proxy.get_secret_value(),
         )
-        around.store.put_account(replace(around.store.account(account.name), token_expiry=token.expiry()))
-        yield Account(settings, account, client, token, around)
+        opened = Account(settings, account, client, token, around)
+        opened.introduce()
+        yield opened
 
 
 def _observe(account: str, around: Surroundings, endpoint: str, seconds: float, error: ApiError | None) -> None:

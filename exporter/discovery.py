@@ -123,6 +123,11 @@ def choose(
     return choices
 
 
+def list_endpoints(plan: DiscoveryPlan) -> tuple[str, ...]:
+    """Return the metric's endpoint labels of the lists that the plan asks for."""
+    return tuple(endpoint for endpoint, _, _ in _lists(plan, ""))
+
+
 def _lists(plan: DiscoveryPlan, user_id: str) -> Iterable[tuple[str, str, str]]:
     """Yield the metric's endpoint label, the path and the generation of each list to read."""
     if 1 in plan.generations:

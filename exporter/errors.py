@@ -27,6 +27,11 @@ _NOT_THE_TASKS = frozenset(
 )
 """The 4xx that say nothing of the task that was asked for."""
 
+REASONS = (
+    "timeout", "connect", "tls", "http_401", "http_403", "http_404", "http_5xx", "throttled", "api_error", "malformed",
+)  # fmt: skip
+"""The reasons that are counted from 0, so that increase() sees the first failure; others appear when they happen."""
+
 
 class ApiError(Exception):
     """A call failed. The message is for people and holds no secret; ``reason`` is the metric's label value.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Final, Generic, TypeAlias, TypeVar
 
 from prometheus_client import (
@@ -259,6 +260,11 @@ class ExporterMetrics:
         )
         build_info.labels(version, revision, platform.python_version()).set(1)
 
+    def count_failures_from_zero(self, account: str, endpoints: Iterable[str], reasons: Iterable[str]) -> None:
+        """Show the failures that can be expected of an account before there are any."""
+        for endpoint, reason in product(endpoints, reasons):
+            self.failures.labels(account, endpoint, reason)
+
     def show_links(self, grafana: str | None, runbook: str | None) -> None:
         """Tell the addresses that alerts lead to, instead of those told before; None is one that is not configured."""
         self._links.clear()
@@ -278,13 +284,14 @@ class AccountCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Fill the families from the store."""
-        up, expiry, discovery, left_out, tasks = families = self._families()
+        up, expiry, discovery, interval, left_out, tasks = families = self._families()
         counts = self._store.count_states()
         for status in self._store.accounts():
             labels = [status.name]
             _add(up, labels, status.up)
             _add(expiry, labels, status.token_expiry)
             _add(discovery, labels, status.discovery_last_success)
+            _add(interval, labels, status.discovery_interval)
             left_out.add_metric(labels, status.tasks_left_out)
             for state in TaskState:
                 tasks.add_metric([status.name, state.value], counts[status.name, state])
@@ -305,6 +312,11 @@ class AccountCollector(Collector):
             GaugeMetricFamily(
                 "yunfu_account_discovery_last_success_timestamp_seconds",
                 "When the account's list of tasks was last read whole, Unix time.",
+                labels=["account"],
+            ),
+            GaugeMetricFamily(
+                "yunfu_account_discovery_interval_seconds",
+                "Seconds between two readings of the account's list of tasks; no sample without discovery.",
                 labels=["account"],
             ),
             GaugeMetricFamily(

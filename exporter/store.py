@@ -74,7 +74,8 @@ class PollOutcome:
 class AccountStatus:
     """What is known of an account. Times are Unix seconds; None: not known, or not yet.
 
-    ``up`` tells whether the platform served the account's last call.
+    ``up`` tells whether the platform served the account's last call. ``discovery_interval`` is seconds, None without
+    discovery.
     """
 
     name: str
@@ -82,6 +83,7 @@ class AccountStatus:
     error: str = ""
     token_expiry: float | None = None
     discovery_last_success: float | None = None
+    discovery_interval: float | None = None
     tasks_left_out: int = 0
 
 

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -13,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.accounts import Account, Surroundings, open_account
 from exporter.client import YunfuClient
-from exporter.errors import HttpError
+from exporter.errors import REASONS, HttpError
 from exporter.exposition import Page, TaskRenderer
 from exporter.gate import Gate
 from exporter.metrics import ExporterMetrics
@@ -139,13 +140,42 @@ DISCOVERY: Mapping[str, Any] = {"sub_accounts": True}
 
 
 def restarted(
-    lists: Lists, around: Surroundings, tasks: tuple[Mapping[str, Any], ...] = (), ratio: float = 0.2
+    lists: Lists,
+    around: Surroundings,
+    tasks: tuple[Mapping[str, Any], ...] = (),
+    ratio: float = 0.2,
+    discovery: Mapping[str, Any] | None = DISCOVERY,
 ) -> Account:
     """Put the account together anew over what is known, as a reload does."""
     account = {"name": "main", "base_url": "http://h", "user_id": lists.user_id, "token": "t", "rate_limit": 1000}
-    given = {**account, "discovery": DISCOVERY, "tasks": tasks}
+    given = {**account, "discovery": discovery, "tasks": tasks}
     settings = Settings.model_validate({"accounts": [given], "thresholds": {"min_answer_ratio": ratio}})
     return Account(settings, settings.accounts[0], cast(YunfuClient, lists), Token("t"), around)
+
+
+@in_virtual_time
+async def test_failures_are_counted_from_zero() -> None:
+    """Each reason that can be expected is there at 0 for each endpoint of the account, so that no first failure is missed."""
+    expected = {(endpoint, reason) for endpoint in ("stat", "tasks", "new_tasks") for reason in REASONS}
+    account, around = account_of(Lists(), {})
+    account.introduce()
+    samples = [sample for metric in around.metrics.failures.collect() for sample in metric.samples]
+    assert {(sample.labels["endpoint"], sample.labels["reason"]) for sample in samples} == expected
+    assert {sample.value for sample in samples} == {0}
+
+
+@in_virtual_time
+async def test_what_discovery_told_leaves_with_it() -> None:
+    """The interval of discovery is told while there is one; without it nothing of the lists' is left to alert on."""
+    lists = Lists()
+    account, around = account_of(lists, {"interval": "90s"})
+    account.introduce()
+    around.store.put_account(replace(around.store.account("main"), discovery_last_success=1.0, tasks_left_out=7))
+    assert page(around)["yunfu_account_discovery_interval_seconds{}"] == 90
+    restarted(lists, around, LISTED, discovery=None).introduce()
+    samples = page(around)
+    assert samples["yunfu_account_tasks_left_out{}"] == 0
+    assert not any(key.startswith("yunfu_account_discovery") for key in samples)
 
 
 @pytest.mark.parametrize("works", [True, False], ids=["lists work", "lists fail"])
