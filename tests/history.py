@@ -14,11 +14,10 @@ import logging
 import random
 import re
 import signal
-import subprocess
 import sys
 import time
 from argparse import ArgumentParser
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -40,8 +39,7 @@ from exporter.simulator import Fault, Simulator, SimulatorOptions
 from exporter.simulator.server import Request, Response
 from exporter.store import Store
 from exporter.tokens import Token
-from tests.conftest import answers, eventually, free_port
-from tests.tools import need
+from tests.backfill import Asked, Rule, backfill, levels, prometheus, read_rules
 from tests.virtual_time import VirtualTimeLoop
 
 ACCOUNTS: Final = ("main", "partner")
@@ -238,29 +236,6 @@ class _Answer:
         return not self._body
 
 
-def backfill(text: Path, blocks: Path) -> None:
-    """Make blocks of OpenMetrics text. Raises CalledProcessError."""
-    promtool = need("promtool", "apt-get install prometheus")
-    words = [promtool, "tsdb", "create-blocks-from", "--quiet", "openmetrics", str(text), str(blocks)]
-    subprocess.run(words, check=True, capture_output=True)
-
-
-@contextmanager
-def prometheus(directory: Path, port: int | None = None) -> Iterator[str]:
-    """Run a Prometheus on the blocks in ``directory/tsdb`` that scrapes nothing; gives its URL."""
-    config, url = directory / "prometheus.yml", f"http://127.0.0.1:{port or free_port()}"
-    config.write_text("global: {}\n", encoding="utf-8")
-    words = [need("prometheus", "apt-get install prometheus"), f"--config.file={config}", "--log.level=warn"]
-    words += [f"--storage.tsdb.path={directory / 'tsdb'}", "--storage.tsdb.retention.time=100y"]
-    words += [f"--web.listen-address={url.removeprefix('http://')}"]
-    with (directory / "prometheus.log").open("ab") as log, subprocess.Popen(words, stdout=log, stderr=log) as process:
-        try:
-            eventually(answers(f"{url}/-/ready"))
-            yield url
-        finally:
-            process.terminate()
-
-
 @dataclass(frozen=True, slots=True)
 class Served:
     """A history that a Prometheus serves at ``url``."""
@@ -271,11 +246,16 @@ class Served:
 
 
 @contextmanager
-def served(plan: History, directory: Path, port: int | None = None) -> Iterator[Served]:
-    """Make a history and serve it for as long as the context lasts."""
-    text = directory / "history.txt"
+def served(plan: History, directory: Path, port: int | None = None, rules: Sequence[Rule] = ()) -> Iterator[Served]:
+    """Make a history, with what the rules make of it, and serve it for as long as the context lasts."""
+    text, blocks = directory / "history.txt", directory / "tsdb"
     roles = write_history(plan, text)
-    backfill(text, directory / "tsdb")
+    backfill(text, blocks)
+    for level in levels(rules):
+        with prometheus(directory) as url:  # each sees only the blocks that were there when it began
+            is_anything = Asked(url, plan.begin, plan.end, plan.step).record(level, text)
+        if is_anything:
+            backfill(text, blocks)
     text.unlink()
     with prometheus(directory, port) as url:
         yield Served(url, plan, roles)
@@ -296,7 +276,7 @@ def main() -> None:
     logging.getLogger("exporter").setLevel(logging.ERROR)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     arguments.directory.mkdir(parents=True)
-    with served(plan, arguments.directory, arguments.port) as history, suppress(KeyboardInterrupt):
+    with served(plan, arguments.directory, arguments.port, read_rules()) as history, suppress(KeyboardInterrupt):
         span = (datetime.fromtimestamp(moment).astimezone().isoformat() for moment in (plan.begin, plan.end))
         print(f"{history.url} has {' to '.join(span)}; stop with Ctrl-C")
         for role, task in asdict(history.roles).items():

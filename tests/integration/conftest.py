@@ -23,6 +23,7 @@ import aiohttp
 import pytest
 
 from exporter.simulator import SimulatedTask, Simulator, SimulatorOptions, truth
+from tests.backfill import read_rules
 from tests.history import History, Served, served
 from tests.tools import need
 
@@ -230,5 +231,5 @@ async def stack(watched: Stack) -> AsyncIterator[Stack]:
 def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Serve a working day of simulated campaigns, with incidents towards its end, by a Prometheus of its own."""
     need("prometheus", "apt-get install prometheus")
-    with served(History(), tmp_path_factory.mktemp("history")) as day:
+    with served(History(), tmp_path_factory.mktemp("history"), rules=read_rules()) as day:
         yield day

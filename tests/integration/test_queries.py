@@ -1,0 +1,141 @@
+"""Every query of every dashboard, and every rule, has an answer over a working day with incidents."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from itertools import product
+from typing import Any
+
+import pytest
+
+from tests.backfill import Asked, Rule, read_rules
+from tests.dashboards import NAMES, PATHS, Dashboard, PanelQuery, load
+from tests.history import Served
+
+MEANT_TO_BE_EMPTY: dict[tuple[str, str, str], str] = {}
+"""Queries that have no answer on such a day, by dashboard, English title and letter; and why."""
+
+QUIET_RULES: dict[str, str] = {}
+"""Rules that come to nothing on such a day, and why."""
+
+STEP = 300.0
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-")
+_LABEL_VALUES = re.compile(r"label_values\((.*),\s*(\w+)\)", re.DOTALL)
+_QUERY_RESULT = re.compile(r"query_result\((.*)\)", re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def day(history: Served) -> Asked:
+    """Ask for the whole day."""
+    return Asked(history.url, history.plan.begin, history.plan.end, STEP)
+
+
+@pytest.fixture(params=PATHS, ids=NAMES)
+def dashboard(request: pytest.FixtureRequest) -> Dashboard:
+    """Give each dashboard in each language."""
+    return load(request.param)
+
+
+class Viewer:
+    """Asks as Grafana does: the variables filled in, one after the other."""
+
+    def __init__(self, day: Asked, dashboard: Dashboard) -> None:
+        self.day = day
+        self.choices: dict[str, list[str]] = {
+            "__rate_interval": ["5m"],
+            "__interval": [f"{day.step:.0f}s"],
+            "__interval_ms": [f"{1000 * day.step:.0f}"],
+            "__range": [f"{day.end - day.begin:.0f}s"],
+            "__range_s": [f"{day.end - day.begin:.0f}"],
+        }
+        for variable in dashboard.variables:
+            if variable["type"] != "datasource":
+                self.choices[variable["name"]] = list(dict.fromkeys(self._choices(variable)))
+
+    def _choices(self, variable: dict[str, Any]) -> Iterator[str]:
+        if variable.get("includeAll"):
+            yield variable["allValue"]
+        if variable["type"] == "query":
+            yield from _captured(self._offered(variable["query"]["query"]), variable.get("regex") or "")
+        elif not variable.get("includeAll"):
+            yield str(variable["current"]["value"] if variable.get("current") else variable["query"])
+
+    def _offered(self, query: str) -> Iterator[str]:
+        expr = next(self.filled(query))
+        if match := _LABEL_VALUES.fullmatch(expr):
+            for series in self.day.range(f"group by ({match[2]}) ({match[1]})"):
+                yield series["metric"].get(match[2], "")
+            return
+        match = _QUERY_RESULT.fullmatch(expr)
+        assert match, f"neither label_values nor query_result: {query}"
+        for series in self.day.at_the_end(match[1]):
+            labels = ",".join(f'{name}="{value}"' for name, value in series["metric"].items() if name != "__name__")
+            moment, value = series["value"]
+            yield f"{series['metric'].get('__name__', '')}{{{labels}}} {value} {moment * 1000:.0f}"
+
+    def filled(self, text: str) -> Iterator[str]:
+        """Yield a text with its variables filled in, with each choice there is."""
+        used = [name for name in self.choices if re.search(rf"\$(?:{name}\b|\{{{name}\b)", text)]
+        for values in product(*(self.choices[name] for name in used)):
+            filled = text
+            for name, value in zip(used, values, strict=True):
+                filled = re.sub(rf"\$(?:{name}\b|\{{{name}(?::\w+)?\}})", lambda _, value=value: value, filled)  # type: ignore[misc]  # a default is known
+            yield filled
+
+    def answer(self, query: PanelQuery) -> list[dict[str, Any]]:
+        """Return the series of the first choice for which there are any."""
+        ask = self.day.at_the_end if query.is_instant else self.day.range
+        return next((series for expr in self.filled(query.expr) if (series := ask(expr))), [])
+
+
+def _captured(values: Iterator[str], regex: str) -> Iterator[str]:
+    """Yield what a variable's regular expression takes of the values; a group called value wins over the first."""
+    if not regex:
+        yield from values
+        return
+    pattern = re.compile(regex.strip("/").replace("(?<", "(?P<"))
+    for value in values:
+        match = pattern.search(value)
+        assert match, f"{regex} does not match {value}"
+        yield match["value"] if "value" in pattern.groupindex else match[1] if pattern.groups else match[0]
+
+
+def test_every_variable_offers_something(day: Asked, dashboard: Dashboard) -> None:
+    """A query variable has values, each of them whole."""
+    choices = Viewer(day, dashboard).choices
+    assert not [name for name, values in choices.items() if not values or "" in values]
+
+
+def test_every_panel_has_data(day: Asked, dashboard: Dashboard) -> None:
+    """Each query answers, or is meant to be empty on such a day; series are called by words, not by UUIDs."""
+    viewer, titles = Viewer(day, dashboard), _english_titles(dashboard.name)
+    empty = set()
+    for query, title in zip(dashboard.queries(), titles, strict=True):
+        series = viewer.answer(query)
+        if not series:
+            empty.add((dashboard.name, title, query.ref_id))
+        for each in series:
+            names = [each["metric"].get(label, "") for label in re.findall(r"\{\{\s*(\w+)\s*\}\}", query.legend)]
+            assert all(names), f"{query.place}: a label of {query.legend} is missing from {each['metric']}"
+            assert not any(map(UUID.match, names)), query.place
+    assert empty == {place for place in MEANT_TO_BE_EMPTY if place[0] == dashboard.name}
+
+
+def test_only_known_queries_are_meant_to_be_empty() -> None:
+    """The list has no entry of a dashboard or a rule that is no longer there."""
+    assert {place[0] for place in MEANT_TO_BE_EMPTY} <= {path.stem for path in PATHS}
+    assert set(QUIET_RULES) <= {rule.name for rule in read_rules()}
+
+
+@cache
+def _english_titles(name: str) -> list[str]:
+    english = next(path for path in PATHS if path.parent.name == "en" and path.stem == name)
+    return [query.panel for query in load(english).queries()]
+
+
+@pytest.mark.parametrize("rule", read_rules(), ids=lambda rule: rule.name)
+def test_every_rule_comes_to_something(day: Asked, rule: Rule) -> None:
+    """A recording rule has data, an alert fires at some time of the day, or it is known to be quiet on such a day."""
+    assert bool(day.range(rule.expr)) != (rule.name in QUIET_RULES)
