@@ -23,7 +23,8 @@ from exporter.demo import demo, simulate
 from exporter.discovery import Choice
 from exporter.errors import ApiError
 from exporter.exposition import Page, TaskRenderer
-from exporter.loading import SettingsError, load_settings, settings_help
+from exporter.faults import SettingsError
+from exporter.loading import load_settings, settings_help
 from exporter.logs import set_up
 from exporter.plans import read_tokens
 from exporter.settings import Settings

@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from exporter import __version__, revision
 from exporter.accounts import Account, Surroundings, open_account
 from exporter.exposition import Page, TaskRenderer
-from exporter.loading import SettingsError
+from exporter.faults import SettingsError
 from exporter.logs import fields, set_up
 from exporter.metrics import AccountCollector, ExporterMetrics
 from exporter.settings import AccountSettings, Settings

@@ -1,4 +1,4 @@
-"""Where a configuration comes from, and what is said when it is wrong.
+"""Where a configuration comes from; ``exporter.faults`` says what is wrong with it.
 
 The command line goes before the environment, that before the file, that before the defaults. In the environment a key
 is written ``YUNFU_POLL__INTERVAL``; an empty variable counts as not set, and ``null`` takes back what the file says.
@@ -11,41 +11,20 @@ from __future__ import annotations
 import os
 import re
 from argparse import ArgumentError, ArgumentParser
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
-from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final
 
-from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 from pydantic_settings import CliSettingsSource
 
+from exporter.faults import Key, SettingsError, explain, guess, keys, unknown_key
 from exporter.settings import Settings
-from exporter.strict_yaml import parse_yaml
-from exporter.values import TOKEN_SIGN, describe, show
+from exporter.strict_yaml import parse_yaml, read_yaml
+from exporter.values import show
 
 _ACCOUNT_PARTS: Final = ("base_url", "user_id", "token", "token_file", "tasks")
 _KUBERNETES: Final = re.compile(r"YUNFU_EXPORTER_(SERVICE_HOST|(SERVICE_)?PORT(_.+)?)")
-_PLAIN_KEY: Final = re.compile(rf"(?!.*{TOKEN_SIGN})[\w-]{{1,40}}")
-_BOUNDS: Final = {
-    "greater_than": "above {gt:g}",
-    "greater_than_equal": "at least {ge:g}",
-    "less_than_equal": "at most {le:g}",
-}
-_SHAPES: Final = {"tuple_type": "a list", "bool_type": "true or false"}
-
-Key = tuple[str | int, ...]
-
-
-class SettingsError(Exception):
-    """The configuration is bad; ``faults`` has a line for each: where, what is wrong, what is accepted. No secrets."""
-
-    def __init__(self, faults: Iterable[str]) -> None:
-        # A line each and printable, whatever the names of files, keys, flags and variables are.
-        self.faults = tuple("".join(c if c.isprintable() else "?" for c in fault) for fault in faults)
-        super().__init__("\n".join(self.faults))
 
 
 @dataclass
@@ -72,14 +51,14 @@ def load_settings(arguments: Sequence[str] = (), environ: Mapping[str, str] = os
         values = _merge(values, source.values)
     faults = [fault for source in sources for fault in source.faults]
     strangers = [key for key in values if key not in Settings.model_fields]
-    faults += [_unknown((key,), {}) for key in strangers]
+    faults += [unknown_key(Settings, (key,)) for key in strangers]
     try:  # without the strangers: BaseSettings has options of its own, such as _env_file
         settings = Settings(**{key: value for key, value in values.items() if key not in strangers})
     except ValidationError as error:
         names = environment.names | flags.names
         lacks_accounts = any(source.lacks_accounts for source in sources)
         details = [detail for detail in error.errors() if not (lacks_accounts and detail["loc"] == ("accounts",))]
-        raise SettingsError([*faults, *(_explain(detail, names) for detail in details)]) from None
+        raise SettingsError([*faults, *(explain(Settings, detail, names) for detail in details)]) from None
     if faults:
         raise SettingsError(faults)
     return settings
@@ -89,7 +68,7 @@ def settings_help() -> str:
     """List the options of every command: one line each, with its meaning and default."""
     defaults = Settings.model_construct().model_dump(mode="json", exclude={"accounts"})
     lines = [_help_line("config FILE", "the configuration file, YAML")]
-    for path, info in _keys():
+    for path, info in keys(Settings):
         if path in _settable():
             default: Any = defaults
             for part in path:
@@ -105,20 +84,9 @@ def _help_line(flag: str, text: str) -> str:
     return f"  --{flag:<34} {text}"
 
 
-def _keys(
-    model: type[BaseModel] = Settings, parent: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
-    """Every key there is, sections and the keys of list items included."""
-    for name, info in model.model_fields.items():
-        yield (*parent, name), info
-        for part in (info.annotation, *get_args(info.annotation)):
-            if isinstance(part, type) and issubclass(part, BaseModel):
-                yield from _keys(part, (*parent, name))
-
-
 def _settable() -> list[tuple[str, ...]]:
     """List the keys that a flag or a variable can give: all but sections and the insides of accounts."""
-    paths = [path for path, _ in _keys() if path[0] != "accounts" or len(path) == 1]
+    paths = [path for path, _ in keys(Settings) if path[0] != "accounts" or len(path) == 1]
     return [path for path in paths if not any(other[:-1] == path for other in paths)]
 
 
@@ -145,7 +113,7 @@ def _read_arguments(arguments: Sequence[str]) -> tuple[_Source, str | None]:
         if word.startswith("-"):
             flag = word.partition("=")[0]
             shown = flag if repr(flag) == show(flag) else show(flag)  # which hides a token in the wrong place
-            source.faults.append(f"{shown}: unknown option; {_guess(flag.lstrip('-'), options)}")
+            source.faults.append(f"{shown}: unknown option; {guess(flag.lstrip('-'), options)}")
         elif not before.startswith("-") or "=" in before:  # else it is the unknown option's value, perhaps a token
             source.faults.append(f"{show(word)}: belongs to no option; expected --KEY VALUE")
         before = word
@@ -161,7 +129,7 @@ def _read_environment(environ: Mapping[str, str]) -> _Source:
             continue
         path = variables.get(name := variable.removeprefix("YUNFU_"))
         if path is None:
-            source.faults.append(f"{variable}: unknown variable; {_guess(name, spelled)}")
+            source.faults.append(f"{variable}: unknown variable; {guess(name, spelled)}")
         elif text:
             source.names[path] = variable
             section = source.values
@@ -178,20 +146,9 @@ def _read_file(name: str | None) -> _Source:
     if not name:
         return _Source(faults=["--config: is empty; expected the path of a YAML file"], lacks_accounts=True)
     try:
-        values = parse_yaml(Path(name).read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        shown = show(name) if TOKEN_SIGN in name else name
-        return _Source(faults=[f"{shown}: {str(error.strerror).lower()}; expected a YAML file"], lacks_accounts=True)
-    except UnicodeDecodeError:
-        return _Source(faults=[f"{name}: is not UTF-8; expected a YAML file in UTF-8"], lacks_accounts=True)
+        return _Source(read_yaml(name, like="accounts: […]"))
     except ValueError as error:
-        return _Source(faults=[f"{name}: {error}"], lacks_accounts=True)
-    if values is None:
-        return _Source()
-    if not isinstance(values, dict):
-        fault = f"{name}: is {describe(values)}; expected a mapping, like accounts: […]"
-        return _Source(faults=[fault], lacks_accounts=True)
-    return _Source(values)
+        return _Source(faults=[str(error)], lacks_accounts=True)
 
 
 def _decode_accounts(source: _Source) -> None:
@@ -232,56 +189,3 @@ def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
         both = isinstance(value, dict) and isinstance(below.get(key), dict)
         merged[key] = _merge(below[key], value) if both else value
     return merged
-
-
-def _explain(detail: ErrorDetails, names: Mapping[Key, str]) -> str:
-    """Say a fault that pydantic found in plain words."""
-    key: Key = tuple(part for part in detail["loc"] if part != "[key]")
-    kind, given, context = detail["type"], detail["input"], detail.get("ctx", {})
-    if kind == "extra_forbidden":
-        return _unknown(key, names)
-    if kind == "value_error":
-        fault = str(context["error"])
-    elif kind == "missing":
-        fault = f"missing; expected {dict(_keys())[_without_indexes(key)].description}"
-    elif kind == "literal_error":
-        fault = f"{show(given)} is not known; expected {context['expected']}"
-    elif kind in _BOUNDS:
-        fault = f"{show(given)} is out of range; expected {_BOUNDS[kind].format(**context)}"
-    else:
-        fault = f"is {describe(given)}; expected {_SHAPES.get(kind, 'a mapping')}"
-    return f"{_name(key, names)}: {fault}"
-
-
-def _unknown(key: Key, names: Mapping[Key, str]) -> str:
-    paths = [path for path, _ in _keys()]
-    section = _name(key, names).removesuffix(_path(key[-1:]))
-    siblings = {path[-1]: section + path[-1] for path in paths if path[:-1] == _without_indexes(key[:-1])}
-    spelled = siblings | ({".".join(path): ".".join(path) for path in paths} if len(key) == 1 else {})
-    return f"{_name(key, names)}: unknown key; {_guess(str(key[-1]), spelled, ', '.join(siblings))}"
-
-
-def _guess(written: str, spelled: Mapping[str, str], known: str = "those that --help lists") -> str:
-    near = get_close_matches(written, spelled, 1)
-    return f"did you mean '{spelled[near[0]]}'?" if near else f"expected one of {known}"
-
-
-def _name(key: Key, names: Mapping[Key, str]) -> str:
-    """Return the name by which the user gave a key: its flag, its variable, or its path in the file."""
-    for length in range(len(key), 0, -1):
-        if name := names.get(key[:length]):
-            rest = key[length:]  # an item of a comma-separated list needs no number: the fault quotes it
-            return name + (_path(rest) if len(rest) > 1 else "")
-    return _path(key)
-
-
-def _path(key: Key) -> str:
-    parts = (
-        f"[{part}]" if isinstance(part, int) else f".{part}" if _PLAIN_KEY.fullmatch(part) else f".{show(part)}"
-        for part in key
-    )
-    return "".join(parts).removeprefix(".")
-
-
-def _without_indexes(key: Key) -> tuple[str, ...]:
-    return tuple(part for part in key if isinstance(part, str))

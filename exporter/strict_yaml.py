@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
+from exporter.values import TOKEN_SIGN, describe, show
+
 # What PyYAML's messages quote of the file, which may be a secret; '<block end>' is a word of its own.
 _QUOTED: Final = re.compile(r"""\s'(?!<)[^']{2,}'|\s"[^"]{2,}\"""")
+
+
+def read_yaml(name: str, like: str) -> dict[str, Any]:
+    """Read a file that holds one mapping, ``like`` an example; an empty file is an empty one.
+
+    Raises ValueError with a line that names the file, without any value of it.
+    """
+    try:
+        values = parse_yaml(Path(name).read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        shown = show(name) if TOKEN_SIGN in name else name
+        raise ValueError(f"{shown}: {str(error.strerror).lower()}; expected a YAML file") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{name}: is not UTF-8; expected a YAML file in UTF-8") from None
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    if not isinstance(values, dict | None):
+        raise ValueError(f"{name}: is {describe(values)}; expected a mapping, like {like}")  # noqa: TRY004 - it is a fault of the file
+    return values or {}
 
 
 def parse_yaml(text: str) -> Any:

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from exporter.loading import SettingsError, load_settings, settings_help
+from exporter.faults import SettingsError
+from exporter.loading import load_settings, settings_help
 from exporter.settings import DiscoverySettings, LinksSettings, Settings, ShardSettings
 from exporter.values import Address, WindowSettings
 

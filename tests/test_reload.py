@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter import daemon as daemon_module
 from exporter.daemon import Daemon, make_daemon
-from exporter.loading import SettingsError
+from exporter.faults import SettingsError
 from exporter.settings import Settings
 from exporter.simulator import SimulatorOptions
 from exporter.tokens import Token

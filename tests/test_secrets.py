@@ -22,7 +22,8 @@ from exporter.cli import run
 from exporter.client import YunfuClient
 from exporter.daemon import Daemon, make_daemon, make_surroundings
 from exporter.exposition import TaskRenderer
-from exporter.loading import SettingsError, load_settings
+from exporter.faults import SettingsError
+from exporter.loading import load_settings
 from exporter.logs import set_up
 from exporter.plans import read_tokens
 from exporter.simulator import SimulatorOptions
