@@ -29,8 +29,9 @@ from prometheus_client.registry import Collector
 from exporter.exposition import Page, TaskRenderer
 from exporter.metrics import AccountCollector, ExporterMetrics
 from exporter.model import STATUSES, Task, TaskRef, TaskState, TaskStats
+from exporter.serving import listening
 from exporter.store import PollOutcome, Store
-from exporter.web import Services, listening, make_app
+from exporter.web import Services, make_app
 
 TASKS = int(sys.argv[1]) if len(sys.argv) > 1 and sys.argv[1].isdigit() else 10_000
 ROUNDS = 5

@@ -16,10 +16,11 @@ from exporter.exposition import Page, TaskRenderer
 from exporter.faults import SettingsError
 from exporter.logs import fields, set_up
 from exporter.metrics import AccountCollector, ExporterMetrics
+from exporter.serving import listening
 from exporter.settings import AccountSettings, Settings
 from exporter.store import Store, TaskRecord
 from exporter.tokens import Token
-from exporter.web import Services, UnknownAccountError, listening, make_app, make_health_app
+from exporter.web import Services, UnknownAccountError, make_app, make_health_app
 
 log = logging.getLogger(__name__)
 

@@ -13,12 +13,12 @@ from typing import Any, Final
 
 from exporter.daemon import Daemon, make_daemon
 from exporter.logs import set_up
+from exporter.serving import listen_error
 from exporter.settings import AccountSettings, DiscoverySettings, PollSettings, Settings
 from exporter.simulator import Fault, Simulator, SimulatorOptions, incident
 from exporter.simulator.faults import PARTS
 from exporter.tokens import Token
 from exporter.values import Address, parse_address
-from exporter.web import listen_error
 
 _SIMULATOR_ADDRESS: Final = Address("127.0.0.1", 10043)
 _EXPORTER_ADDRESS: Final = Address("127.0.0.1", 10042)

@@ -6,11 +6,8 @@ It reads the store and never waits for the platform, but for /probe, which is as
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Final
@@ -78,41 +75,6 @@ def make_health_app(is_ready: Callable[[], bool]) -> web.Application:
     app = web.Application()
     app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])
     return app
-
-
-@asynccontextmanager
-async def listening(app: web.Application, addresses: Sequence[tuple[str, int]]) -> AsyncIterator[None]:
-    """Serve an application on addresses for as long as the context lasts; an empty host is every interface.
-
-    Raises OSError, with a message that names the address, if one cannot be had.
-    """
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0, handler_cancellation=True)
-    await runner.setup()
-    try:
-        for host, port in addresses:
-            try:
-                alone = all(other == host for other, same in addresses if same == port)
-                await _site(runner, host, port, both=host == "::" and alone).start()
-            except OSError as error:
-                raise listen_error(host, port, error) from error
-        yield
-    finally:
-        await runner.cleanup()
-
-
-def _site(runner: web.AppRunner, host: str, port: int, *, both: bool) -> web.BaseSite:
-    """Make a site; ``both`` is every interface of IPv6 and IPv4, or of the one that the machine has. Raises OSError."""
-    if both and socket.has_dualstack_ipv6():  # asyncio would take IPv6 alone
-        server = socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=True)
-        return web.SockSite(runner, server)
-    return web.TCPSite(runner, None if both else host or None, port)
-
-
-def listen_error(host: str, port: int, error: OSError) -> OSError:
-    """Say in one clear line why an address cannot be listened on."""
-    shown = f"[{host}]" if ":" in host else host
-    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
-    return OSError(f"cannot listen on {shown}:{port}: {reason}")
 
 
 def wants_openmetrics(accept: str) -> bool:

@@ -30,6 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "client": {"model", "errors", "gate", "tokens"},
     "discovery": {"model", "errors", "client"},
     "poller": {"model", "errors", "client", "store", "metrics", "schedule", "tags", "windows", "logs"},
+    "serving": set(),
     "web": {"store", "exposition"},
     "budget": {"discovery", "settings", "values"},
     "plans": {"discovery", "model", "poller", "schedule", "settings", "tokens", "windows"},

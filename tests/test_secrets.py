@@ -26,8 +26,8 @@ from exporter.faults import SettingsError
 from exporter.loading import load_settings
 from exporter.logs import set_up
 from exporter.plans import read_tokens
+from exporter.serving import listening
 from exporter.simulator import SimulatorOptions
-from exporter.web import listening
 from tests.conftest import (
     answers,
     eventually,

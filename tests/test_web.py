@@ -26,11 +26,12 @@ from exporter.daemon import Daemon
 from exporter.exposition import Page, TaskRenderer
 from exporter.metrics import AccountCollector, ExporterMetrics
 from exporter.model import Task, TaskRef, TaskState, parse_stats
+from exporter.serving import listening
 from exporter.settings import AccountSettings, PollSettings, Settings, TaskSettings
 from exporter.store import AccountStatus, PollOutcome, Store, TaskRecord
 from exporter.tokens import Token
 from exporter.values import Address
-from exporter.web import OPENMETRICS, TEXT, Services, UnknownAccountError, listening, make_app
+from exporter.web import OPENMETRICS, TEXT, Services, UnknownAccountError, make_app
 from tests.conftest import Reply, fetch, free_port
 from tests.tools import documented
 
