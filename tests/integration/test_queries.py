@@ -20,7 +20,13 @@ MEANT_TO_BE_EMPTY: dict[tuple[str, str, str], str] = {}
 QUIET_RULES: dict[str, str] = {
     "YunfuTaskAnswerRateDropped": "the day's incident falls under the threshold, which is YunfuTaskLowAnswerRate's",
     "YunfuTaskStalled": "every task of the day calls while it should",
-}
+} | dict.fromkeys(
+    (
+        "YunfuAccountStale", "YunfuApiFailing", "YunfuTokenExpiring", "YunfuQuotaExceeded", "YunfuDiscoveryFailing",
+        "YunfuTasksLeftOut", "YunfuFieldUnreadable", "YunfuExporterDown", "YunfuExporterGone", "YunfuReloadFailed",
+    ),
+    "the exporter and the platform work all day; prometheus/tests/exporter_test.yaml has the outages",
+)  # fmt: skip
 """Rules that come to nothing on such a day, and why."""
 
 STEP = 300.0
