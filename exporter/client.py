@@ -6,6 +6,7 @@ Envelope, paths and headers are those of the vendor's public API documentation. 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import ssl
@@ -14,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any, Final, NoReturn, TypeAlias
+from typing import Any, Final, NamedTuple, NoReturn, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
 import aiohttp
@@ -65,6 +66,18 @@ _FOREIGN: Final = (TimeoutError, aiohttp.ClientError, HttpProcessingError, OSErr
 
 _BY_STATUS: Final = {401: Unauthorized, 403: Forbidden, 404: NotFound}
 
+Read = TypeVar("Read")
+
+
+class Answer(NamedTuple):
+    """An answer with statistics: its ``data``, or None if it is, byte for byte, the one that the caller knows already.
+
+    By its ``digest`` (BLAKE2b, 16 bytes, of the whole body) the caller can say so the next time.
+    """
+
+    digest: bytes
+    data: Mapping[str, Any] | list[Any] | None
+
 
 def open_envelope(body: bytes) -> Mapping[str, Any]:
     """Return the envelope of a successful answer. Raises EnvelopeError or MalformedError."""
@@ -79,6 +92,17 @@ def open_envelope(body: bytes) -> Mapping[str, Any]:
         shown = "no code" if code is None else "a failure" if code == HTTPStatus.OK else f"code {code:g}"
         raise EnvelopeError(code, f"the platform answered HTTP 200, but the envelope says {shown}")
     return envelope
+
+
+def open_answer(body: bytes, known: bytes = b"") -> Answer:
+    """Return the statistics in an answer, unless ``known`` is its digest. Raises EnvelopeError or MalformedError."""
+    digest = hashlib.blake2b(body, digest_size=16).digest()
+    if digest == known:
+        return Answer(digest, None)
+    data = open_envelope(body).get("data")
+    if not isinstance(data, dict) and data != []:  # PHP writes an empty map as a list
+        raise MalformedError("the answer's data is no object")
+    return Answer(digest, data)
 
 
 class YunfuClient:
@@ -103,31 +127,20 @@ class YunfuClient:
         self._observe = observe
         self._proxy = proxy
 
-    async def stat(self, ref: TaskRef, span: tuple[str, str] | None = None) -> Mapping[str, Any] | list[Any]:
-        """Return the ``data`` of a task's statistics, for a span of platform times or the whole life.
+    async def stat(self, ref: TaskRef, span: tuple[str, str] | None = None, known: bytes = b"") -> Answer:
+        """Return a task's statistics, for a span of platform times or the whole life; ``known`` is the last digest.
 
         Raises ApiError.
         """
         query = [] if span is None else [("date[]", span[0]), ("date[]", span[1])]
         if ref.sub_user_id:
             query.append(("sub_user_id", ref.sub_user_id))
-        data = (await self.get("stat", f"/user/{self.user_id}/task/{ref.id}/stat", query)).get("data")
-        if not isinstance(data, dict) and data != []:  # PHP writes an empty map as a list
-            raise MalformedError("the answer's data is no object")
-        return data
+        path = f"/user/{self.user_id}/task/{ref.id}/stat"
+        return await self._call("stat", path, query, lambda body: open_answer(body, known))
 
     async def get(self, endpoint: str, path: str, query: list[tuple[str, str]]) -> Mapping[str, Any]:
         """Return the envelope of a GET below ``/agent-api``; ``endpoint`` is the metric's label. Raises ApiError."""
-        url = URL(f"{self._base}{path}?{urlencode(query)}" if query else f"{self._base}{path}", encoded=True)
-        async with self._gate:
-            start = time.perf_counter()
-            try:
-                envelope = await self._fetch(url)
-            except ApiError as error:
-                self._observe(endpoint, time.perf_counter() - start, error)
-                raise
-            self._observe(endpoint, time.perf_counter() - start, None)  # a call that is given up is neither
-            return envelope
+        return await self._call(endpoint, path, query, open_envelope)
 
     def take_up_token(self) -> bool:
         """Read a changed token file and end a hold if the token is another one; tell whether it is.
@@ -142,12 +155,27 @@ class YunfuClient:
             self._gate.release()
         return changed
 
-    async def _fetch(self, url: URL) -> Mapping[str, Any]:
+    async def _call(
+        self, endpoint: str, path: str, query: list[tuple[str, str]], read: Callable[[bytes], Read]
+    ) -> Read:
+        """Pass the gate, make the call, tell the observer."""
+        url = URL(f"{self._base}{path}?{urlencode(query)}" if query else f"{self._base}{path}", encoded=True)
+        async with self._gate:
+            start = time.perf_counter()
+            try:
+                answer = await self._fetch(url, read)
+            except ApiError as error:
+                self._observe(endpoint, time.perf_counter() - start, error)
+                raise
+            self._observe(endpoint, time.perf_counter() - start, None)  # a call that is given up is neither
+            return answer
+
+    async def _fetch(self, url: URL, read: Callable[[bytes], Read]) -> Read:
         """Make the call, and hold the gate where the answer asks for it."""
         self.take_up_token()
         token = self._token.value
         try:
-            return open_envelope(await self._read(url, token))
+            return read(await self._read(url, token))
         except Throttled as error:
             self._gate.hold(error.seconds)
             raise

@@ -22,8 +22,8 @@ from exporter.metrics import (
     Values,
     status_families,
 )
-from exporter.model import TaskRef
-from exporter.store import Lines, Reading, TaskRecord, TaskStatus, WindowReading
+from exporter.model import TaskRef, TaskStats
+from exporter.store import Lines, Reading, TaskRecord, TaskStatus
 
 _TASKS_PER_PIECE: Final = 1000  # a piece is up to a megabyte or so: small in memory, and joined in a millisecond
 _HEAD: Final = b"\xff"  # stands for the labels of the task in a template; no UTF-8 text holds it
@@ -55,10 +55,10 @@ class TaskRenderer:
             *(_lines(family, head, family.read(reading)) for family in COUNTER_FAMILIES),
         )
 
-    def window(self, ref: TaskRef, reading: WindowReading) -> Lines:
+    def window(self, ref: TaskRef, window: str, stats: TaskStats) -> Lines:
         """Render the statistics of a window."""
-        head = f'{_head(ref)},window="{_escape(reading.window)}"'
-        return tuple(_lines(family, head, family.read(reading.stats), family.labels[1:]) for family in WINDOW_FAMILIES)
+        head = f'{_head(ref)},window="{_escape(window)}"'
+        return tuple(_lines(family, head, family.read(stats), family.labels[1:]) for family in WINDOW_FAMILIES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import math
 import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from exporter.client import YunfuClient
@@ -20,7 +21,7 @@ from exporter.logs import fields
 from exporter.metrics import ExporterMetrics
 from exporter.model import Task, TaskRef, TaskStats, parse_stats
 from exporter.schedule import Cadence, Due, Schedule, back_off
-from exporter.store import PollOutcome, Store, TaskRecord, WindowReading
+from exporter.store import UNCHANGED, PollOutcome, Store, TaskRecord, Unchanged, WindowReading
 from exporter.tags import limit_tags
 from exporter.windows import Window
 
@@ -39,6 +40,16 @@ class PollPlan:
     windows: tuple[Window, ...] = ()
 
 
+class _Laid(NamedTuple):
+    """An answer whose statistics are in the store: what it is known again by, and what of it could not be read."""
+
+    digest: bytes
+    unread: Mapping[str, int]
+
+
+_UNKNOWN: Final = _Laid(b"", {})
+
+
 @dataclass(slots=True)
 class _Progress:
     """What the poller remembers of a task between its polls."""
@@ -50,6 +61,7 @@ class _Progress:
     failures: int = 0
     error: ApiError | None = None
     kept_tags: dict[str, frozenset[str]] = field(default_factory=dict)
+    laid: Mapping[str, _Laid] = field(default_factory=dict)  # by window; the whole life's is ""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -155,7 +167,7 @@ class AccountPoller:
             record = self._store.record(task.ref)
             if record is not None:
                 return record
-        outcome, _ = await self._read(_Progress(task))
+        outcome, _ = await self._read(_Progress(task), {})
         return self._store.render_once(task, outcome)
 
     def _take(self, task: Task, now: float) -> None:
@@ -225,17 +237,20 @@ class AccountPoller:
         """Poll a task and lay the outcome in the store; return the seconds to back off, or None for the next turn."""
         ref = progress.task.ref
         async with progress.turn:  # else a probe could overtake a poll; what follows the reading does not wait
-            outcome, error = await self._read(progress)
+            laid = self._laid(progress)
+            outcome, error = await self._read(progress, laid)
         if self._tasks.get(ref) is not progress:  # it was dropped while the call was under way
             return None
         self._tell(progress, error)
         progress.failures = progress.failures + 1 if error else 0
         moved = self._store.settle(progress.task, outcome, self.poll_interval(ref))
+        progress.laid = laid  # and not before: an answer that was not laid in is to be read again
         if outcome.stats is not None:
             if progress.seen:  # at first sight nothing has been seen to move
                 progress.still_polls = 0 if moved else progress.still_polls + 1
             progress.seen = True
-            progress.finished = (outcome.stats.progress_ratio or 0) >= 1
+            if outcome.stats is not UNCHANGED:
+                progress.finished = (outcome.stats.progress_ratio or 0) >= 1
             cadence = self._cadence(progress)
             if cadence != self._schedule.interval(ref):
                 self._schedule.set_interval(ref, cadence, asyncio.get_running_loop().time())
@@ -246,28 +261,45 @@ class AccountPoller:
             return self._plan.cadence.idle_interval * self._rng.uniform(0.75, 1.0)
         return back_off(self._schedule.interval(ref), progress.failures, self._rng)
 
-    async def _read(self, progress: _Progress) -> tuple[PollOutcome, ApiError | None]:
+    def _laid(self, progress: _Progress) -> dict[str, _Laid]:
+        """Return which answers need not be read again: none if the store has forgotten what was made of them."""
+        record = self._store.record(progress.task.ref)
+        return dict(progress.laid) if record is not None and record.reading_lines else {}
+
+    async def _read(self, progress: _Progress, laid: dict[str, _Laid]) -> tuple[PollOutcome, ApiError | None]:
+        """Read the whole life and the windows, and enter into ``laid`` the answers that were new."""
         outcome = PollOutcome()
         try:
-            outcome = PollOutcome(await self._stats(progress, "", None))
+            outcome = PollOutcome(await self._stats(progress, laid, "", None))
             for window in self._plan.windows:
                 span = window.span(self._clock(), self._plan.timezone)
-                stats = await self._stats(progress, window.label, (span.begin, span.end))
+                stats = await self._stats(progress, laid, window.label, (span.begin, span.end))
                 reading = WindowReading(window.label, stats, span.expires)
                 outcome = replace(outcome, windows=(*outcome.windows, reading))
         except ApiError as error:
             return replace(outcome, error=f"{error.reason}: {error}", missing=isinstance(error, NotFound)), error
         return outcome, None
 
-    async def _stats(self, progress: _Progress, window: str, span: tuple[str, str] | None) -> TaskStats:
-        stats = parse_stats(await self._client.stat(progress.task.ref, span))
-        for name, count in stats.unread.items():
-            self._metrics.unread_fields.labels(self.account, name).inc(count)
+    async def _stats(
+        self, progress: _Progress, laid: dict[str, _Laid], window: str, span: tuple[str, str] | None
+    ) -> TaskStats | Unchanged:
+        before = laid.get(window, _UNKNOWN)
+        answer = await self._client.stat(progress.task.ref, span, before.digest)
+        if answer.data is None:
+            self._count_unread(before.unread)
+            return UNCHANGED
+        stats = parse_stats(answer.data)
+        self._count_unread(stats.unread)
+        laid[window] = _Laid(answer.digest, stats.unread)
         if max(len(stats.tag_calls), len(stats.llm_tag_calls)) <= self._plan.tag_limit:
             return stats
         tags = self._limit(progress, f"tag {window}", stats.tag_calls)
         llm_tags = self._limit(progress, f"llm_tag {window}", stats.llm_tag_calls)
         return replace(stats, tag_calls=tags, llm_tag_calls=llm_tags)
+
+    def _count_unread(self, unread: Mapping[str, int]) -> None:
+        for name, count in unread.items():
+            self._metrics.unread_fields.labels(self.account, name).inc(count)
 
     def _limit(self, progress: _Progress, which: str, counts: Mapping[str, int]) -> Mapping[str, int]:
         """Bound the tags; which of them have a place is remembered only where the limit bites."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from enum import Enum
+from typing import Final, NamedTuple, Protocol
 
 from exporter.counters import TaskCounters
 from exporter.model import Task, TaskRef, TaskState, TaskStats
@@ -48,12 +49,20 @@ class Reading:
     resets: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class WindowReading:
+class Unchanged(Enum):
+    """Stands for statistics that are those the store holds already: the platform's answer was the same, byte for byte."""
+
+    UNCHANGED = "unchanged"
+
+
+UNCHANGED: Final = Unchanged.UNCHANGED
+
+
+class WindowReading(NamedTuple):
     """The statistics of one window. At ``expires`` (Unix seconds) the window has moved on and they say nothing."""
 
     window: str
-    stats: TaskStats
+    stats: TaskStats | Unchanged
     expires: float
 
 
@@ -64,7 +73,7 @@ class PollOutcome:
     ``missing`` says that the platform knows no such task.
     """
 
-    stats: TaskStats | None = None
+    stats: TaskStats | Unchanged | None = None
     windows: tuple[WindowReading, ...] = ()
     error: str = ""
     missing: bool = False
@@ -96,7 +105,7 @@ class Renderer(Protocol):
     def reading(self, ref: TaskRef, reading: Reading) -> Lines:
         """Render the statistics of the whole life and the counters."""
 
-    def window(self, ref: TaskRef, reading: WindowReading) -> Lines:
+    def window(self, ref: TaskRef, window: str, stats: TaskStats) -> Lines:
         """Render the statistics of a window."""
 
 
@@ -206,13 +215,16 @@ class Store:
             self._put(status, paced)
 
     def settle(self, task: Task, outcome: PollOutcome, interval: float) -> bool:
-        """Lay in what a poll brought; tell whether the counts moved since the one before (at first sight: yes)."""
+        """Lay in what a poll brought; tell whether the counts moved since the one before (at first sight: yes).
+
+        Statistics are only unchanged if they are those that were laid in last.
+        """
         ref, now = task.ref, self._clock()
         before = self._records.get(ref)
         before = before and before.paced(interval, now)
         last = before.status if before else TaskStatus(task)
         moved, reading_lines = False, before.reading_lines if before else ()
-        if outcome.stats is not None:
+        if isinstance(outcome.stats, TaskStats):
             counters = self._counters.setdefault(ref, TaskCounters())
             moved = counters.observe(outcome.stats)
             reading = Reading(outcome.stats, counters.calls, counters.numbers, counters.resets)
@@ -228,7 +240,7 @@ class Store:
         )
         windows = before.windows if before else None
         if outcome.windows:
-            windows = {**(windows or {}), **self._windows(ref, outcome, now, interval)}
+            windows = {**(windows or {}), **self._windows(ref, outcome, now, interval, windows or {})}
         self._records[ref] = TaskRecord(status, self._renderer.status(status, before), reading_lines, windows)
         return moved
 
@@ -238,8 +250,9 @@ class Store:
         stats = outcome.stats
         success = None if stats is None else now
         status = TaskStatus(task, up=not outcome.error, last_success=success, error=outcome.error, due=success)
-        lines = () if stats is None else self._renderer.reading(task.ref, Reading(stats, {}, {}, None))
-        return TaskRecord(status, self._renderer.status(status), lines, self._windows(task.ref, outcome, now, 0))
+        reading = Reading(stats, {}, {}, None) if isinstance(stats, TaskStats) else None
+        lines = self._renderer.reading(task.ref, reading) if reading else ()
+        return TaskRecord(status, self._renderer.status(status), lines, self._windows(task.ref, outcome, now, 0, {}))
 
     def use(self, renderer: Renderer) -> None:
         """Render from now on with another renderer, and the status of all tasks anew.
@@ -277,10 +290,17 @@ class Store:
         fresh = TaskRecord(status, lines) if before is None else replace(before, status=status, status_lines=lines)
         self._records[status.task.ref] = fresh
 
-    def _windows(self, ref: TaskRef, outcome: PollOutcome, now: float, interval: float) -> dict[str, WindowLines]:
+    def _windows(
+        self, ref: TaskRef, outcome: PollOutcome, now: float, interval: float, before: Mapping[str, WindowLines]
+    ) -> dict[str, WindowLines]:
         return {
-            w.window: WindowLines(self._renderer.window(ref, w), now, now + interval, w.expires)
-            for w in outcome.windows
+            window: WindowLines(
+                before[window].lines if stats is UNCHANGED else self._renderer.window(ref, window, stats),
+                now,
+                now + interval,
+                expires,
+            )
+            for window, stats, expires in outcome.windows
         }
 
 

@@ -13,7 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.accounts import Account, Surroundings, open_account
-from exporter.client import YunfuClient
+from exporter.client import Answer, YunfuClient
 from exporter.errors import REASONS, HttpError
 from exporter.exposition import Page, TaskRenderer
 from exporter.gate import Gate
@@ -241,10 +241,10 @@ class Gated(Lists):
         super().__init__(**lists)
         self.gate = Gate(1000, 8, lambda _: None)
 
-    async def stat(self, ref: Any, span: object = None) -> Mapping[str, Any]:
+    async def stat(self, ref: Any, span: object = None, known: bytes = b"") -> Answer:
         """Return statistics."""
         async with self.gate:
-            return await super().stat(ref, span)
+            return await super().stat(ref, span, known)
 
 
 @in_virtual_time

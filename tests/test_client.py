@@ -140,7 +140,7 @@ async def test_the_request_is_the_documented_one() -> None:
     """Path, bearer token and headers are as documented, and nothing of the answer's cookies comes back."""
     platform = Platform(envelope(documented()), Set_Cookie="session=1; Path=/")
     async with calling(platform) as calls:
-        assert await calls.client.stat(REF) == documented()
+        assert (await calls.client.stat(REF)).data == documented()
         await calls.client.stat(REF)
     for request in platform.requests:
         assert (request.method, request.path, request.query) == ("GET", STAT, "")
@@ -213,14 +213,14 @@ async def test_compressed_answers_are_read(encoding: str, pack: Callable[[bytes]
     """A compressed answer is as good as a plain one."""
     platform = Platform(pack(envelope(documented())), Content_Encoding=encoding)
     async with calling(platform) as calls:
-        assert await calls.client.stat(REF) == documented()
+        assert (await calls.client.stat(REF)).data == documented()
 
 
 async def test_an_answer_in_many_pieces_is_read_whole() -> None:
     """An answer of megabytes comes in pieces; up to the limit it is read."""
     data = {"answer_rate": {"answered": 7}, "padding": "x" * (client.MAX_BODY_BYTES - 200)}
     async with calling(Platform(envelope(data))) as calls:
-        assert await calls.client.stat(REF) == data
+        assert (await calls.client.stat(REF)).data == data
 
 
 @pytest.mark.parametrize("size", [client.MAX_BODY_BYTES + 1, 10 * client.MAX_BODY_BYTES])
@@ -245,14 +245,14 @@ async def test_what_unpacks_to_more_than_the_limit_is_refused(size: int) -> None
 async def test_oddities_around_the_json_do_not_matter(body: bytes, content_type: str) -> None:
     """What the answer calls itself is not believed; it is read as UTF-8 JSON."""
     async with calling(Platform(body, Content_Type=content_type)) as calls:
-        assert await calls.client.stat(REF) == {"rounds": []}
+        assert (await calls.client.stat(REF)).data == {"rounds": []}
 
 
 async def test_a_name_in_gbk_spoils_only_itself() -> None:
     """Bytes that are no UTF-8 become replacement characters; the numbers beside them are read."""
     body = '{"code":200,"data":{"llm_tags":[{"count":3,"name":"感兴趣"}]}}'.encode("gbk")
     async with calling(Platform(body)) as calls:
-        tags = parse_stats(await calls.client.stat(REF)).llm_tag_calls
+        tags = parse_stats((await calls.client.stat(REF)).data).llm_tag_calls
     assert list(tags.values()) == [3]
     assert set("".join(tags)) <= {"\ufffd", "Ȥ"}
 
@@ -318,9 +318,29 @@ async def test_the_data_of_statistics_is_an_object(data: object, *, is_read: boo
     """PHP writes an empty object as an empty list; anything else is malformed."""
     async with calling(Platform(envelope(data))) as calls:
         if is_read:
-            assert await calls.client.stat(REF) == data
+            assert (await calls.client.stat(REF)).data == data
         else:
             assert str(await calls.fail()) == "the answer's data is no object"
+
+
+async def test_the_known_answer_comes_without_data() -> None:
+    """An answer whose digest is known is not read again; one that differs in a byte is, and so is one that failed before."""
+    platform = Platform()
+    async with calling(platform) as calls:
+        first = await calls.client.stat(REF)
+        assert first.data == documented()
+        assert await calls.client.stat(REF, known=first.digest) == (first.digest, None)
+        platform.prepare(envelope(documented()) + b" ")
+        other = await calls.client.stat(REF, known=first.digest)
+        assert other.data == first.data
+        assert other.digest != first.digest
+        for body in (envelope(documented(), code=500), envelope(None)):
+            platform.prepare(body)
+            for _ in range(2):
+                await calls.fail()
+        platform.prepare(envelope(documented()), status=500)
+        with pytest.raises(HttpError):
+            await calls.client.stat(REF, known=first.digest)
 
 
 async def test_the_observer_is_told_of_each_call() -> None:
@@ -621,7 +641,7 @@ async def test_the_last_call_of_a_quota_is_good_and_holds() -> None:
     """``X-RateLimit-Remaining: 0`` on a good answer holds the next calls back, by default for some seconds."""
     platform = Platform(envelope({}), X_RateLimit_Remaining="0", Retry_After="20")
     async with calling(platform) as calls:
-        assert await calls.client.stat(REF) == {}
+        assert (await calls.client.stat(REF)).data == {}
         assert calls.gate.held_seconds == pytest.approx(20, abs=0.5)
         calls.gate.release()
         platform.prepare(envelope({}), X_RateLimit_Remaining="0")

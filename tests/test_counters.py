@@ -1,4 +1,8 @@
+import copy
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exporter.counters import TaskCounters
 from exporter.model import MAX_ENTRIES, TaskStats
@@ -140,3 +144,20 @@ def test_moved_tells_whether_any_count_is_another() -> None:
         (TaskStats(answered=0, unanswered=0, numbers={"busy": 0}), True),
     ]
     assert [counters.observe(stats) for stats, _ in history] == [moved for _, moved in history]
+
+
+_COUNT = st.none() | st.integers(0, 20)
+_READINGS = st.builds(
+    TaskStats, answered=_COUNT, unanswered=_COUNT, numbers=st.dictionaries(st.sampled_from("abc"), st.integers(0, 20))
+)
+
+
+@given(st.lists(_READINGS, min_size=1, max_size=6))
+def test_the_same_reading_again_moves_nothing(history: list[TaskStats]) -> None:
+    """Whatever came before, a reading that is repeated leaves all sums as they are: it need not be observed."""
+    counters = TaskCounters()
+    for stats in history:
+        counters.observe(stats)
+    before = [copy.copy(getattr(counters, name)) for name in TaskCounters.__slots__]
+    assert not counters.observe(history[-1])
+    assert [getattr(counters, name) for name in TaskCounters.__slots__] == before

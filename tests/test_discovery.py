@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.accounts import Account, Surroundings, open_account
-from exporter.client import YunfuClient
+from exporter.client import Answer, YunfuClient
 from exporter.discovery import MAX_PAGES, PER_PAGE, Choice, DiscoveryPlan, count_tasks, list_tasks
 from exporter.errors import ApiError, HttpError, MalformedError
 from exporter.exposition import Page, TaskRenderer
@@ -87,12 +87,13 @@ class Lists:
         meta = {"has_pages": last > 1, "total": str(len(entries)), "last_page": str(last), "per_page": str(per_page)}
         return {"code": 200, "data": entries[(page - 1) * per_page : page * per_page], "meta": meta}
 
-    async def stat(self, ref: Any, span: object = None) -> Mapping[str, Any]:
+    async def stat(self, ref: Any, span: object = None, known: bytes = b"") -> Answer:
         """Return statistics that move from call to call."""
         assert span is None
+        assert known == b"" or int(known) <= self.answered
         self.polled[ref.id, ref.sub_user_id] += 1
         self.answered += 1
-        return {"answer_rate": {"answered": self.answered, "noAnswer": 0}}
+        return Answer(b"%d" % self.answered, {"answer_rate": {"answered": self.answered, "noAnswer": 0}})
 
     def take_up_token(self) -> bool:
         """Have no token file."""

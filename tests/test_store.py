@@ -4,7 +4,17 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from exporter.model import Task, TaskRef, TaskState, TaskStats
-from exporter.store import AccountStatus, Lines, PollOutcome, Reading, Store, TaskRecord, TaskStatus, WindowReading
+from exporter.store import (
+    UNCHANGED,
+    AccountStatus,
+    Lines,
+    PollOutcome,
+    Reading,
+    Store,
+    TaskRecord,
+    TaskStatus,
+    WindowReading,
+)
 
 NOW = 1000.0
 INTERVAL = 60.0
@@ -34,10 +44,10 @@ class FakeRenderer:
         self.reading_seen = reading
         return (f"{self.mark}{reading.stats.answered}".encode(),)
 
-    def window(self, ref: TaskRef, reading: WindowReading) -> Lines:
+    def window(self, ref: TaskRef, window: str, stats: TaskStats) -> Lines:
         """Tell the count of answered calls in the window."""
         assert ref == REF
-        return (f"{self.mark}{reading.window} {reading.stats.answered}".encode(),)
+        return (f"{self.mark}{window} {stats.answered}".encode(),)
 
 
 @dataclass
@@ -175,6 +185,22 @@ def test_settle_tells_whether_the_counts_moved(house: House) -> None:
     """At first sight, growth and a reset yes, at the same count and at a failure no."""
     outcomes = [FAILED, _read(1), _read(1), FAILED, _read(1), _read(2), _read(0)]
     assert [house.settle(outcome, NOW) for outcome in outcomes] == [False, True, False, False, False, True, True]
+
+
+def test_an_unchanged_answer_is_a_success_with_the_statistics_of_before(house: House) -> None:
+    """It brings the task up and puts off what is due and when the window ends; lines and counters stay as they are."""
+    house.settle(_read(7), NOW - 60)
+    house.settle(_read(9, _window("today", 3, expires=NOW + 90)), NOW)
+    house.settle(MISSING, NOW + 30)
+    lines, rendered = house.record.reading_lines, house.renderer.reading_seen
+    assert house.settle(PollOutcome(UNCHANGED, (WindowReading("today", UNCHANGED, NOW + 900),)), NOW + 60) is False
+    assert house.record.status == TaskStatus(TASK, INTERVAL, up=True, last_success=NOW + 60, due=NOW + 60 + INTERVAL)
+    assert house.record.reading_lines is lines
+    assert house.renderer.reading_seen is rendered
+    assert house.record.is_fresh(NOW + 60 + INTERVAL + STALE_AFTER, STALE_AFTER)
+    assert list(house.record.fresh_windows(NOW + 60 + INTERVAL + STALE_AFTER, STALE_AFTER)) == [(b"today 3",)]
+    house.settle(_read(12), NOW + 120)
+    assert house.calls == {"answered": 5}
 
 
 def test_counters_survive_failures_and_end_with_the_task(house: House) -> None:
