@@ -1,7 +1,8 @@
 """A dashboard in one language: its variables, its links, its layout, and how it becomes JSON."""
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.cog.builder import Builder
@@ -13,6 +14,15 @@ from grafana.words import ACCOUNT, Language, Text
 
 WIDTH = 24
 """Columns of Grafana's grid."""
+WINDOW: Final = "$window"
+"""The span that ratios and counts of the present are taken over, as chosen on the dashboard."""
+_WINDOWS: Final = {
+    "10m": Text("10m", "10 分钟"),
+    "30m": Text("30m", "30 分钟"),
+    "90m": Text("90m", "90 分钟"),
+    "6h": Text("6h", "6 小时"),
+    "24h": Text("24h", "24 小时"),
+}
 
 
 class Board:
@@ -55,6 +65,20 @@ class Board:
             .include_all(True)
             .all_value(".*")
             .current(dashboard.VariableOption(selected=True, text=[everything], value=["$__all"]))
+        )
+
+    def window_variable(self) -> None:
+        """Add the variable ``window``, by default half an hour."""
+        self.choice("window", Text("Window", "统计窗口"), _WINDOWS, "30m")
+
+    def choice(self, name: str, label: Text, values: Mapping[str, Text], default: str) -> None:
+        """Add a variable with a few fixed values, each with its name."""
+        words = {value: text.say(self.language) for value, text in values.items()}
+        self.variable(
+            build.CustomVariable(name)
+            .label(label.say(self.language))
+            .values(", ".join(f"{text} : {value}" for value, text in words.items()))
+            .current(dashboard.VariableOption(selected=True, text=words[default], value=default))
         )
 
     def link(self, name: str, title: Text, *, with_variables: bool = True) -> None:

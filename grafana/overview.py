@@ -1,10 +1,17 @@
 """The overview: which tasks are in trouble, and why."""
 
-from grafana.board import Board
-from grafana.palette import NEUTRAL
-from grafana.panels import Panels, Query, steps
-from grafana.queries import chosen, per_task
-from grafana.words import Language, Text
+from grafana_foundation_sdk.builders import bargauge, common, stat, table, timeseries
+from grafana_foundation_sdk.models import common as options
+from grafana_foundation_sdk.models import dashboard
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+from grafana import queries
+from grafana.board import WINDOW, Board
+from grafana.palette import BAD, GOOD, NEUTRAL, OKAY, STALE, WARN, fixed, label_mappings, number_mappings
+from grafana.panels import Panels, Query, line, right_axis, stacked, steps
+from grafana.tables import COUNT, LEFT, SHARE, Column, Rows, cell, make_table, mapped, thresholds, unit
+from grafana.tasks import best_table, main_reason, tasks_table, under_threshold, worst_table
+from grafana.words import ACCOUNT, ANSWER_RATE, CALLS, PER_MINUTE, Language, Text
 
 
 def build(language: Language) -> Board:
@@ -16,15 +23,214 @@ def build(language: Language) -> Board:
         Text("Which tasks are in trouble, and why.", "哪些外呼任务出了问题，原因是什么。"),
     )
     board.account_variable()
+    board.window_variable()
+    board.choice("rows", Text("Rows", "行数"), {rows: Text(rows, rows) for rows in ("20", "50", "200", "1000")}, "50")
     board.link("exporter", Text("Exporter", "采集器"))
     board.link_other_language()
     panels = Panels(language)
-    running_tasks = per_task(chosen("yunfu_task_state", 'state="running"'))
-    running = panels.stat(
-        Text("Running tasks", "外呼中的任务"),
-        Text("Tasks that are dialling now.", "当前正在外呼的任务数。"),
-        "none",
-        Query(f"sum({running_tasks}) or vector(0)", instant=True),
-    )
-    board.add(steps(running, NEUTRAL), width=4, height=4)
+    board.add(_under_threshold(panels), width=4, height=4)
+    board.add(_reasons(panels), width=8, height=4)
+    board.add(_stale(panels), width=4, height=4)
+    board.add(_states(panels), width=4, height=4)
+    board.add(_answer_rate(panels), width=4, height=4)
+    board.add(tasks_table(panels), width=24, height=13)
+    board.add(_calls(panels), width=12, height=9)
+    board.add(_failures(panels), width=12, height=9)
+    board.add(worst_table(panels), width=12, height=7)
+    board.add(best_table(panels), width=12, height=7)
+    board.add(_accounts(panels), width=24, height=6)
     return board
+
+
+def _under_threshold(panels: Panels) -> stat.Panel:
+    panel = panels.stat(
+        Text("Under threshold", "低于阈值的任务"),
+        Text(
+            "Dialling tasks whose answer rate within the window is so far under their threshold that chance is no explanation.",
+            "统计窗口内接通率低于阈值、且无法用偶然波动解释的外呼中任务数。",
+        ),
+        "none",
+        Query(f"count({under_threshold()}) or vector(0)", instant=True),
+    )
+    return steps(panel, GOOD, {1: BAD})
+
+
+def _reasons(panels: Panels) -> stat.Panel:
+    worst = f"topk(3, {under_threshold()})"
+    panel = panels.stat(
+        Text("Main reason for failure", "主要失败原因"),
+        Text(
+            "Of the up to three tasks that are furthest under their threshold: what most of their failed numbers ended with.",
+            "低于阈值最多的任务（至多三个）：未接通号码中占比最大的结果。",
+        ),
+        "none",
+        Query(
+            queries.named(f"{main_reason()} and on (account, task) {worst}"),
+            instant=True,
+            format=PromQueryFormat.TABLE,
+        ),
+    )
+    rows_to_fields = {
+        "mappings": [
+            {"fieldName": "name", "handlerKey": "field.name"},
+            {"fieldName": "status", "handlerKey": "field.value"},
+            *({"fieldName": name, "handlerKey": "__ignore"} for name in ("Time", "account", "task", "Value")),
+        ]
+    }
+    return (
+        steps(panel, GOOD)
+        .with_transformation(dashboard.DataTransformerConfig("rowsToFields", options=rows_to_fields))
+        .reduce_options(common.ReduceDataOptions().values(False).calcs(["lastNotNull"]).fields("/.*/"))
+        .mappings(label_mappings("status", panels.language))
+        .text_mode(options.BigValueTextMode.VALUE_AND_NAME)
+        .orientation(options.VizOrientation.VERTICAL)
+        .justify_mode(options.BigValueJustifyMode.AUTO)
+        .text(common.VizTextDisplayOptions().title_size(20).value_size(26))
+        .no_value(panels.say(Text("No task in trouble", "没有问题任务")))
+    )
+
+
+def _stale(panels: Panels) -> stat.Panel:
+    panel = panels.stat(
+        Text("No fresh data", "数据过期的任务"),
+        Text(
+            "Polled tasks whose statistics are overdue: nothing can be said of them. The exporter dashboard tells why.",
+            "已超时未能成功采集统计数据的任务数，其现状未知。原因见采集器面板。",
+        ),
+        "none",
+        Query(f"count({queries.stale()}) or vector(0)", instant=True),
+    )
+    return steps(panel, GOOD, {1: STALE})
+
+
+def _states(panels: Panels) -> bargauge.Panel:
+    states = queries.per_task(queries.chosen("yunfu_task_state"), "state")
+    panel = panels.bar_gauge(
+        Text("Tasks by state", "任务状态"),
+        Text("Known tasks by the state that the platform lists them in.", "平台任务列表中各状态的任务数。"),
+        "none",
+        Query(f"sum by (state) ({states})", "{{state}}", instant=True),
+    )
+    return panels.name_series(panel, "state").min(0)
+
+
+def _answer_rate(panels: Panels) -> stat.Panel:
+    calls = f"sum({queries.calls(WINDOW)})"
+    panel = panels.stat(
+        Text("All tasks · last $window", "全部任务 · 最近 $window"),
+        Text(
+            "The answer rate of all tasks together within the window, and the number of calls it is taken from.",
+            "统计窗口内全部任务合计的接通率，以及所依据的呼叫数。",
+        ),
+        "percentunit",
+        Query(f"sum({queries.answered(WINDOW)}) / ({calls} > 0)", ANSWER_RATE, instant=True),
+        Query(calls, CALLS, instant=True),
+    )
+    panel.decimals(1).override_by_query("B", unit("locale", 0))
+    return steps(panel, NEUTRAL).color_mode(options.BigValueColorMode.NONE)
+
+
+def _calls(panels: Panels) -> timeseries.Panel:
+    rates = queries.per_task(f"rate({queries.chosen('yunfu_task_calls_total')}[$__rate_interval])", "outcome")
+    answered = queries.chosen("yunfu_task_calls_total", 'outcome="answered"')
+    answered_rates = queries.per_task(f"rate({answered}[$__rate_interval])")
+    panel = panels.timeseries(
+        Text("Calls a minute, and answer rate", "每分钟呼叫数与接通率"),
+        Text(
+            "Calls of all tasks by outcome, stacked; the line is the share that was answered, on the right axis.",
+            "全部任务的呼叫数，按结果堆叠；折线为接通率（右轴）。",
+        ),
+        PER_MINUTE,
+        Query(f"sum by (outcome) ({rates}) * 60", "{{outcome}}"),
+        Query(f"sum({answered_rates}) / (sum({rates}) > 0)", ANSWER_RATE),
+    )
+    rate = [*unit("percentunit", 0), fixed(NEUTRAL), *line(), *right_axis(0, 1)]
+    return panels.name_series(stacked(panel), "outcome").override_by_query("B", rate)
+
+
+def _failures(panels: Panels) -> timeseries.Panel:
+    counter = queries.chosen("yunfu_task_number_results_total", 'status!="connected"')
+    rates = queries.per_task(f"rate({counter}[$__rate_interval])", "status")
+    panel = panels.timeseries(
+        Text("Failed numbers a minute, by reason", "每分钟未接通号码数，按原因"),
+        Text(
+            "What dialled numbers ended with when it was no talk, all tasks together. Reds are the line, purples the list,"
+            " yellows and oranges the called.",
+            "全部任务未接通号码的结果。红色系：线路问题；紫色系：名单质量问题；黄、橙色系：被叫用户原因。",
+        ),
+        PER_MINUTE,
+        Query(f"sum by (status) ({rates}) * 60", "{{status}}"),
+    )
+    return panels.name_series(stacked(panel), "status")
+
+
+def _accounts(panels: Panels) -> table.Panel:
+    requests = queries.chosen("yunfu_exporter_api_request_duration_seconds_count")
+    failures = queries.chosen("yunfu_exporter_api_failures_total")
+    waited = queries.chosen("yunfu_exporter_api_throttled_seconds_total")
+    calls = f"sum by (account) ({queries.increase(requests, WINDOW)})"
+    tasks = queries.per_account(queries.chosen("yunfu_account_tasks"), "state")
+    served = {
+        1: (Text("Reachable", "正常"), OKAY),
+        0: (Text("Refused or out of reach", "被拒绝或无法连接"), BAD),
+    }
+    expiry = [*unit("s", 1), *cell("color-text"), *thresholds(BAD, {86400: WARN, 7 * 86400: "text"})]
+    rows = [
+        Rows(
+            queries.per_account(queries.chosen("yunfu_account_up")),
+            {"account": Column(ACCOUNT)},
+            Column(
+                Text("API", "接口"),
+                0,
+                [mapped(number_mappings(served, panels.language)), *LEFT, *cell("color-background")],
+            ),
+            "up",
+        ),
+        Rows(
+            f"{queries.per_account(queries.chosen('yunfu_account_token_expiry_timestamp_seconds'))} - time()",
+            {},
+            Column(Text("Token expires in", "令牌有效期剩余"), 0, expiry),
+            "expiry",
+        ),
+        Rows(f"sum by (account) ({tasks})", {}, Column(Text("Tasks", "任务数"), 0, COUNT), "tasks"),
+        Rows(
+            queries.per_account(queries.chosen("yunfu_account_tasks", 'state="running"')),
+            {},
+            Column(Text("Running", "外呼中"), 0, COUNT),
+            "running",
+        ),
+        Rows(
+            queries.per_account(queries.chosen("yunfu_account_tasks_left_out")),
+            {},
+            Column(Text("Left out", "超限未采集"), 0, COUNT),
+            "left_out",
+        ),
+        Rows(
+            f"time() - {queries.per_account(queries.chosen('yunfu_account_discovery_last_success_timestamp_seconds'))}",
+            {},
+            Column(Text("List read", "任务列表更新于"), 0, [*unit("s", 0)]),
+            "discovery",
+        ),
+        Rows(calls, {}, Column(Text("API calls", "接口调用数"), 0, COUNT), "requests"),
+        Rows(
+            f"sum by (account) ({queries.increase(failures, WINDOW)}) / ({calls} > 0)",
+            {},
+            Column(Text("Failed", "失败率"), 0, SHARE),
+            "failed",
+        ),
+        Rows(
+            f"sum by (account) ({queries.increase(waited, WINDOW)}) / ({calls} > 0)",
+            {},
+            Column(Text("Wait for quota per call", "每次调用等待配额"), 0, unit("s", 2)),
+            "waited",
+        ),
+    ]
+    return make_table(
+        panels,
+        Text("Accounts · API calls of the last $window", "账号 · 最近 $window 的接口调用"),
+        Text(
+            "Whether the platform serves each account, how long its token is good for, its tasks, and its use of the API.",
+            "各账号的接口是否可用、令牌剩余有效期、任务数，以及接口调用情况。",
+        ),
+        rows,
+    )

@@ -1,7 +1,7 @@
 """The colours and what they mean, the same on every dashboard, light and dark; and the value mappings that carry them.
 
-Green is good, orange wants a look, red is trouble, grey is nothing to judge. The statuses of numbers are coloured by cause:
-reds the line, purples the list, yellows and browns the called.
+Green is good, orange wants a look, red is trouble, magenta is no fresh data, grey is nothing to judge. The statuses of
+numbers are coloured by cause: reds the line, purples the list, yellows and oranges the called, browns the blocklists.
 """
 
 from collections.abc import Mapping
@@ -9,12 +9,14 @@ from typing import Final
 
 from grafana_foundation_sdk.models import dashboard
 
-from grafana.words import INTENTIONS, OUTCOMES, REASONS, ROUNDS, STATES, STATUSES, Language, Text
+from grafana.words import ENDPOINTS, INTENTIONS, OUTCOMES, REASONS, ROUNDS, STATES, STATUSES, Language, Text
 
 GOOD: Final = "#3fa45b"
+OKAY: Final = "rgba(63, 164, 91, 0.25)"
+"""Good, where there are many of it: behind the words of a table."""
 WARN: Final = "#e88c1f"
 BAD: Final = "#d9363e"
-STALE: Final = "#8f6bc9"
+STALE: Final = "#b5489a"
 NEUTRAL: Final = "#4a86cf"
 QUIET: Final = "#8a939e"
 
@@ -49,6 +51,13 @@ REASON_COLOURS: Final = {
     "api_error": "#b08968",
     "malformed": "#7a5436",
 }
+ENDPOINT_COLOURS: Final = {
+    "stat": NEUTRAL,
+    "tasks": "#9aa9bf",
+    "new_tasks": "#6f83a3",
+    "all_tasks": "#c3ccd9",
+    "subset_tasks": "#55677f",
+}
 
 VOCABULARIES: Final[Mapping[str, tuple[Mapping[str, Text], Mapping[str, str]]]] = {
     "status": (STATUSES, STATUS_COLOURS),
@@ -57,17 +66,20 @@ VOCABULARIES: Final[Mapping[str, tuple[Mapping[str, Text], Mapping[str, str]]]] 
     "rounds": (ROUNDS, ROUND_COLOURS),
     "outcome": (OUTCOMES, OUTCOME_COLOURS),
     "reason": (REASONS, REASON_COLOURS),
+    "endpoint": (ENDPOINTS, ENDPOINT_COLOURS),
 }
 """By the name of a label: the words for its values, and their colours."""
 
 
-def label_mappings(label: str, language: Language) -> list[dashboard.ValueMapping]:
+def label_mappings(label: str, language: Language, *, coloured: bool = True) -> list[dashboard.ValueMapping]:
     """Return the value mappings of a field that holds the values of a label, such as ``status`` in a table."""
     texts, colours = VOCABULARIES[label]
     return [
         dashboard.ValueMap(
             options={
-                value: dashboard.ValueMappingResult(text=text.say(language), color=colours[value], index=index)
+                value: dashboard.ValueMappingResult(
+                    text=text.say(language), color=colours[value] if coloured else None, index=index
+                )
                 for index, (value, text) in enumerate(texts.items())
             }
         )

@@ -12,6 +12,7 @@ from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import common as options
 from grafana_foundation_sdk.models import dashboard
+from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from grafana.palette import VOCABULARIES, fixed
@@ -60,7 +61,7 @@ class Panels:
 
     def describe(self, panel: P, title: Text, description: Text, unit: Text | str, *queries: Query) -> P:
         """Give a panel what every panel has: its texts, its unit, the datasource variable and its queries."""
-        unit_id = unit if isinstance(unit, str) else f"suffix: {self.say(unit)}"
+        unit_id = unit if isinstance(unit, str) else f"suffix:{self.say(unit)}"
         panel.title(self.say(title)).description(self.say(description)).unit(unit_id).datasource(DATASOURCE)
         for ref_id, query in zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", queries, strict=False):
             panel.with_target(self._target(query, ref_id))
@@ -108,8 +109,9 @@ class Panels:
     def heatmap(self, title: Text, description: Text, unit: Text | str, *queries: Query) -> heatmap.Panel:
         """Return a heat map; the unit is that of the vertical axis too."""
         panel = self.describe(heatmap.Panel(), title, description, unit, *queries)
-        unit_id = unit if isinstance(unit, str) else f"suffix: {self.say(unit)}"
-        return panel.interval(LEAST_STEP).y_axis(heatmap.YAxisConfig().unit(unit_id))
+        unit_id = unit if isinstance(unit, str) else f"suffix:{self.say(unit)}"
+        colours = heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Blues").steps(32)
+        return panel.interval(LEAST_STEP).y_axis(heatmap.YAxisConfig().unit(unit_id)).color(colours)
 
     def note(self, title: Text, description: Text, content: Text) -> text.Panel:
         """Return a text in Markdown."""
@@ -136,6 +138,24 @@ def steps(panel: P, base: str, at: Mapping[float, str] | None = None) -> P:
     thresholds += [dashboard.Threshold(value, colour) for value, colour in (at or {}).items()]
     panel.thresholds(build.ThresholdsConfig().mode(dashboard.ThresholdsMode.ABSOLUTE).steps(thresholds))
     return panel.color_scheme(build.FieldColor().mode(dashboard.FieldColorModeId.THRESHOLDS))
+
+
+def stacked(panel: timeseries.Panel) -> timeseries.Panel:
+    """Stack the series of a graph as areas."""
+    stacking = common.StackingConfig().mode(options.StackingMode.NORMAL).group("A")
+    return panel.stacking(stacking).fill_opacity(75).line_width(0)
+
+
+def line() -> list[dashboard.DynamicConfigValue]:
+    """Return the properties that make one series of a stacked graph a line over it."""
+    looks = {"custom.stacking": {"mode": "none"}, "custom.fillOpacity": 0, "custom.lineWidth": 2}
+    return [dashboard.DynamicConfigValue(name, value) for name, value in looks.items()]
+
+
+def right_axis(least: float, most: float) -> list[dashboard.DynamicConfigValue]:
+    """Return the properties that give a series an axis of its own."""
+    looks = {"custom.axisPlacement": "right", "min": least, "max": most}
+    return [dashboard.DynamicConfigValue(name, value) for name, value in looks.items()]
 
 
 def _last_value() -> common.ReduceDataOptions:

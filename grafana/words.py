@@ -87,6 +87,15 @@ REASONS: Final = {
 }
 """Why a call of the platform's API failed, by the value of the ``reason`` label."""
 
+ENDPOINTS: Final = {
+    "stat": Text("Task statistics", "任务统计"),
+    "tasks": Text("Tasks 1.0", "1.0 任务列表"),
+    "new_tasks": Text("Tasks 2.0", "2.0 任务列表"),
+    "all_tasks": Text("Tasks 1.0 of sub-accounts", "子账号 1.0 任务列表"),
+    "subset_tasks": Text("Tasks 2.0 of sub-accounts", "子账号 2.0 任务列表"),
+}
+"""What is asked of the platform's API, by the value of the ``endpoint`` label."""
+
 ACCOUNT: Final = Text("Account", "账号")
 TASK: Final = Text("Task", "任务")
 STATE: Final = Text("State", "状态")
@@ -94,3 +103,4 @@ PROGRESS: Final = Text("Progress", "外呼进度")
 ANSWER_RATE: Final = Text("Answer rate", "接通率")
 THRESHOLD: Final = Text("Threshold", "接通率阈值")
 CALLS: Final = Text("Calls", "呼叫数")
+PER_MINUTE: Final = Text(" /min", " /分钟")

@@ -1,0 +1,125 @@
+"""Tables of one row a task or account: several instant queries, joined on the labels that they share."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from grafana_foundation_sdk.builders import common, table
+from grafana_foundation_sdk.models import dashboard
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+from grafana.panels import Panels, Query
+from grafana.words import Text
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its header, its width in pixels (0: what is left over), and Grafana's properties of the field."""
+
+    header: Text
+    width: int = 0
+    properties: Sequence[dashboard.DynamicConfigValue] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A query of a table, and which of its labels are shown, and how its value is; without a column, it is not.
+
+    Data links find a label by its name, and the value by ``value_name``.
+    """
+
+    expr: str
+    labels: dict[str, Column] = field(default_factory=dict)
+    value: Column | None = None
+    value_name: str = ""
+
+
+def make_table(
+    panels: Panels,
+    title: Text,
+    description: Text,
+    rows: Sequence[Rows],
+    *,
+    hidden: Sequence[str] = (),
+    sort: Text | None = None,
+) -> table.Panel:
+    """Return a table; ``hidden`` labels are there for data links alone, ``sort`` is the header to sort by, largest first."""
+    queries = [Query(each.expr, instant=True, format=PromQueryFormat.TABLE) for each in rows]
+    panel = panels.describe(table.Panel(), title, description, "none", *queries)
+    names = {f"Value #{ref}": each.value_name or ref for ref, each in zip(_REFS, rows, strict=False)}
+    if len(rows) == 1:
+        names = {"Value": rows[0].value_name or "A"}
+    shown: dict[str, Column] = {}
+    for name, each in zip(names.values(), rows, strict=True):
+        shown |= each.labels
+        if each.value:
+            shown[name] = each.value
+    panel.with_transformation(dashboard.DataTransformerConfig("merge", options={}))
+    panel.with_transformation(dashboard.DataTransformerConfig("organize", options=_order(names, shown, hidden)))
+    for name, column in shown.items():
+        width = [dashboard.DynamicConfigValue("custom.width", column.width)] if column.width else []
+        panels.name_field(panel, name, column.header, *column.properties, *width)
+    panel.override_by_regexp(".*", [dashboard.DynamicConfigValue("custom.minWidth", 60)])
+    for name in hidden:
+        panel.override_by_name(name, [dashboard.DynamicConfigValue("custom.hidden", True)])
+    if sort:
+        panel.sort_by([common.TableSortByFieldState().display_name(panels.say(sort)).desc(True)])
+    return panel
+
+
+_REFS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def _order(names: dict[str, str], shown: dict[str, Column], hidden: Sequence[str]) -> dict[str, Any]:
+    values = {shown_name: name for name, shown_name in names.items()}
+    order = [values.get(name, name) for name in (*shown, *hidden)]
+    excluded = {"Time", *(name for name, shown_name in names.items() if shown_name not in shown)}
+    return {
+        "excludeByName": dict.fromkeys(sorted(excluded), True),
+        "indexByName": {name: index for index, name in enumerate(order)},
+        "renameByName": {name: shown_name for name, shown_name in names.items() if shown_name in shown},
+    }
+
+
+def unit(name: str, decimals: int | None = None) -> list[dashboard.DynamicConfigValue]:
+    """Return the unit of a column."""
+    properties = [dashboard.DynamicConfigValue("unit", name)]
+    return properties if decimals is None else [*properties, dashboard.DynamicConfigValue("decimals", decimals)]
+
+
+LEFT: Final = (dashboard.DynamicConfigValue("custom.align", "left"),)
+SHARE: Final = unit("percentunit", 1)
+COUNT: Final = unit("locale", 0)
+
+
+def thresholds(base: str, at: Mapping[float, str]) -> list[dashboard.DynamicConfigValue]:
+    """Colour the values of a column: ``base``, and from each value of ``at`` on its colour."""
+    steps: list[dict[str, object]] = [{"value": None, "color": base}]
+    steps += [{"value": value, "color": colour} for value, colour in at.items()]
+    return [
+        dashboard.DynamicConfigValue("thresholds", {"mode": "absolute", "steps": steps}),
+        dashboard.DynamicConfigValue("color", {"mode": "thresholds"}),
+    ]
+
+
+def cell(mode: str) -> list[dashboard.DynamicConfigValue]:
+    """Return how a cell is drawn: ``color-background``, ``color-text`` or ``gauge``; for Grafana up to 9.4, and later."""
+    old, new = {
+        "color-background": ("color-background-solid", {"type": "color-background", "mode": "basic"}),
+        "color-text": ("color-text", {"type": "color-text"}),
+        "gauge": ("basic", {"type": "gauge", "mode": "basic"}),
+    }[mode]
+    return [
+        dashboard.DynamicConfigValue("custom.displayMode", old),
+        dashboard.DynamicConfigValue("custom.cellOptions", new),
+    ]
+
+
+def mapped(mappings: list[dashboard.ValueMapping]) -> dashboard.DynamicConfigValue:
+    """Return the property that shows values as words."""
+    return dashboard.DynamicConfigValue("mappings", mappings)
+
+
+def linked(title: str, url: str) -> dashboard.DynamicConfigValue:
+    """Return the property that makes the cells of a column a link."""
+    return dashboard.DynamicConfigValue("links", [{"title": title, "url": url}])
