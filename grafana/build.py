@@ -5,11 +5,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from grafana import exporter, overview
+from grafana import exporter, overview, task
 from grafana.words import Language
 
 FOLDER = Path(__file__).parent / "dashboards"
-DASHBOARDS = {"overview": overview.build, "exporter": exporter.build}
+DASHBOARDS = {"overview": overview.build, "task": task.build, "exporter": exporter.build}
 
 
 def files() -> Iterator[tuple[Path, str]]:

@@ -115,6 +115,11 @@ def cell(mode: str) -> list[dashboard.DynamicConfigValue]:
     ]
 
 
+def custom(**settings: object) -> list[dashboard.DynamicConfigValue]:
+    """Return properties of how a series or a cell is drawn."""
+    return [dashboard.DynamicConfigValue(f"custom.{name}", setting) for name, setting in settings.items()]
+
+
 def mapped(mappings: list[dashboard.ValueMapping]) -> dashboard.DynamicConfigValue:
     """Return the property that shows values as words."""
     return dashboard.DynamicConfigValue("mappings", mappings)

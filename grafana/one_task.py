@@ -1,0 +1,150 @@
+"""PromQL about the one task that the variables ``account`` and ``task`` choose.
+
+Each expression is one series without labels, or one for each value of the label that its function names, so that they can
+be put together without ``on``. ``max`` takes away what Prometheus adds to a target; a second exporter counts nothing twice.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from grafana.board import WINDOW
+from grafana.queries import CERTAIN, chosen
+
+BEFORE: Final = "24h"
+"""The past that a task is compared with: so long before the window."""
+
+CALLS: Final = "yunfu_task_calls_total"
+RESULTS: Final = "yunfu_task_number_results_total"
+ANSWERED: Final = 'outcome="answered"'
+
+CAUSES: Final = {
+    "line": "carrier_blocked",
+    "list": "invalid_number|suspended|arrears",
+    "refusals": "rejected|user_blocked|blacklisted",
+    "misses": "no_answer|powered_off|busy",
+}
+"""The statuses by what is behind them, as the alert rules have it."""
+
+REST: Final = "incoming_barred|code_.*"
+FAILURES: Final = "|".join((*CAUSES.values(), REST))
+
+
+def one(metric: str, *matchers: str) -> str:
+    """Select a metric of the task."""
+    return chosen(metric, 'task="$task"', *matchers)
+
+
+def by(label: str, metric: str, *matchers: str) -> str:
+    """Return a metric by a label."""
+    return f"max by ({label}) ({one(metric, *matchers)})"
+
+
+def value(metric: str, *matchers: str) -> str:
+    """Return a metric that the task has once."""
+    return f"max({one(metric, *matchers)})"
+
+
+def total(label: str, metric: str, *matchers: str) -> str:
+    """Return the sum of a metric over a label."""
+    return f"sum({by(label, metric, *matchers)})"
+
+
+def grown(label: str, counter: str, span: str, *matchers: str) -> str:
+    """Return by how much a counter grew, by a label; ``span`` is a duration, with an offset if it is past."""
+    duration, _, offset = span.partition(" ")
+    return f"max by ({label}) (increase({one(counter, *matchers)}[{duration}]{offset and f' {offset}'}))"
+
+
+PAST: Final = f"{BEFORE} offset {WINDOW}"
+
+
+def answered(span: str = WINDOW) -> str:
+    """Return the answered calls."""
+    return f"sum({grown('outcome', CALLS, span, ANSWERED)})"
+
+
+def calls(span: str = WINDOW) -> str:
+    """Return the calls, if there were any."""
+    return f"(sum({grown('outcome', CALLS, span)}) > 0)"
+
+
+def answer_rate() -> str:
+    """Return the share of answered calls."""
+    return f"{answered()} / {calls()}"
+
+
+def bound(sign: str) -> str:
+    """Return the upper (+) or lower (-) bound of the answer rate after Wilson, ``CERTAIN`` standard deviations away."""
+    count, square = calls(), CERTAIN**2
+    spread = f"sqrt({answered()} * ({count} - {answered()}) / {count} + {square / 4:g})"
+    return f"({answered()} + {square / 2:g} {sign} {CERTAIN:g} * {spread}) / ({count} + {square:g})"
+
+
+def threshold() -> str:
+    """Return the least answer rate that the task should have; only one with fresh statistics has it."""
+    return value("yunfu_task_answer_ratio_threshold")
+
+
+def results(span: str = WINDOW) -> str:
+    """Return the results that numbers came to, if there were any."""
+    return f"(sum({grown('status', RESULTS, span)}) > 0)"
+
+
+def result_shares(span: str = WINDOW, statuses: str = ".+") -> str:
+    """Return the shares of the results that numbers came to, by status."""
+    some = grown("status", RESULTS, span, f'status=~"{statuses}"')
+    return f"{some} / on () group_left () {results(span)}"
+
+
+def cause_growth(cause: str) -> str:
+    """Return by how much the share of a cause has grown against the hours before."""
+    return f"(sum({result_shares(WINDOW, CAUSES[cause])}) - sum({result_shares(PAST, CAUSES[cause])}))"
+
+
+def stands_out(cause: str) -> str:
+    """Return the growth of a cause if no other has grown more, and by more than chance: two standard errors at most."""
+    others = (f"{cause_growth(cause)} >= {cause_growth(other)}" for other in CAUSES if other != cause)
+    return " and ".join((f"{cause_growth(cause)} > 1 / sqrt({results()})", *others))
+
+
+def first_of(cases: Iterable[tuple[int, str]]) -> str:
+    """Return the number of the first case whose expression has a value."""
+    return " or ".join(f"({expr}) * 0 + {number}" for number, expr in cases)
+
+
+def is_state(state: str) -> str:
+    """Return a value if the task is in a state."""
+    matcher = f'state="{state}"'
+    return f"{value('yunfu_task_state', matcher)} == 1"
+
+
+def is_stale() -> str:
+    """Return a value if the task is polled but has no fresh statistics."""
+    return f"{value('yunfu_task_poll_interval_seconds')} unless {threshold()}"
+
+
+def is_low(*, surely: bool) -> str:
+    """Return a value if the answer rate is under the threshold; surely: beyond what chance allows."""
+    return f"{bound('+') if surely else answer_rate()} < {threshold()}"
+
+
+def numbered(exprs: Iterable[tuple[int, str]]) -> str:
+    """Return several expressions as one, told apart by the label ``step``."""
+    return " or ".join(f'label_replace({expr}, "step", "{number}", "", "")' for number, expr in exprs)
+
+
+def in_order(metric: str, label: str, values: Iterable[str]) -> str:
+    """Return a metric by a label, in the order of the given values."""
+    return " or ".join(by(label, metric, f'{label}="{value}"') for value in values)
+
+
+def by_hour(expr: str) -> str:
+    """Sum an expression, evaluated at each full hour of four weeks, by weekday (1: Monday) and hour of the day.
+
+    The labels are made by ``count_values`` of the time of day that each hour began at, in the platform's time zone.
+    """
+    begun = "vector(time() - 3600 + 3600 * $utc_offset)"
+    hour = f'count_values("hour", hour({begun}))'
+    day = f'count_values("day", (day_of_week({begun}) + 6) % 7 + 1)'
+    labelled = f"{expr} * on () group_left (hour) {hour} * on () group_left (day) {day}"
+    return f'label_replace(sum_over_time(({labelled})[28d:1h]), "hour", "0$1", "hour", "(.)")'

@@ -1,0 +1,263 @@
+"""The graphs and tables of the dashboard of one task."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Final
+
+from grafana_foundation_sdk.builders import common, stat, table, timeseries
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models import common as options
+from grafana_foundation_sdk.models import dashboard
+from grafana_foundation_sdk.models.dashboard import DynamicConfigValue as Property
+
+from grafana import one_task as ask
+from grafana import task_week as week
+from grafana.board import WINDOW
+from grafana.palette import BAD, NEUTRAL, QUIET, VOCABULARIES, fixed, label_mappings, number_mappings
+from grafana.panels import Panels, Query, stacked, steps
+from grafana.tables import COUNT, SHARE, Column, Rows, cell, custom, make_table, mapped, thresholds, unit
+from grafana.words import ANSWER_RATE, CALLS, PROGRESS, ROUNDS, THRESHOLD, Text
+
+CALLS_N: Final = Text("Calls (n)", "呼叫数（n）")
+
+FUNNEL: Final = (
+    (Text("Numbers in the list", "名单号码"), ask.total("status", "yunfu_task_numbers")),
+    (Text("Have a result", "已有结果"), ask.total("status", "yunfu_task_numbers", 'status!="waiting"')),
+    (Text("Answered", "已接通"), ask.value("yunfu_task_answered_calls")),
+    (Text("More than one round", "多于一轮对话"), ask.total("rounds", "yunfu_task_round_calls", 'rounds!="1"')),
+    (Text("Intention A or B", "A+B 意向"), ask.total("intention", "yunfu_task_intention_calls", 'intention=~"A|B"')),
+)
+POINTS: Final = Text(" pp", " 个百分点")
+
+
+def all_panels(panels: Panels) -> Iterator[tuple[Builder[dashboard.Panel], int, int]]:
+    """Yield the panels below the tiles, each with its width and height."""
+    yield answer_rate(panels), 15, 9
+    yield changes(panels), 9, 9
+    yield results(panels), 15, 9
+    yield funnel(panels), 9, 9
+    yield intentions(panels), 8, 8
+    yield rounds(panels), 8, 8
+    yield tags(panels), 8, 8
+    yield progress(panels), 18, 7
+    yield finish(panels), 6, 7
+    yield week.answered_by_hour(panels), 12, 9
+    yield week.calls_by_hour(panels), 12, 9
+
+
+def answer_rate(panels: Panels) -> timeseries.Panel:
+    """Show since when the answer rate is low, and whether that can be chance."""
+    say, count = panels.say, Text("Calls in the window (n)", "窗口内呼叫数（n）")
+    upper, lower = Text("Range of chance", "随机波动范围"), Text("Range of chance, lower end", "随机波动下限")
+    graph = panels.timeseries(
+        Text("Answer rate over $window, and what chance allows", "接通率（滚动 $window）与随机波动范围"),
+        Text(
+            "Answered calls as a share of the calls in the $window before each point. The band is Wilson's interval, 2.7 "
+            "standard deviations each way: where all of it is under the threshold, the rate is too. Grey: the calls (n).",
+            "每个时间点之前 $window内的接通率。色带为 Wilson 置信区间（上下各 2.7 倍标准差）：整条色带都在阈值之下，才算真正"
+            "低于阈值。灰色：呼叫数（n）。",
+        ),
+        "percentunit",
+        Query(ask.calls(), count),
+        Query(ask.bound("-"), lower),
+        Query(ask.bound("+"), upper),
+        Query(ask.answer_rate(), ANSWER_RATE),
+        Query(ask.threshold(), THRESHOLD),
+    ).min(0)
+    graph.override_by_name(
+        say(count),
+        [
+            fixed(QUIET),
+            *custom(fillOpacity=14, lineWidth=0, axisPlacement="right", axisLabel=say(CALLS)),
+            *COUNT,
+        ],
+    )
+    hidden = {"viz": False, "legend": True, "tooltip": False}
+    graph.override_by_name(say(lower), [fixed(NEUTRAL), *custom(lineWidth=0, fillOpacity=0, hideFrom=hidden)])
+    graph.override_by_name(say(upper), [fixed(NEUTRAL), *custom(lineWidth=0, fillBelowTo=say(lower), fillOpacity=22)])
+    graph.override_by_name(say(ANSWER_RATE), [fixed(NEUTRAL), *custom(fillOpacity=0, lineWidth=3)])
+    dashes = {"fill": "dash", "dash": [8, 6]}
+    return graph.override_by_name(say(THRESHOLD), [fixed(BAD), *custom(fillOpacity=0, lineStyle=dashes)])
+
+
+def changes(panels: Panels) -> table.Panel:
+    """Show which kinds of failure have grown."""
+    now = ask.result_shares(statuses=ask.FAILURES)
+    before = f"({ask.result_shares(ask.PAST, ask.FAILURES)} and on () {ask.results()})"
+    change, failures = Text("Change", "变化"), f'status=~"{ask.FAILURES}"'
+    coloured = [*thresholds("text", {10: BAD}), *cell("color-text")]
+    result = [mapped(label_mappings("status", panels.language)), *cell("color-background")]
+    rows = [
+        Rows(
+            f"{ask.grown('status', ask.RESULTS, WINDOW, failures)} and on () {ask.results()}",
+            {"status": Column(Text("Failure", "失败类型"), 0, result)},
+            Column(Text("n now", "当前 n"), 60, COUNT),
+            "n",
+        ),
+        Rows(now, value=Column(Text("Now", "当前占比"), 70, SHARE), value_name="now"),
+        Rows(before, value=Column(Text("24 h before", "此前 24 小时"), 95, SHARE), value_name="before"),
+        Rows(
+            f"100 * ({now} - {before})",
+            value=Column(change, 115, [*unit(f"suffix:{panels.say(POINTS)}", 1), *coloured]),
+            value_name="change",
+        ),
+    ]
+    return make_table(
+        panels,
+        Text(
+            "Why: failures of the past $window against the 24 h before", "原因：最近 $window的失败类型对比此前 24 小时"
+        ),
+        Text(
+            "Kinds of failure as shares of all results (n), the fastest-growing first; red from ten percentage points on.",
+            "各失败类型占全部呼叫结果的比例（n 为次数），增长最快的在前；增长十个百分点起标红。",
+        ),
+        rows,
+        sort=change,
+    )
+
+
+def results(panels: Panels) -> timeseries.Panel:
+    """Show what the numbers came to over time, the answered below and the failures by cause above."""
+    count = Text("Results (n)", "结果数（n）")
+    interval = "$__rate_interval"
+    order = ("connected", *ask.CAUSES.values(), ask.REST)
+    shares = [Query(ask.result_shares(interval, statuses), "{{status}}") for statuses in order]
+    graph = panels.timeseries(
+        Text("Results over time", "呼叫结果占比"),
+        Text(
+            "What the numbers dialled in each five minutes or more came to, as shares of all results; their number (n) "
+            "is in the tooltip. Green: connected; reds: the line; violets: the list; yellows and browns: the called. "
+            "A number that is dialled again leaves its status, so failures that are redialled count short here and "
+            "the green is more than the answer rate.",
+            "每个时间段（五分钟以上）内各呼叫结果的占比，结果数（n）见提示框。绿色：呼叫成功；红色系：线路；紫色系：名单；"
+            "黄棕色系：被叫用户。号码重呼时会离开原状态，因此会重呼的失败类型在此少计，绿色占比高于接通率。",
+        ),
+        "percentunit",
+        *shares,
+        Query(f"sum({ask.grown('status', ask.RESULTS, interval)})", count),
+    )
+    stacked(graph.interval("5m")).min(0).max(1)
+    aside = {"viz": True, "legend": True, "tooltip": False}
+    return panels.name_series(graph, "status").override_by_name(
+        panels.say(count),
+        [*COUNT, fixed(QUIET), *custom(stacking={"mode": "none"}, axisPlacement="hidden", hideFrom=aside)],
+    )
+
+
+def funnel(panels: Panels) -> table.Panel:
+    """Show how many of the numbers get how far."""
+    counts = [count for _, count in FUNNEL]
+    ratios = [f"{count} / ({before} > 0)" for before, count in pairwise(counts)]
+    words = number_mappings({step: (text, NEUTRAL) for step, (text, _) in enumerate(FUNNEL, start=1)}, panels.language)
+    rows = [
+        Rows(
+            ask.numbered(enumerate(counts, start=1)),
+            {"step": Column(Text("Step", "环节"), 170, [mapped(words)])},
+            Column(Text("Count (n)", "数量（n）"), 0, [*COUNT, *_bar()]),
+            "count",
+        ),
+        Rows(
+            ask.numbered(enumerate(ratios, start=2)),
+            value=Column(Text("Of the above", "占上一环节"), 105, SHARE),
+            value_name="ratio",
+        ),
+    ]
+    return make_table(
+        panels,
+        Text("Funnel since the task began", "漏斗（任务全程）"),
+        Text(
+            "From the numbers in the list to calls of clear or possible interest. Each share is of the count above it.",
+            "从名单号码到有明确或可能意向的通话。每个占比以上一行的数量为样本量。",
+        ),
+        rows,
+    )
+
+
+def intentions(panels: Panels) -> table.Panel:
+    """Show what the called intend."""
+    header = Text("Intention", "意向")
+    expr = ask.by("intention", "yunfu_task_intention_calls")
+    title = Text("Intentions since the task began", "意向等级（任务全程）")
+    return _shares(panels, title, header, "intention", expr, f"sum({expr})", sort=False).sort_by(
+        [common.TableSortByFieldState().display_name(panels.say(header))]
+    )
+
+
+def rounds(panels: Panels) -> table.Panel:
+    """Show how long the talks are."""
+    expr = ask.in_order("yunfu_task_round_calls", "rounds", ROUNDS)
+    title = Text("Rounds of conversation since the task began", "对话轮次（任务全程）")
+    return _shares(panels, title, Text("Rounds", "轮次"), "rounds", expr, f"sum({expr})", sort=False)
+
+
+def tags(panels: Panels) -> table.Panel:
+    """Show the commonest tags."""
+    expr = f"topk(10, {ask.by('tag', 'yunfu_task_llm_tag_calls')} or {ask.by('tag', 'yunfu_task_tag_calls')})"
+    title = Text("Tags since the task began, top 10", "标签前 10（任务全程）")
+    return _shares(panels, title, Text("Tag", "标签"), "tag", expr, ask.value("yunfu_task_answered_calls"), sort=True)
+
+
+def _shares(panels: Panels, title: Text, header: Text, label: str, expr: str, whole: str, *, sort: bool) -> table.Panel:
+    """Return a table of calls by a label, with their share of a whole."""
+    mapping = [mapped(label_mappings(label, panels.language))] if label in VOCABULARIES else []
+    share = f"({expr}) / on () group_left () ({whole} > 0)"
+    rows = [
+        Rows(f"{expr}", {label: Column(header, 165, mapping)}, Column(CALLS_N, 90, COUNT), "count"),
+        Rows(
+            share,
+            value=Column(Text("Share", "占比"), 0, [*SHARE, *_bar(), Property("max", 1)]),
+            value_name="share",
+        ),
+    ]
+    description = Text(
+        "Answered calls by what they came to, as the platform counts them, and their share of all that are counted here; "
+        "of tags, the share of the answered calls, of which one can have several.",
+        "按平台统计的已接通呼叫分类数量，及其占本表合计的比例；标签为占已接通呼叫的比例，一通呼叫可有多个标签。",
+    )
+    return make_table(panels, title, description, rows, sort=CALLS_N if sort else None)
+
+
+def _bar() -> list[Property]:
+    return [*cell("gauge"), Property("min", 0), fixed(NEUTRAL)]
+
+
+def progress(panels: Panels) -> timeseries.Panel:
+    """Show how far the list is worked off."""
+    waiting = Text("Numbers waiting (n)", "等待呼叫的号码（n）")
+    graph = panels.timeseries(
+        Text("Progress over time", "外呼进度变化"),
+        Text(
+            "How far the list is worked off, and how many numbers still wait for a call.",
+            "名单完成比例，以及仍在等待呼叫的号码数。",
+        ),
+        "percentunit",
+        Query(ask.value("yunfu_task_numbers", 'status="waiting"'), waiting),
+        Query(ask.value("yunfu_task_progress_ratio"), PROGRESS),
+    ).min(0)
+    graph.override_by_name(panels.say(PROGRESS), [fixed(NEUTRAL), Property("max", 1)])
+    return graph.override_by_name(
+        panels.say(waiting), [fixed(QUIET), *COUNT, *custom(axisPlacement="right", fillOpacity=0)]
+    )
+
+
+def finish(panels: Panels) -> stat.Panel:
+    """Show when the list will be worked off."""
+    pace = f"max(deriv({ask.one('yunfu_task_progress_ratio')}[{WINDOW}]))"
+    left = f"(1 - {ask.value('yunfu_task_progress_ratio')}) / ({pace} > 0)"  # seconds
+    panel = panels.stat(
+        Text("Projected finish", "预计完成"),
+        Text(
+            "At the pace of the past $window: how much dialling is left, and when it is done if it goes on without a "
+            "break. Nights and breaks come on top.",
+            "按最近 $window的速度推算：剩余外呼时长，以及不间断外呼时的完成时间。夜间与休息时段另计。",
+        ),
+        Text(" h", " 小时"),
+        Query(f"{left} / 3600", Text("Dialling left", "剩余外呼时长"), instant=True),
+        Query(f"1000 * (time() + {left})", Text("Done, without a break", "不间断则完成于"), instant=True),
+        Query(
+            ask.total("status", "yunfu_task_numbers"), Text("Numbers in the list (n)", "名单号码（n）"), instant=True
+        ),
+    )
+    panel.override_by_query("B", [Property("unit", "dateTimeAsIso")]).override_by_query("C", COUNT)
+    panel.orientation(options.VizOrientation.HORIZONTAL).color_mode(options.BigValueColorMode.NONE).decimals(1)
+    return steps(panel.text(common.VizTextDisplayOptions().title_size(14).value_size(22)), QUIET)
