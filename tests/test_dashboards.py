@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from exporter.metrics import WINDOW_FAMILIES
 from grafana.palette import VOCABULARIES
 from grafana.words import Language
 from tests.backfill import read_rules
@@ -33,6 +34,21 @@ PROMETHEUS_OWN = {
     "ALERTS",
     "ALERTS_FOR_STATE",
 }
+
+
+BY_HAND = {
+    "yunfu_exporter_links_info": "the alerts' annotations make their links of it",
+    "yunfu_task_answer_ratio": "the platform's own; dashboards and rules count what was seen to happen",
+    "yunfu_task_unanswered_calls": "likewise",
+    "yunfu_task_intention_ratio": "the platform's own; the dashboards divide the calls, whose number they show beside it",
+    "yunfu_task_concurrency_limit": "to compare with the calls that a task makes",
+    "yunfu_task_created_timestamp_seconds": "to tell the age of a task",
+    "yunfu_task_resets_total": "to tell why a task's counts fell",
+} | dict.fromkeys(
+    (family.name for family in WINDOW_FAMILIES),
+    "windows are a choice of the configuration, none by default; dashboards and rules make theirs of the counters",
+)
+"""Families that no dashboard and no rule asks for, and what they are there for."""
 
 
 @pytest.fixture(params=PATHS, ids=NAMES)
@@ -94,7 +110,7 @@ def test_queries_assume_nothing_of_the_target(dashboard: Dashboard) -> None:
 def test_rates_fit_the_zoom(dashboard: Dashboard) -> None:
     """Rates are over ``$__rate_interval``, so that no zoom level has gaps; a span that is meant belongs to increase()."""
     for query in dashboard.queries():
-        spans = re.findall(r"\b(?:rate|irate|deriv)\([^\[]*\[([^\]]*)\]", query.expr)
+        spans = re.findall(r"\bi?rate\([^\[]*\[([^\]]*)\]", query.expr)
         assert set(spans) <= {"$__rate_interval"}, query
 
 
@@ -144,6 +160,16 @@ def test_every_metric_exists() -> None:
     known = task_families() | series | library_families() | PROMETHEUS_OWN | {rule.name for rule in read_rules()}
     used = {name: expr for expr in _all_expressions() for name in metrics_of(expr)}
     assert not {name: expr for name, expr in used.items() if name not in known}
+
+
+def test_every_family_is_used_or_meant_for_queries_by_hand() -> None:
+    """Each family serves somebody: a dashboard, a rule, or those who ask by hand, for a reason that is told."""
+    used = {name for expr in _all_expressions() for name in metrics_of(expr)}
+    unused = {name for name in task_families() if name not in used}
+    unused |= {name for name, series in own_families().items() if not series & used}
+    assert sorted(unused) == sorted(BY_HAND), (
+        "list a family in BY_HAND with its reason, or take a used one off the list"
+    )
 
 
 @pytest.mark.parametrize(
