@@ -7,7 +7,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from grafana import queries
 from grafana.board import WINDOW, Board
-from grafana.palette import BAD, GOOD, NEUTRAL, OKAY, QUIET, STALE, WARN, fixed, number_mappings
+from grafana.palette import BAD, GOOD, NEUTRAL, NOTHING, OKAY, QUIET, STALE, WARN, fixed, number_mappings
 from grafana.panels import Panels, Query, line, stacked, steps
 from grafana.tables import COUNT, LEFT, SHARE, Column, Rows, cell, make_table, mapped, unit
 from grafana.words import PER_MINUTE, Language, Text
@@ -17,7 +17,6 @@ EVER: Final = "max_over_time(yunfu_exporter_build_info[$__range])"
 OURS: Final = f"and on (job, instance) {EVER}"
 REQUESTS: Final = "yunfu_exporter_api_request_duration_seconds"
 LAG: Final = "yunfu_exporter_poll_lag_seconds"
-COUNT_TILE: Final = "rgba(138, 147, 158, 0.25)"
 POLLED: Final = queries.per_task(queries.chosen("yunfu_task_poll_interval_seconds"))
 SHARES: Final = {0.5: Text("Median", "中位数"), 0.95: Text("95 %", "95 分位"), 0.99: Text("99 %", "99 分位")}
 SHARE_COLOURS: Final = ("#9cc3ef", NEUTRAL, "#3a62b5")
@@ -84,7 +83,7 @@ def _stale(panels: Panels) -> stat.Panel:
         Query(f"count({queries.stale()}) or vector(0)", Text("Overdue", "已过期"), instant=True),
         Query(f"count({POLLED}) or vector(0)", Text("Polled", "采集中"), instant=True),
     )
-    panel.override_by_query("B", [fixed(COUNT_TILE)])
+    panel.override_by_query("B", [fixed(NOTHING)])
     return steps(panel, GOOD, {1: STALE})
 
 
@@ -98,7 +97,7 @@ def _failed_calls(panels: Panels) -> stat.Panel:
         Query(f"{failures} / ({calls} > 0)", Text("Failed", "失败率"), instant=True),
         Query(calls, Text("Calls", "调用数"), instant=True),
     )
-    panel.decimals(1).override_by_query("B", [*COUNT, fixed(COUNT_TILE)])
+    panel.decimals(1).override_by_query("B", [*COUNT, fixed(NOTHING)])
     return steps(panel, GOOD, {0.02: WARN, 0.2: BAD})
 
 

@@ -7,7 +7,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from grafana import queries
 from grafana.board import WINDOW, Board
-from grafana.palette import BAD, GOOD, NEUTRAL, OKAY, STALE, WARN, fixed, label_mappings, number_mappings
+from grafana.palette import BAD, GOOD, NEUTRAL, NOTHING, OKAY, STALE, WARN, fixed, label_mappings, number_mappings
 from grafana.panels import Panels, Query, line, right_axis, stacked, steps
 from grafana.tables import COUNT, LEFT, SHARE, Column, Rows, cell, make_table, mapped, thresholds, unit
 from grafana.tasks import best_table, main_reason, tasks_table, under_threshold, worst_table
@@ -28,9 +28,10 @@ def build(language: Language) -> Board:
     board.link("exporter", Text("Exporter", "采集器"))
     board.link_other_language()
     panels = Panels(language)
-    board.add(_under_threshold(panels), width=4, height=4)
-    board.add(_reasons(panels), width=8, height=4)
-    board.add(_stale(panels), width=4, height=4)
+    board.add(_under_threshold(panels), width=3, height=4)
+    board.add(_reasons(panels), width=7, height=4)
+    board.add(_alerts(panels), width=3, height=4)
+    board.add(_stale(panels), width=3, height=4)
     board.add(_states(panels), width=4, height=4)
     board.add(_answer_rate(panels), width=4, height=4)
     board.add(tasks_table(panels), width=24, height=13)
@@ -88,6 +89,21 @@ def _reasons(panels: Panels) -> stat.Panel:
         .text(common.VizTextDisplayOptions().title_size(20).value_size(26))
         .no_value(panels.say(Text("No task in trouble", "没有问题任务")))
     )
+
+
+def _alerts(panels: Panels) -> stat.Panel:
+    ours = 'alertname=~"Yunfu.+", alertstate="firing", severity=~"critical|warning"'
+    panel = panels.stat(
+        Text("Alerts firing", "正在告警"),
+        Text(
+            "Critical alerts and warnings that fire, on tasks, accounts and exporters; those for information are left out."
+            " A dash: Prometheus does not have the shipped rules.",
+            "正在触发的严重与警告级告警数（任务、账号、采集器），不含提示级。显示横线说明 Prometheus 未加载随附的规则。",
+        ),
+        "none",
+        Query(f"count({queries.chosen('ALERTS', ours)}) or count(yunfu:task:info) * 0", instant=True),
+    )
+    return steps(panel, NOTHING, {0: GOOD, 1: BAD}).no_value("–")
 
 
 def _stale(panels: Panels) -> stat.Panel:
@@ -221,7 +237,7 @@ def _accounts(panels: Panels) -> table.Panel:
         Rows(
             f"sum by (account) ({queries.increase(waited, WINDOW)}) / ({calls} > 0)",
             {},
-            Column(Text("Wait for quota per call", "每次调用等待配额"), 0, unit("s", 2)),
+            Column(Text("Quota wait per call", "每次调用等待配额"), 0, unit("s", 2)),
             "waited",
         ),
     ]

@@ -9,7 +9,7 @@ from typing import Final
 
 from grafana_foundation_sdk.models import dashboard
 
-from grafana.words import ENDPOINTS, INTENTIONS, OUTCOMES, REASONS, ROUNDS, STATES, STATUSES, Language, Text
+from grafana.words import ALERTS, ENDPOINTS, INTENTIONS, OUTCOMES, REASONS, ROUNDS, STATES, STATUSES, Language, Text
 
 GOOD: Final = "#3fa45b"
 OKAY: Final = "rgba(63, 164, 91, 0.25)"
@@ -19,6 +19,8 @@ BAD: Final = "#d9363e"
 STALE: Final = "#b5489a"
 NEUTRAL: Final = "#4a86cf"
 QUIET: Final = "#8a939e"
+NOTHING: Final = "rgba(138, 147, 158, 0.22)"
+"""Nothing to judge, or a number that is there to be read with another: behind words."""
 
 STATUS_COLOURS: Final = {
     "connected": GOOD,
@@ -58,6 +60,15 @@ ENDPOINT_COLOURS: Final = {
     "all_tasks": "#c3ccd9",
     "subset_tasks": "#55677f",
 }
+ALERT_COLOURS: Final = {
+    "YunfuTaskLowAnswerRate": BAD,
+    "YunfuTaskAnswerRateDropped": WARN,
+    "YunfuTaskCarrierBlocked": BAD,
+    "YunfuTaskPoorList": WARN,
+    "YunfuTaskStalled": WARN,
+    "YunfuTaskNearlyOutOfNumbers": QUIET,
+    "YunfuTaskStale": STALE,
+}
 
 VOCABULARIES: Final[Mapping[str, tuple[Mapping[str, Text], Mapping[str, str]]]] = {
     "status": (STATUSES, STATUS_COLOURS),
@@ -66,6 +77,7 @@ VOCABULARIES: Final[Mapping[str, tuple[Mapping[str, Text], Mapping[str, str]]]] 
     "rounds": (ROUNDS, ROUND_COLOURS),
     "outcome": (OUTCOMES, OUTCOME_COLOURS),
     "reason": (REASONS, REASON_COLOURS),
+    "alertname": (ALERTS, ALERT_COLOURS),
     "endpoint": (ENDPOINTS, ENDPOINT_COLOURS),
 }
 """By the name of a label: the words for its values, and their colours."""

@@ -85,3 +85,9 @@ def active() -> str:
 def stale() -> str:
     """Return the tasks that are polled but have no fresh statistics."""
     return f"{per_task(chosen('yunfu_task_poll_interval_seconds'))} unless on (account, task) {threshold()}"
+
+
+def firing(severity: str) -> str:
+    """Return the alerts on tasks that fire, by name; none if Prometheus does not have our rules."""
+    alerts = chosen("ALERTS", 'alertname=~"YunfuTask.+"', 'alertstate="firing"', f'severity=~"{severity}"')
+    return per_task(alerts, "alertname")

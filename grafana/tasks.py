@@ -8,23 +8,25 @@ from grafana_foundation_sdk.models import dashboard
 
 from grafana import queries
 from grafana.board import WINDOW, uid
-from grafana.palette import BAD, NEUTRAL, OKAY, STALE, WARN, fixed, label_mappings
+from grafana.palette import BAD, NEUTRAL, NOTHING, OKAY, STALE, WARN, fixed, label_mappings
 from grafana.panels import Panels
 from grafana.tables import COUNT, LEFT, SHARE, Column, Rows, cell, linked, make_table, mapped, unit
-from grafana.words import ACCOUNT, ANSWER_RATE, CALLS, PROGRESS, STATE, TASK, THRESHOLD, Text
+from grafana.words import ANSWER_RATE, CALLS, PROGRESS, STATE, TASK, THRESHOLD, Text
 
 LEAST_CALLS: Final = 50
 """Calls without which a task is neither among the best nor among the worst."""
 
+_ALERT: Final = 500
 _WITHOUT_CALLS: Final = -100
 _NOT_DIALLING: Final = -200
 _VERDICT: Final = Text("Verdict", "判断")
 _VERDICTS: Final = (
     (queries.CERTAIN, queries.CERTAIN, Text("No fresh data", "数据过期"), STALE),
-    (queries.CERTAIN, 1000, Text("Under threshold", "低于阈值"), BAD),
+    (_ALERT, _ALERT, Text("Alert", "告警"), BAD),
+    (queries.CERTAIN, 99, Text("Under threshold", "低于阈值"), BAD),
     (0.001, queries.CERTAIN, Text("Low, not certain", "偏低，尚不确定"), WARN),
     (-99, 0.001, Text("Good", "正常"), OKAY),
-    (_WITHOUT_CALLS, _WITHOUT_CALLS, Text("No calls", "无呼叫"), "rgba(138, 147, 158, 0.2)"),
+    (_WITHOUT_CALLS, _WITHOUT_CALLS, Text("No calls", "无呼叫"), NOTHING),
     (_NOT_DIALLING, _NOT_DIALLING, Text("Not dialling", "未在外呼"), "transparent"),
 )
 """What a rank says: from, to, the words, the colour; the first that fits counts."""
@@ -57,16 +59,18 @@ def tasks_table(panels: Panels) -> table.Panel:
         Text("Tasks, those in trouble first · last $window", "任务一览（问题任务优先） · 最近 $window"),
         Text(
             "One row a task; click a name to open the task. Answer rate, calls and the main reason for failure are those of"
-            " the window chosen above; A+B share, graded calls and progress are those of the whole task. Under threshold:"
-            " the answer rate is so low that chance is no explanation (99.3 % sure). Low, not certain: under the threshold,"
-            " but on too few calls to be sure. No fresh data: the last successful poll is overdue. The variable Rows limits"
-            " the table to the tasks that need a look most, so that it also serves ten thousand.",
-            "每行一个任务，点击任务名查看详情。接通率、呼叫数和主要失败原因按上方所选统计窗口计算；A+B 占比、已评级数和外呼进度为任务"
-            "整体数据。低于阈值：接通率低到无法用偶然波动解释（置信度 99.3%）。偏低，尚不确定：低于阈值，但呼叫数太少，还不能下结论。"
-            "数据过期：已超时未能成功采集。变量“行数”限定只显示最需要关注的任务，因此上万个任务也能使用。",
+            " the window chosen above; A+B share, graded calls and progress are those of the whole task. Alert: a critical"
+            " alert fires, if Prometheus has the shipped rules. Under threshold: the answer rate is so low that chance is"
+            " no explanation (99.3 % sure). Low, not certain: under the threshold, but on too few calls to be sure."
+            " No fresh data: the last successful poll is overdue. The variable Rows limits the table to the tasks that"
+            " need a look most, so that it also serves ten thousand.",
+            "每行一个任务，点击任务名查看详情。接通率、呼叫数和主要失败原因按上方所选统计窗口计算；A+B 占比、已评级数和外呼进度为"
+            "任务整体数据。告警：有严重告警正在触发（需 Prometheus 加载随附的规则）。低于阈值：接通率低到无法用偶然波动解释"
+            "（置信度 99.3%）。偏低，尚不确定：低于阈值，但呼叫数太少，还不能下结论。数据过期：已超时未能成功采集。变量“行数”"
+            "限定只显示最需要关注的任务，因此上万个任务也能使用。",
         ),
         list(_task_rows(panels)),
-        hidden=["task"],
+        hidden=["account", "task"],
         sort=_VERDICT,
     )
 
@@ -74,41 +78,44 @@ def tasks_table(panels: Panels) -> table.Panel:
 def _task_rows(panels: Panels) -> Iterable[Rows]:
     graded = queries.per_task(queries.chosen("yunfu_task_intention_calls"), "intention")
     interested = queries.per_task(queries.chosen("yunfu_task_intention_calls", 'intention=~"A|B"'), "intention")
+    alerts = [mapped(label_mappings("alertname", panels.language)), *cell("color-text")]
     reasons = [mapped(label_mappings("status", panels.language, coloured=False))]
     states = [mapped(label_mappings("state", panels.language, coloured=False))]
     yield Rows(
         _top(queries.per_task(queries.chosen("yunfu_task_info"), "name")),
-        {"name": Column(TASK, 0, [task_link(panels)])},
+        {"name": Column(TASK, 175, [task_link(panels)])},
     )
     yield Rows(
-        _top(_rank()), {}, Column(_VERDICT, 130, [mapped(_verdicts(panels)), *LEFT, *cell("color-background")]), "rank"
+        _top(_rank()), {}, Column(_VERDICT, 125, [mapped(_verdicts(panels)), *LEFT, *cell("color-background")]), "rank"
+    )
+    yield Rows(
+        _top(f"topk by (account, task) (1, {queries.firing('critical')} * 2 or {queries.firing('warning')})"),
+        {"alertname": Column(Text("Alert", "告警"), 122, alerts)},
     )
     yield Rows(
         _top(main_reason()),
-        {"status": Column(Text("Main reason for failure", "主要失败原因"), 0, reasons)},
-        Column(Text("Its share", "占比"), 75, SHARE),
+        {"status": Column(Text("Main reason", "主要失败原因"), 0, reasons)},
+        Column(Text("Its share", "占比"), 74, SHARE),
         "reason_share",
     )
     yield Rows(_top(queries.answer_rate(WINDOW)), {}, Column(ANSWER_RATE, 100, SHARE), "rate")
-    yield Rows(_top(queries.threshold()), {}, Column(THRESHOLD, 90, SHARE), "threshold")
-    yield Rows(_top(queries.calls(WINDOW)), {}, Column(CALLS, 70, COUNT), "calls")
+    yield Rows(_top(queries.threshold()), {}, Column(THRESHOLD, 85, SHARE), "threshold")
+    yield Rows(_top(queries.calls(WINDOW)), {}, Column(CALLS, 58, COUNT), "calls")
     yield Rows(
         _top(f"sum by (account, task) ({interested}) / (sum by (account, task) ({graded}) > 0)"),
         {},
-        Column(Text("A+B share", "A+B 占比"), 90, SHARE),
+        Column(Text("A+B share", "A+B 占比"), 88, SHARE),
         "interested",
     )
-    yield Rows(_top(f"sum by (account, task) ({graded})"), {}, Column(Text("Graded", "已评级"), 70, COUNT), "graded")
+    yield Rows(_top(f"sum by (account, task) ({graded})"), {}, Column(Text("Graded", "已评级"), 65, COUNT), "graded")
     progress = queries.per_task(queries.chosen("yunfu_task_progress_ratio"))
     yield Rows(_top(progress), {}, Column(PROGRESS, 0, _BAR), "progress")
     yield Rows(
         _top(queries.per_task(queries.chosen("yunfu_task_state") + " == 1", "state")),
-        {"state": Column(STATE, 85, states)},
+        {"state": Column(STATE, 82, states)},
     )
     age = f"time() - {queries.per_task(queries.chosen('yunfu_task_last_success_timestamp_seconds'))}"
-    yield Rows(
-        _top(age), {"account": Column(ACCOUNT, 80)}, Column(Text("Data age", "距上次更新"), 90, unit("s", 0)), "age"
-    )
+    yield Rows(_top(age), {}, Column(Text("Data age", "距上次更新"), 80, unit("s", 0)), "age")
 
 
 def best_table(panels: Panels) -> table.Panel:
@@ -164,9 +171,10 @@ def task_link(panels: Panels) -> dashboard.DynamicConfigValue:
 
 def _rank() -> str:
     """Return how much a look each task needs: its shortfall, and fixed values for the tasks that have none."""
-    judged = f"clamp_min({queries.shortfall(WINDOW)}, -99) and on (account, task) ({queries.active()})"
+    judged = f"clamp({queries.shortfall(WINDOW)}, -99, 99) and on (account, task) ({queries.active()})"
     return " or ".join(
         (
+            f"sum by (account, task) ({queries.firing('critical')}) * 0 + {_ALERT}",
             f"({judged})",
             f"({queries.stale()}) * 0 + {queries.CERTAIN}",
             f"({queries.active()}) * 0 - {-_WITHOUT_CALLS}",

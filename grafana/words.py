@@ -96,6 +96,17 @@ ENDPOINTS: Final = {
 }
 """What is asked of the platform's API, by the value of the ``endpoint`` label."""
 
+ALERTS: Final = {
+    "YunfuTaskLowAnswerRate": Text("Low answer rate", "接通率过低"),
+    "YunfuTaskAnswerRateDropped": Text("Answer rate dropped", "接通率骤降"),
+    "YunfuTaskCarrierBlocked": Text("Carrier blocks", "运营商拦截"),
+    "YunfuTaskPoorList": Text("Poor list", "名单质量差"),
+    "YunfuTaskStalled": Text("Stalled", "外呼停滞"),
+    "YunfuTaskNearlyOutOfNumbers": Text("Nearly done", "号码将尽"),
+    "YunfuTaskStale": Text("No fresh data", "数据过期"),
+}
+"""The alerts on tasks, by the value of the ``alertname`` label."""
+
 ACCOUNT: Final = Text("Account", "账号")
 TASK: Final = Text("Task", "任务")
 STATE: Final = Text("State", "状态")
