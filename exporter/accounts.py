@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import ceil
 from typing import Final
 
 from exporter.client import YunfuClient, open_session
@@ -23,6 +24,7 @@ from exporter.poller import AccountPoller
 from exporter.settings import AccountSettings, Settings
 from exporter.store import PollOutcome, Store, TaskRecord
 from exporter.tokens import Token
+from exporter.web import TooManyProbesError
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +65,8 @@ class Account:
         self._metrics = around.metrics
         self._clock = around.clock
         self._timeout, self._stale_after = settings.poll.timeout, settings.poll.stale_after
+        self._probes = 0
+        self._most_probes = max(account.concurrency, ceil(account.rate_limit * settings.poll.timeout))
         self._plan = discovery_plan(settings, account)
         self._failing = ""
         self._default_ratio = settings.thresholds.min_answer_ratio
@@ -102,8 +106,20 @@ class Account:
     async def probe(self, task_id: str, sub_user_id: str | None) -> TaskRecord:
         """Poll a task now and return what is known of it; one that is polled anyway is brought up to date by it.
 
-        It takes ``poll.timeout`` at most; without an answer by then the task is not up.
+        It takes ``poll.timeout`` at most; without an answer by then the task is not up. Raises TooManyProbesError.
         """
+        if self._probes >= self._most_probes:
+            raise TooManyProbesError(
+                f"{self._probes} probes of account {self.name} are under way, and no more can be answered in time; "
+                "probe less often, or raise its rate_limit if the platform allows it"
+            )
+        self._probes += 1
+        try:
+            return await self._probe(task_id, sub_user_id)
+        finally:
+            self._probes -= 1
+
+    async def _probe(self, task_id: str, sub_user_id: str | None) -> TaskRecord:
         tasks = (record.status.task for record in self._records() if record.status.task.ref.id == task_id)
         unknown = Task(TaskRef(self.name, task_id, sub_user_id), self._default_ratio)
         task = next((task for task in tasks if sub_user_id in (None, task.ref.sub_user_id)), unknown)

@@ -21,6 +21,7 @@ from exporter.budget import budget_lines
 from exporter.daemon import make_daemon, make_surroundings
 from exporter.demo import demo, simulate
 from exporter.discovery import Choice
+from exporter.doors import check_web_config
 from exporter.errors import ApiError
 from exporter.exposition import Page, TaskRenderer
 from exporter.faults import SettingsError
@@ -107,6 +108,7 @@ def load(words: Sequence[str]) -> tuple[Settings, dict[str, Token]]:
     tokens, faults = read_tokens(settings)
     if faults:
         raise SettingsError(faults)
+    check_web_config(settings.web_config_file)
     return settings, tokens
 
 

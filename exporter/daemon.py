@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 from exporter import __version__, revision
 from exporter.accounts import Account, Surroundings, open_account
+from exporter.doors import Doors, open_doors
 from exporter.exposition import Page, TaskRenderer
 from exporter.faults import SettingsError
 from exporter.logs import fields, set_up
@@ -63,23 +64,29 @@ class Daemon:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._stopping = asyncio.Event()
         self._reloading = asyncio.Lock()
+        self._next_reload: asyncio.Task[Sequence[str]] | None = None
+        self._broken: set[str] = set()
         self._opened = asyncio.Event()
         self.ready = asyncio.Event()
 
     async def run(self) -> None:
-        """Serve and poll until stopped. Raises OSError if an address cannot be listened on."""
-        async with self._served(), asyncio.TaskGroup() as group:
+        """Serve and poll until stopped.
+
+        Raises OSError if an address cannot be listened on, SettingsError if the web configuration is bad.
+        """
+        async with self._served() as doors, asyncio.TaskGroup() as group:
             self._group = group
             with _signals(stop=self.stop, reload=self._reload_to_the_end):
-                self._note_reload(worked=True)
+                self._note_reload("all", worked=True)
                 for account in self._settings.accounts:
                     self._start(account)
                 readiness = group.create_task(self._become_ready())
+                watch = group.create_task(doors.watch(self._note_web_config))
                 log.info("serving", extra=fields(listen=" ".join(map(str, self._settings.listen))))
                 await self._stopping.wait()
                 log.info("stopping")
                 async with self._reloading:  # one under way would start accounts that nobody ends
-                    for task in (readiness, *self._running.values()):
+                    for task in (readiness, watch, *self._running.values()):
                         task.cancel()
 
     def stop(self) -> None:
@@ -89,11 +96,12 @@ class Daemon:
     async def reload(self) -> Sequence[str]:
         """Load the configuration anew and swap it in, or return its faults and change nothing."""
         async with self._reloading:
+            self._next_reload = None
             if self._stopping.is_set():
                 return ["the exporter is stopping"]
             try:
                 settings, tokens = await asyncio.to_thread(self._load)  # thousands of tasks take a while to read
-                faults: Sequence[str] = _unchangeable(self._settings, settings)
+                faults: Sequence[str] = _unchangeable(self._settings, settings) or await self._doors.refresh()
                 if not faults:
                     await self._swap_or_stay(settings, tokens)
                     log.info("configuration reloaded", extra=fields(accounts=len(settings.accounts)))
@@ -102,7 +110,7 @@ class Daemon:
             except Exception as error:  # a fault of our own must not end what runs
                 log.exception("reload broke off")
                 faults = [f"the reload broke off with {type(error).__name__}; the log tells where"]
-            self._note_reload(worked=not faults)
+            self._note_reload("all", worked=not faults)
             if faults:
                 log.error("reload failed; the configuration before stays", extra=fields(faults="; ".join(faults)))
             return faults
@@ -116,26 +124,36 @@ class Daemon:
         return Page(self._renderer, self._around.metrics.registry, self._settings.poll.stale_after)
 
     def _reload_to_the_end(self) -> Awaitable[Sequence[str]]:
-        """Start a reload that goes on when the client who asked for it has gone: half of one would be no state at all."""
-        return asyncio.shield(self._group.create_task(self.reload()))
+        """Start a reload that goes on when the client who asked for it has gone: half of one would be no state at all.
+
+        Whoever asks before it has begun gets the same one: however many ask, one is under way and one waits.
+        """
+        if self._next_reload is None:
+            self._next_reload = self._group.create_task(self.reload())
+        return asyncio.shield(self._next_reload)
 
     @asynccontextmanager
-    async def _served(self) -> AsyncIterator[None]:
+    async def _served(self) -> AsyncIterator[Doors]:
         services = Services(
             store=self._around.store,
             page=self.page,
             clock=self._around.clock,
             is_ready=self.ready.is_set,
             reload=self._reload_to_the_end,
+            can_reload=lambda: self._settings.web.reload,
             probe=self._probe,
         )
+        refused = self._around.metrics.note_refusal
         async with AsyncExitStack() as stack:
+            self._doors = await stack.enter_async_context(open_doors(self._settings.web_config_file, refused))
+            main = make_app(services)
+            self._doors.guard(main)
             addresses = [(address.host, address.port) for address in self._settings.listen]
-            await stack.enter_async_context(listening(make_app(services), addresses))
+            await stack.enter_async_context(listening(main, addresses, tls=self._doors.tls, refused=refused))
             if (health := self._settings.health_listen) is not None:
                 app = make_health_app(services.is_ready)
-                await stack.enter_async_context(listening(app, [(health.host, health.port)]))
-            yield
+                await stack.enter_async_context(listening(app, [(health.host, health.port)], refused=refused))
+            yield self._doors
 
     async def _swap_or_stay(self, settings: Settings, tokens: dict[str, Token]) -> None:
         """Put a checked configuration in force; if that breaks, go back to the one before and raise what broke it."""
@@ -211,11 +229,23 @@ class Daemon:
             raise UnknownAccountError(f"account is not configured; expected one of: {known}")
         return await account.probe(task_id, sub_user_id)
 
-    def _note_reload(self, *, worked: bool) -> None:
-        self._around.metrics.reload_successful.set(worked)
+    def _note_web_config(self, faults: Sequence[str]) -> None:
+        """Tell that the web configuration was taken up, or why not."""
+        self._note_reload("web", worked=not faults)
+        if faults:
+            log.error("web configuration is broken; the one before stays", extra=fields(faults="; ".join(faults)))
+        else:
+            log.info("web configuration taken up", extra=fields(file=self._settings.web_config_file))
+
+    def _note_reload(self, what: str, *, worked: bool) -> None:
+        """Show whether what was read last, of all and of the web configuration alone, is in force."""
         if worked:
+            self._broken -= {what, "web"}  # all includes it
             self._around.metrics.reload_success_timestamp.set(self._around.clock())
             self._around.metrics.show_links(self._settings.links.grafana, self._settings.links.runbook)
+        else:
+            self._broken.add(what)
+        self._around.metrics.reload_successful.set(not self._broken)
 
 
 def _essence(settings: Settings, account: AccountSettings) -> tuple[object, ...]:
@@ -239,7 +269,7 @@ def _forget(around: Surroundings, account: str) -> None:
 def _unchangeable(before: Settings, after: Settings) -> list[str]:
     return [
         f"{name}: cannot be changed by a reload; restart the exporter for it"
-        for name in ("listen", "health_listen")
+        for name in ("listen", "health_listen", "web_config_file")
         if getattr(before, name) != getattr(after, name)
     ]
 

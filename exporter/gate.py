@@ -11,11 +11,11 @@ _TELL_SECONDS: Final = 1.0
 
 
 class TokenBucket:
-    """So many calls a second on average, with a burst of one second's worth (at least one call). Pure."""
+    """So many calls a second on average, with a burst of one second's worth (at least one call) if none is given. Pure."""
 
-    def __init__(self, rate: float, now: float) -> None:
+    def __init__(self, rate: float, now: float, burst: float | None = None) -> None:
         self._rate = rate
-        self._burst = max(1.0, rate)
+        self._burst = max(1.0, rate) if burst is None else burst
         self._tokens = self._most = self._burst
         self._at = now
 

@@ -195,6 +195,21 @@ WINDOW_FAMILIES: Final[tuple[Family[TaskStats], ...]] = tuple(
 )
 
 
+HTTP_REFUSALS: Final = (
+    "connections",  # all places were taken
+    "slow_request",  # a request did not come to its end in time
+    "slow_reader",  # an answer was not read in time
+    "too_large",  # a request was larger than any needs to be
+    "malformed",  # it was no HTTP
+    "tls",  # TLS could not be agreed on, or the client's certificate is not accepted
+    "rate_limited",  # rate_limit of the web configuration
+    "unauthorized",  # no password, or a wrong one
+    "busy",  # too many passwords waited to be checked
+    "probes",  # more probes of an account than it can answer in time
+)
+"""Why a request or connection is turned away."""
+
+
 class ExporterMetrics:
     """The exporter's own metrics and those of the accounts, in a registry of their own."""
 
@@ -246,6 +261,14 @@ class ExporterMetrics:
             "When the configuration in force was loaded, Unix time.",
             registry=self.registry,
         )
+        self._http_refusals = Counter(
+            "yunfu_exporter_http_refusals_total",
+            "Requests and connections that the exporter's own port turned away, by reason.",
+            ("reason",),
+            registry=self.registry,
+        )
+        for reason in HTTP_REFUSALS:
+            self._http_refusals.labels(reason)
         self._links = Gauge(
             "yunfu_exporter_links_info",
             "Configured addresses that alerts lead to, always 1; no sample if none is configured.",
@@ -264,6 +287,10 @@ class ExporterMetrics:
         """Show the failures that can be expected of an account before there are any."""
         for endpoint, reason in product(endpoints, reasons):
             self.failures.labels(account, endpoint, reason)
+
+    def note_refusal(self, reason: str) -> None:
+        """Count a request or connection that was turned away, for one of the reasons in HTTP_REFUSALS."""
+        self._http_refusals.labels(reason).inc()
 
     def show_links(self, grafana: str | None, runbook: str | None) -> None:
         """Tell the addresses that alerts lead to, instead of those told before; None is one that is not configured."""

@@ -32,6 +32,7 @@ from exporter.values import (
     format_duration,
     parse_address,
     parse_base_url,
+    parse_boolean,
     parse_duration,
     parse_label_name,
     parse_number,
@@ -91,12 +92,12 @@ def _span(window: WindowSettings) -> str:
     return window.label if window.seconds is None else format_duration(window.seconds)
 
 
-def _only(expected: int | None, refusal: str) -> BeforeValidator:
+def _only(expected: int, refusal: str) -> BeforeValidator:
     """Accept nothing but the value that does nothing, for a key whose feature is not there yet."""
 
-    def check(value: object) -> int | None:
-        if value is not None if expected is None else str(value) != str(expected):
-            raise ValueError(f"{refusal} not supported yet; expected {'null' if expected is None else expected}")
+    def check(value: object) -> int:
+        if str(value) != str(expected):
+            raise ValueError(f"{refusal} not supported yet; expected {expected}")
         return expected
 
     return BeforeValidator(check)
@@ -111,6 +112,14 @@ class ShardSettings(_Part):
 
     ordinal: Annotated[int, _only(0, "sharding is")] = Field(0, description="not supported yet: only 0")
     total: Annotated[int, _only(1, "sharding is")] = Field(1, description="not supported yet: only 1")
+
+
+class WebSettings(_Part):
+    """What may be asked of the main port."""
+
+    reload: Annotated[bool, BeforeValidator(parse_boolean)] = Field(
+        default=True, description="POST /-/reload reloads; false: only SIGHUP does"
+    )
 
 
 class LogSettings(_Part):
@@ -260,9 +269,10 @@ class Settings(BaseSettings):
         None,
         description="a plain port for /healthz and /readyz alone, for probes when the main port has TLS or auth",
     )
-    web_config_file: Annotated[None, _only(None, "TLS and basic auth are")] = Field(
-        None, description="not supported yet: only null"
+    web_config_file: FilePath | None = Field(
+        None, description="TLS, basic auth and headers of the main port, in the format of Prometheus' exporter-toolkit"
     )
+    web: WebSettings = WebSettings()
     shard: ShardSettings = ShardSettings()
     log: LogSettings = LogSettings()
     poll: PollSettings = PollSettings()

@@ -63,6 +63,15 @@ def parse_whole_number(value: object) -> int:
     raise ValueError(f"{show(value)} is not a whole number; expected a whole number")
 
 
+def parse_boolean(value: object) -> bool:
+    """Read true or false, also written as text. Raises ValueError."""
+    if isinstance(value, bool):
+        return value
+    if value in ("true", "false"):
+        return value == "true"
+    raise ValueError(f"{show(value)} is neither; expected true or false")
+
+
 def parse_duration(text: object) -> float:
     """Read a duration such as ``1h30m``, or a number of seconds, as seconds from 0 to 366 days. Raises ValueError."""
     if isinstance(text, str) and (parts := _DURATION.fullmatch(text)) and any(parts.groups()):

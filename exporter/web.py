@@ -23,10 +23,20 @@ from exporter.store import Store, TaskRecord
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
+_ANSWERS_AT_ONCE: Final = 16
+"""Scrapes and probes that are written at the same time; each holds a megabyte or two, the others wait their turn."""
+
+_ANSWER_SECONDS: Final = 60.0
+"""For a client to take in an answer: as long as it takes, the numbers of that moment stay in memory."""
+
 _GZIP_LEVEL: Final = 1
 _COMPRESSED_AT_ONCE: Final = 1 << 20  # bytes; handing work to a thread costs as much as compressing some ten kilobytes
 _GZIP_WBITS: Final = 31  # zlib's way to ask for a gzip header
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+class TooManyProbesError(Exception):
+    """As many probes of the account are under way as it can answer in time; the message says so."""
 
 
 class UnknownAccountError(LookupError):
@@ -35,7 +45,10 @@ class UnknownAccountError(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the handlers need. ``reload`` returns its faults, one a line; ``probe`` raises UnknownAccountError."""
+    """What the handlers need.
+
+    ``reload`` returns its faults, one a line; ``probe`` raises UnknownAccountError and TooManyProbesError.
+    """
 
     store: Store
     page: Callable[[], Page]
@@ -43,6 +56,7 @@ class Services:
     is_ready: Callable[[], bool]
     reload: Callable[[], Awaitable[Sequence[str]]]
     probe: Callable[[str, str, str | None], Awaitable[TaskRecord]]
+    can_reload: Callable[[], bool] = lambda: True
 
 
 def make_app(services: Services) -> web.Application:
@@ -110,6 +124,7 @@ def _quality(text: str) -> float:
 class _Handlers:
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._answers = asyncio.Semaphore(_ANSWERS_AT_ONCE)
 
     async def home(self, _: web.Request) -> web.Response:
         store = self._services.store
@@ -139,6 +154,8 @@ class _Handlers:
             record = await self._services.probe(account, task.lower(), sub_user_id and sub_user_id.lower())
         except UnknownAccountError as error:
             return web.Response(status=400, text=f"{error}\n")
+        except TooManyProbesError as error:
+            return web.Response(status=503, text=f"{error}\n", headers={"Retry-After": "1"})
         page = self._services.page()
         alone = Page(page.renderer, CollectorRegistry(), page.stale_after)
         return await self._answer(request, alone, [record])
@@ -162,7 +179,11 @@ class _Handlers:
             targets.append({"targets": [request.host], "labels": labels})
         return web.json_response(targets)
 
-    async def reload(self, _: web.Request) -> web.Response:
+    async def reload(self, request: web.Request) -> web.Response:
+        if not self._services.can_reload():
+            return web.Response(status=403, text="turned off by web.reload; SIGHUP reloads\n")
+        if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:  # what browsers tell
+            return web.Response(status=403, text="a page of another site asked for this; no reload\n")
         faults = await self._services.reload()
         if faults:
             text = "the configuration before stays in force:\n" + "".join(f"{fault}\n" for fault in faults)
@@ -176,11 +197,17 @@ class _Handlers:
         if compressed:
             headers["Content-Encoding"] = "gzip"
         response = web.StreamResponse(headers=headers)
-        await response.prepare(request)
-        if request.method != "HEAD":
-            pieces = page.pieces(records, self._services.clock(), openmetrics=openmetrics)
-            await (_write_compressed(response, pieces) if compressed else _write(response, pieces))
-        await response.write_eof()
+        async with self._answers:
+            try:
+                async with asyncio.timeout(_ANSWER_SECONDS):
+                    await response.prepare(request)
+                    if request.method != "HEAD":
+                        pieces = page.pieces(records, self._services.clock(), openmetrics=openmetrics)
+                        await (_write_compressed(response, pieces) if compressed else _write(response, pieces))
+                    await response.write_eof()
+            except TimeoutError:
+                if request.transport is not None:
+                    request.transport.abort()  # half an answer must not look like a whole one
         return response
 
 

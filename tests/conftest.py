@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -70,10 +71,16 @@ class Reply:
         return self.body.decode()
 
 
-def fetch(url: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> Reply:
+def fetch(
+    url: str, method: str = "GET", headers: Mapping[str, str] | None = None, tls: ssl.SSLContext | None = None
+) -> Reply:
     """Make one request on a connection of its own; nothing is decompressed. Raises OSError."""
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE_SECONDS)
+    connection = (
+        http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE_SECONDS)
+        if tls is None
+        else http.client.HTTPSConnection(parts.hostname or "", parts.port, timeout=PATIENCE_SECONDS, context=tls)
+    )
     try:
         connection.request(method, f"{parts.path or '/'}{parts.query and f'?{parts.query}'}", headers=headers or {})
         answer = connection.getresponse()

@@ -12,7 +12,7 @@ import pytest
 
 from exporter.faults import SettingsError
 from exporter.loading import load_settings, settings_help
-from exporter.settings import DiscoverySettings, LinksSettings, Settings, ShardSettings
+from exporter.settings import DiscoverySettings, LinksSettings, Settings, ShardSettings, WebSettings
 from exporter.values import Address, WindowSettings
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjF9.c2VjcmV0"
@@ -21,7 +21,8 @@ USER = "40863af8-db4a-41c6-a269-eb5bc386d97f"
 TASK = "61551b2c-e3f3-4707-b4ed-f362f0925e03"
 ENVIRON = {"YUNFU_BASE_URL": "https://api.example.com", "YUNFU_USER_ID": USER, "YUNFU_TOKEN": TOKEN}
 ROOT_KEYS = (
-    "listen, health_listen, web_config_file, shard, log, poll, windows, timezone, labels, thresholds, links, accounts"
+    "listen, health_listen, web_config_file, web, shard, log, poll, windows, timezone, labels, thresholds, links, "
+    "accounts"
 )
 
 EXAMPLE = """
@@ -107,6 +108,7 @@ def test_the_example_loads(file: Path) -> None:
         "listen": ({"host": "0.0.0.0", "port": 10042},),  # noqa: S104 - compared, not bound
         "health_listen": None,
         "web_config_file": None,
+        "web": {"reload": True},
         "shard": {"ordinal": 0, "total": 1},
         "log": {"level": "info", "format": "logfmt"},
         "poll": {"interval": 60.0, "idle_interval": 900.0, "timeout": 10.0, "stale_after": 300.0},
@@ -176,6 +178,9 @@ def test_precedence(file: Path) -> None:
         (["--shard.ordinal=0", "--shard.total", "1"], {}, "shard", ShardSettings()),
         ([], {"YUNFU_SHARD__ORDINAL": "0", "YUNFU_SHARD__TOTAL": "1"}, "shard", ShardSettings()),
         (["--web_config_file=null"], {}, "web_config_file", None),
+        (["--web_config_file=web.yml"], {}, "web_config_file", Path("web.yml")),
+        (["--web.reload=false"], {}, "web", WebSettings(reload=False)),
+        ([], {"YUNFU_WEB__RELOAD": "true"}, "web", WebSettings(reload=True)),
         ([], {"YUNFU_WEB_CONFIG_FILE": "null"}, "web_config_file", None),
         (
             ["--links.runbook=https://w.example.com/r.md"],
@@ -271,8 +276,9 @@ ROOT_FAULTS: list[tuple[str, str]] = [
     ("shard: {total: null}", "shard.total: sharding is not supported yet; expected 1"),
     ("shard: {totl: 1}", "shard.totl: unknown key; did you mean 'shard.total'?"),
     ("shard: null", "shard: is null; expected a mapping"),
-    ("web_config_file: web.yaml", "web_config_file: TLS and basic auth are not supported yet; expected null"),
-    ("web_config_file: {}", "web_config_file: TLS and basic auth are not supported yet; expected null"),
+    ("web_config_file: {}", "web_config_file: is a mapping; expected text, in quotes if need be"),
+    ("web: {reload: 0}", "web.reload: '0' is neither; expected true or false"),
+    ("web: {reloads: true}", "web.reloads: unknown key; did you mean 'web.reload'?"),
     ("_env_file: x", f"_env_file: unknown key; expected one of {ROOT_KEYS}"),
     (f"{TOKEN}: x", f"something like a token: unknown key; expected one of {ROOT_KEYS}"),
     (f"{OPAQUE}: x", f"something long: unknown key; expected one of {ROOT_KEYS}"),
@@ -359,9 +365,9 @@ def test_faults_of_the_file(file: Path, text: str, fault: str) -> None:
     ("arguments", "environ", "faults"),
     [
         (["--shard.total=2"], {}, ["--shard.total: sharding is not supported yet; expected 1"]),
-        (["--web_config_file", "x"], {}, ["--web_config_file: TLS and basic auth are not supported yet; expected null"]),
+        (["--web.reload", "on"], {}, ["--web.reload: 'on' is neither; expected true or false"]),
         ([], {"YUNFU_SHARD__ORDINAL": "auto"}, ["YUNFU_SHARD__ORDINAL: sharding is not supported yet; expected 0"]),
-        ([], {"YUNFU_WEB_CONFIG_FILE": "x"}, ["YUNFU_WEB_CONFIG_FILE: TLS and basic auth are not supported yet; expected null"]),
+        ([], {"YUNFU_WEB__RELOAD": "0"}, ["YUNFU_WEB__RELOAD: '0' is neither; expected true or false"]),
         (["--lisen", TOKEN], {}, ["--lisen: unknown option; did you mean '--listen'?"]),
         ([f"--token={TOKEN}"], {}, ["--token: unknown option; expected one of those that --help lists"]),
         (["--pol.interval=1s"], {}, ["--pol.interval: unknown option; did you mean '--poll.interval'?"]),

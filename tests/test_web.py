@@ -21,6 +21,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from exporter import web as web_module
 from exporter.accounts import Surroundings
 from exporter.daemon import Daemon
 from exporter.exposition import Page, TaskRenderer
@@ -217,20 +218,25 @@ class StandIn:
     url: str
     calls: list[str] = field(default_factory=list)
     broken: bool = False
+    let_go: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def answer(self, request: web.Request) -> web.Response:
         """Answer a statistics call."""
         self.calls.append(request.path_qs)
+        await self.let_go.wait()
         if self.broken or request.match_info["task"] != TASK:
             return web.Response(status=502 if self.broken else 404, text="<html>nginx</html>")
         return web.json_response({"code": 200, "status": "success", "message": "ok", "data": documented()})
 
 
 @asynccontextmanager
-async def exporter(*, tasks: Sequence[str] = (TASK,), broken: bool = False) -> AsyncIterator[tuple[StandIn, Site]]:
+async def exporter(
+    *, tasks: Sequence[str] = (TASK,), broken: bool = False, timeout_seconds: float = 5, **more: Any
+) -> AsyncIterator[tuple[StandIn, Site]]:
     """Run the whole exporter on a stand-in for the platform."""
     platform_port, port = free_port(), free_port()
     platform = StandIn(f"http://127.0.0.1:{platform_port}", broken=broken)
+    platform.let_go.set()
     app = web.Application()
     app.router.add_get("/agent-api/user/{user}/task/{task}/stat", platform.answer)
     account = AccountSettings(
@@ -238,10 +244,10 @@ async def exporter(*, tasks: Sequence[str] = (TASK,), broken: bool = False) -> A
         base_url=platform.url,
         user_id=USER,
         token="planted",
-        rate_limit=1000,
         tasks=tuple(TaskSettings(id=task) for task in tasks),
+        **{"rate_limit": 1000, **more},
     )
-    poll = PollSettings(interval=60, idle_interval=60, timeout=5, stale_after=300)
+    poll = PollSettings(interval=60, idle_interval=60, timeout=timeout_seconds, stale_after=300)
     settings = Settings(listen=(Address("127.0.0.1", port),), poll=poll, accounts=(account,))
     renderer = TaskRenderer()
     store = Store(renderer, lambda: NOW)
@@ -575,3 +581,97 @@ async def test_a_taken_port_of_all_interfaces_is_named() -> None:
         with pytest.raises(OSError, match=rf"^cannot listen on \[::\]:{port}: Address already in use$"):
             async with listening(make_app(Site("").services()), [("::", port)]):
                 pass
+
+
+async def test_an_answer_has_its_time(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """A client that reads too slowly is cut off, so that it cannot take the end for the whole; nothing is logged."""
+    monkeypatch.setattr(web_module, "_ANSWER_SECONDS", 0.2)
+    async with site() as it:
+        it.fill(*map(str, range(3000)))
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(it.url.rsplit(":", 1)[1]), limit=1024)
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        await asyncio.sleep(0.3)
+        async with asyncio.timeout(10):
+            assert not (await read_on(reader)).endswith(b"\r\n0\r\n\r\n")
+        writer.transport.abort()
+        assert (await it.get("/healthz")).status == 200
+    assert not caplog.records
+
+
+async def read_on(reader: asyncio.StreamReader) -> bytes:
+    """Return the end of what a connection that breaks has sent."""
+    end = b""
+    try:
+        while piece := await reader.read(1 << 16):
+            end = (end + piece)[-100:]
+    except ConnectionError:
+        pass
+    return end
+
+
+async def test_many_scrapes_wait_their_turn() -> None:
+    """However many scrape at once, so many are answered at the same time and the others after them."""
+    at_once, most = 0, 0
+
+    class Counted(Page):
+        def pieces(self, *words: Any, **more: Any) -> Iterator[bytes]:
+            nonlocal at_once, most
+            at_once, most = at_once + 1, max(most, at_once + 1)
+            yield from super().pieces(*words, **more)
+            at_once -= 1
+
+    async with site() as it:
+        it.fill(*map(str, range(200)))
+        services = replace(it.services(), page=lambda: Counted(TaskRenderer(), CollectorRegistry(), 300))
+        port = free_port()
+        async with listening(make_app(services), [("127.0.0.1", port)]):
+            clients = [await asyncio.open_connection("127.0.0.1", port) for _ in range(40)]
+            for _, writer in clients:
+                writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            async with asyncio.timeout(20):
+                answers = await asyncio.gather(*(reader.read() for reader, _ in clients))
+            for _, writer in clients:
+                writer.close()
+    assert all(answer.startswith(b"HTTP/1.1 200") and answer.endswith(b"0\r\n\r\n") for answer in answers)
+    assert most == 16
+
+
+async def test_reload_can_be_turned_off() -> None:
+    """Where web.reload is off, POST is refused with what to do instead, and nothing is reloaded."""
+    async with site() as it:
+        services = replace(it.services(), can_reload=lambda: False, reload=fail)
+        port = free_port()
+        async with listening(make_app(services), [("127.0.0.1", port)]):
+            reply = await asyncio.to_thread(fetch, f"http://127.0.0.1:{port}/-/reload", "POST")
+    assert (reply.status, reply.text) == (403, "turned off by web.reload; SIGHUP reloads\n")
+
+
+async def fail() -> Sequence[str]:
+    """Reload, which must not be."""
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("site_of", "status"), [("cross-site", 403), ("same-site", 403), ("same-origin", 200), ("none", 200)]
+)
+async def test_no_page_of_another_site_reloads(site_of: str, status: int) -> None:
+    """What browsers tell of a page elsewhere that posts here is enough to refuse it."""
+    async with site() as it:
+        assert (await it.get("/-/reload", "POST", Sec_Fetch_Site=site_of)).status == status
+
+
+async def test_probes_of_an_account_are_bounded() -> None:
+    """More probes than the rate can serve in time are refused with 503 at once; those under way get their answers."""
+    async with exporter(timeout_seconds=2, rate_limit=2.5, concurrency=3) as (platform, it):
+        platform.let_go.clear()
+        probes = [asyncio.create_task(it.get(f"/probe?account=main&task={TASK[:-1]}{n:x}")) for n in range(12)]
+        async with asyncio.timeout(10):
+            while sum(probe.done() for probe in probes) < 7:  # noqa: ASYNC110  # no event tells it
+                await asyncio.sleep(0.01)
+        refused = [probe.result() for probe in probes if probe.done()]
+        assert {(reply.status, reply.headers["retry-after"]) for reply in refused} == {(503, "1")}
+        assert refused[0].text.startswith("5 probes of account main are under way")
+        platform.let_go.set()
+        assert sorted(reply.status for reply in await asyncio.gather(*probes)) == [200] * 5 + [503] * 7
+        assert (await it.get(f"/probe?account=main&task={TASK}")).status == 200

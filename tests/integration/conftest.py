@@ -58,6 +58,11 @@ def free_address() -> str:
         return f"127.0.0.1:{listening.getsockname()[1]}"
 
 
+def serve_words(config: Path, command: str = "serve") -> list[str]:
+    """Return the words that run a command of the exporter by a configuration file."""
+    return [sys.executable, "-m", "exporter", command, "--config", str(config)]
+
+
 async def until(what: str, holds: Callable[[], Awaitable[bool]]) -> None:
     """Look again and again until something holds. Raises AssertionError when patience is at its end."""
     deadline = time.monotonic() + PATIENCE_SECONDS
@@ -117,8 +122,7 @@ class Stack:
             encoding="utf-8",
         )
         output = self.directory / "exporter.log"
-        words = [sys.executable, "-m", "exporter", "serve", "--config", str(config)]
-        async with running(words, output) as process:
+        async with running(serve_words(config), output) as process:
             await until(
                 f"the exporter is ready, see {output}", partial(self.is_ready, f"http://{self.exporter}/readyz")
             )
