@@ -145,9 +145,17 @@ class AccountPoller:
         """Return a task's interval in seconds, stretched where the quota does not suffice for all."""
         return self._schedule.interval(ref) * self._stretch()
 
+    def next_poll(self, ref: TaskRef) -> float | None:
+        """Return the seconds until a task's next poll; None: it is not polled, or a poll is under way."""
+        return self._schedule.due_in(ref, asyncio.get_running_loop().time())
+
+    @property
+    def calls_per_second(self) -> float:
+        """The calls that the intervals ask for, whatever the quota is."""
+        return self._schedule.polls_per_second * (1 + len(self._plan.windows)) + self._reserved
+
     def _stretch(self) -> float:
-        calls_per_second = self._schedule.polls_per_second * (1 + len(self._plan.windows)) + self._reserved
-        return max(1.0, calls_per_second / self._plan.rate_limit)
+        return max(1.0, self.calls_per_second / self._plan.rate_limit)
 
     def reserve(self, calls_per_second: float) -> None:
         """Reckon with so many calls a second that others make of the same quota."""
@@ -237,13 +245,15 @@ class AccountPoller:
         """Poll a task and lay the outcome in the store; return the seconds to back off, or None for the next turn."""
         ref = progress.task.ref
         async with progress.turn:  # else a probe could overtake a poll; what follows the reading does not wait
+            started = asyncio.get_running_loop().time()
             laid = self._laid(progress)
             outcome, error = await self._read(progress, laid)
         if self._tasks.get(ref) is not progress:  # it was dropped while the call was under way
             return None
         self._tell(progress, error)
         progress.failures = progress.failures + 1 if error else 0
-        moved = self._store.settle(progress.task, outcome, self.poll_interval(ref))
+        seconds = asyncio.get_running_loop().time() - started
+        moved = self._store.settle(progress.task, outcome, self.poll_interval(ref), seconds)
         progress.laid = laid  # and not before: an answer that was not laid in is to be read again
         if outcome.stats is not None:
             if progress.seen:  # at first sight nothing has been seen to move

@@ -154,6 +154,11 @@ class Schedule(Generic[Key]):
         self._entries[key].in_flight = True
         return Due(key, since, version)
 
+    def due_in(self, key: Key, now: float) -> float | None:
+        """Return the seconds until a key is due, 0 if it is; None while it is in flight, or if it is not known."""
+        entry = self._entries.get(key)
+        return None if entry is None or entry.in_flight else max(0.0, entry.due - now)
+
     def next_due(self, now: float) -> float:
         """Return the seconds until something is due; infinity if nothing ever is."""
         return max(0.0, min(map(self._first_due, self._queues.values()), default=math.inf) - now)

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple, Protocol
 
 from exporter.counters import TaskCounters
 from exporter.model import Task, TaskRef, TaskState, TaskStats
+from exporter.recent import Poll, remember
 
 Lines = tuple[bytes, ...]
 """One piece of exposition text per metric family, in the order of the table of families."""
@@ -121,12 +122,18 @@ class WindowLines:
 
 @dataclass(frozen=True, slots=True)
 class TaskRecord:
-    """All that is known of one task, rendered."""
+    """All that is known of one task, rendered.
+
+    ``unread`` are the platform's fields of the last reading that could not be read, and ``polls`` are the last polls,
+    packed by ``recent``.
+    """
 
     status: TaskStatus
     status_lines: Lines
     reading_lines: Lines = ()
     windows: Mapping[str, WindowLines] | None = None
+    unread: tuple[str, ...] = ()
+    polls: bytes = b""
 
     def is_fresh(self, now: float, stale_after: float) -> bool:
         """Tell whether the statistics may still be shown: a success is not overdue by more than ``stale_after``."""
@@ -214,10 +221,10 @@ class Store:
         if before is None or status != last:
             self._put(status, paced)
 
-    def settle(self, task: Task, outcome: PollOutcome, interval: float) -> bool:
-        """Lay in what a poll brought; tell whether the counts moved since the one before (at first sight: yes).
+    def settle(self, task: Task, outcome: PollOutcome, interval: float, seconds: float = 0.0) -> bool:
+        """Lay in what a poll of so many seconds brought; tell whether the counts moved since the one before.
 
-        Statistics are only unchanged if they are those that were laid in last.
+        At first sight they have. Statistics are only unchanged if they are those that were laid in last.
         """
         ref, now = task.ref, self._clock()
         before = self._records.get(ref)
@@ -241,7 +248,12 @@ class Store:
         windows = before.windows if before else None
         if outcome.windows:
             windows = {**(windows or {}), **self._windows(ref, outcome, now, interval, windows or {})}
-        self._records[ref] = TaskRecord(status, self._renderer.status(status, before), reading_lines, windows)
+        unread = (
+            tuple(outcome.stats.unread) if isinstance(outcome.stats, TaskStats) else before.unread if before else ()
+        )
+        polls = remember(before.polls if before else b"", Poll(now, seconds, outcome.error.partition(":")[0]))
+        lines = self._renderer.status(status, before)
+        self._records[ref] = TaskRecord(status, lines, reading_lines, windows, unread, polls)
         return moved
 
     def render_once(self, task: Task, outcome: PollOutcome) -> TaskRecord:
