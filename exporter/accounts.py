@@ -13,12 +13,13 @@ from math import ceil
 from typing import Final
 
 from exporter.client import YunfuClient, open_session
-from exporter.discovery import PER_PAGE, Choice, choose, complete, count_tasks, list_endpoints, list_tasks
+from exporter.discovery import PER_PAGE, Choice, HidingRule, choose, complete, count_tasks, list_endpoints, list_tasks
 from exporter.errors import REASONS, ApiError, ApiTimeout
 from exporter.gate import Gate
 from exporter.logs import fields
 from exporter.metrics import ExporterMetrics
 from exporter.model import Task, TaskRef
+from exporter.pages import AccountFacts
 from exporter.plans import configured_tasks, discovery_plan, poll_plan
 from exporter.poller import AccountPoller
 from exporter.settings import AccountSettings, Settings
@@ -30,6 +31,9 @@ log = logging.getLogger(__name__)
 
 TOKEN_WATCH_SECONDS: Final = 1.0
 """How often a token file is looked at; a changed one is taken up within that time."""
+
+MAX_HIDDEN: Final = 5000
+"""Tasks that the settings hide and that are remembered, so that a page can say why each is not there: a few megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,8 @@ class Account:
         self._most_probes = max(account.concurrency, ceil(account.rate_limit * settings.poll.timeout))
         self._plan = discovery_plan(settings, account)
         self._failing = ""
+        self._hidden: dict[str, Choice] = {}
+        self._hidden_total = 0
         self._default_ratio = settings.thresholds.min_answer_ratio
         self.configured = configured_tasks(settings, account)
         self.tried = asyncio.Event()
@@ -131,7 +137,7 @@ class Account:
         before = self._store.record(task.ref)
         if before is None or before.status.interval is None:
             return self._store.render_once(task, outcome)
-        self._store.settle(task, outcome, before.status.interval)
+        self._store.settle(task, outcome, before.status.interval, self._timeout)
         return self._store.record(task.ref) or before
 
     async def first_round(self) -> None:
@@ -158,6 +164,17 @@ class Account:
             self.apply([Choice(task) for task in self.configured], is_whole=False)
         await self.poller.poll_all()
         return worked and not any(record.status.up is False for record in self._records())
+
+    def facts(self) -> AccountFacts:
+        """Return what the pages tell of the account beside its status."""
+        return AccountFacts(
+            calls_needed=self.poller.calls_per_second * 60,
+            calls_allowed=self._settings.rate_limit * 60,
+            held_seconds=self.client.held_seconds,
+            discovery_error=self._failing,
+            hidden=self._hidden,
+            hidden_total=self._hidden_total,
+        )
 
     async def knock(self) -> int | None:
         """Make a call, or one a list; return how many tasks the platform lists, if it lists them. Raises ApiError."""
@@ -242,7 +259,10 @@ class Account:
                 breaks = True
 
     def _note(self, choices: Sequence[Choice]) -> None:
-        left_out = sum(choice.left_out for choice in choices)
+        hidden = [choice for choice in choices if choice.hidden]
+        self._hidden = {choice.task.ref.id: choice for choice in hidden[:MAX_HIDDEN]}
+        self._hidden_total = len(hidden)
+        left_out = sum(choice.rule is HidingRule.MAX_TASKS for choice in hidden)
         before = self._store.account(self.name)
         if left_out and not before.tasks_left_out:
             log.warning(

@@ -142,6 +142,11 @@ class YunfuClient:
         """Return the envelope of a GET below ``/agent-api``; ``endpoint`` is the metric's label. Raises ApiError."""
         return await self._call(endpoint, path, query, open_envelope)
 
+    @property
+    def held_seconds(self) -> float:
+        """How much longer the account's calls are held back; 0 if they are not."""
+        return self._gate.held_seconds
+
     def take_up_token(self) -> bool:
         """Read a changed token file and end a hold if the token is another one; tell whether it is.
 

@@ -17,6 +17,7 @@ from exporter.exposition import Page, TaskRenderer
 from exporter.faults import SettingsError
 from exporter.logs import fields, set_up
 from exporter.metrics import AccountCollector, ExporterMetrics
+from exporter.model import TaskRef
 from exporter.serving import listening
 from exporter.settings import AccountSettings, Settings
 from exporter.store import Store, TaskRecord
@@ -142,6 +143,9 @@ class Daemon:
             reload=self._reload_to_the_end,
             can_reload=lambda: self._settings.web.reload,
             probe=self._probe,
+            timezone=lambda: self._settings.timezone,
+            accounts=lambda: {name: account.facts() for name, account in self._accounts.items()},
+            next_poll=self._next_poll,
         )
         refused = self._around.metrics.note_refusal
         async with AsyncExitStack() as stack:
@@ -228,6 +232,10 @@ class Daemon:
             known = ", ".join(sorted(self._accounts))
             raise UnknownAccountError(f"account is not configured; expected one of: {known}")
         return await account.probe(task_id, sub_user_id)
+
+    def _next_poll(self, ref: TaskRef) -> float | None:
+        account = self._accounts.get(ref.account)
+        return None if account is None else account.poller.next_poll(ref)
 
     def _note_web_config(self, faults: Sequence[str]) -> None:
         """Tell that the web configuration was taken up, or why not."""

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -56,18 +57,29 @@ class DiscoveryPlan:
     min_answer_ratio: float
 
 
+class HidingRule(StrEnum):
+    """The setting for which a task that the platform lists is not shown."""
+
+    INCLUDE = "include"
+    EXCLUDE = "exclude"
+    MAX_TASKS = "max_tasks"
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """A task that was found or configured, and why it is not polled (empty: it is).
 
-    A ``hidden`` task is not shown in the metrics at all; the other unpolled ones are, with their state. ``left_out``
-    tells that it is hidden only because the account has too many.
+    A task that a rule hides is not shown in the metrics at all; the other unpolled ones are, with their state.
     """
 
     task: Task
     why_not: str = ""
-    hidden: bool = False
-    left_out: bool = False
+    rule: HidingRule | None = None
+
+    @property
+    def hidden(self) -> bool:
+        """Tell whether the task is not shown in the metrics at all."""
+        return self.rule is not None
 
 
 async def list_tasks(
@@ -119,7 +131,7 @@ def choose(
             choices.append(choice)
             room -= 1
         else:
-            choices.append(replace(choice, why_not=f"over max_tasks ({plan.max_tasks})", hidden=True, left_out=True))
+            choices.append(replace(choice, why_not=f"over max_tasks ({plan.max_tasks})", rule=HidingRule.MAX_TASKS))
     return choices
 
 
@@ -248,9 +260,9 @@ def _sub_user(found: ListedTask, user_id: str) -> str | None:
 
 def _judge(task: Task, plan: DiscoveryPlan) -> Choice:
     if not plan.include.fullmatch(task.name):
-        return Choice(task, "its name does not match include", hidden=True)
+        return Choice(task, "its name does not match include", HidingRule.INCLUDE)
     if plan.exclude is not None and plan.exclude.fullmatch(task.name):
-        return Choice(task, "its name matches exclude", hidden=True)
+        return Choice(task, "its name matches exclude", HidingRule.EXCLUDE)
     if task.state not in plan.states and task.state is not TaskState.UNKNOWN:  # in doubt it is worth a look
         return Choice(task, f"its state is {task.state}")
     return Choice(task)

@@ -6,10 +6,11 @@ same; what differs are the header of a counter and the closing ``# EOF``. So one
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
@@ -29,6 +30,29 @@ _TASKS_PER_PIECE: Final = 1000  # a piece is up to a megabyte or so: small in me
 _HEAD: Final = b"\xff"  # stands for the labels of the task in a template; no UTF-8 text holds it
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
 _HELP_ESCAPES: Final = str.maketrans({"\\": "\\\\", "\n": "\\n"})
+_SAMPLE: Final = re.compile(r"^(\w+)\{(.*)\} (\S+)$", re.ASCII | re.MULTILINE)
+_LABEL: Final = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+_ESCAPED: Final = re.compile(r"\\(.)")
+
+
+class Sample(NamedTuple):
+    """A sample line, read back."""
+
+    name: str
+    labels: Mapping[str, str]
+    value: float
+
+
+def read_samples(lines: bytes) -> Iterator[Sample]:
+    """Read rendered sample lines back: the store keeps no numbers beside them."""
+    for name, labels, value in _SAMPLE.findall(lines.decode()):
+        yield Sample(
+            name, {label: _ESCAPED.sub(_unescape, text) for label, text in _LABEL.findall(labels)}, float(value)
+        )
+
+
+def _unescape(match: re.Match[str]) -> str:
+    return "\n" if match[1] == "n" else match[1]
 
 
 class TaskRenderer:

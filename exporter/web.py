@@ -1,4 +1,4 @@
-"""The HTTP side: /metrics, /probe, /sd, health and reload.
+"""The HTTP side: /metrics, /probe, /sd, health and reload; the pages for people have a room of their own.
 
 It reads the store and never waits for the platform, but for /probe, which is asked to.
 """
@@ -9,16 +9,15 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Final
 
 from aiohttp import web
 from isal import isal_zlib
 from prometheus_client import CollectorRegistry
 
-from exporter import __version__
 from exporter.exposition import Page
-from exporter.store import Store, TaskRecord
+from exporter.pages import Sources, add_pages
+from exporter.store import TaskRecord
 
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -44,15 +43,12 @@ class UnknownAccountError(LookupError):
 
 
 @dataclass(frozen=True, slots=True)
-class Services:
-    """What the handlers need.
+class Services(Sources):
+    """What the handlers need, beside what the pages show.
 
     ``reload`` returns its faults, one a line; ``probe`` raises UnknownAccountError and TooManyProbesError.
     """
 
-    store: Store
-    page: Callable[[], Page]
-    clock: Callable[[], float]
     is_ready: Callable[[], bool]
     reload: Callable[[], Awaitable[Sequence[str]]]
     probe: Callable[[str, str, str | None], Awaitable[TaskRecord]]
@@ -65,13 +61,13 @@ def make_app(services: Services) -> web.Application:
     app = make_health_app(services.is_ready)
     app.add_routes(
         [
-            web.get("/", handlers.home),
             web.get("/metrics", handlers.metrics),
             web.get("/probe", handlers.probe),
             web.get("/sd", handlers.service_discovery),
             web.post("/-/reload", handlers.reload),
         ]
     )
+    add_pages(app, services)
     return app
 
 
@@ -125,21 +121,6 @@ class _Handlers:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._answers = asyncio.Semaphore(_ANSWERS_AT_ONCE)
-
-    async def home(self, _: web.Request) -> web.Response:
-        store = self._services.store
-        up = sum(record.status.up is True for record in store.records())
-        failing = sum(record.status.up is False for record in store.records())
-        accounts = "".join(
-            f"<li>{escape(account.name)}: {'up' if account.up else escape(account.error) or 'not called yet'}</li>"
-            for account in store.accounts()
-        )
-        return web.Response(
-            content_type="text/html",
-            text=f"<!doctype html><html lang=en><title>yunfu-exporter</title><h1>yunfu-exporter {__version__}</h1>"
-            f"<p>{up} tasks read, {failing} failing.</p><ul>{accounts}</ul>"
-            "<p><a href=metrics>metrics</a> · <a href=sd>service discovery</a> · <a href=readyz>readiness</a></p>",
-        )
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         return await self._answer(request, self._services.page(), self._services.store.records())

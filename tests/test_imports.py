@@ -23,8 +23,9 @@ ALLOWED: dict[str, set[str]] = {
     "faults": {"values"},
     "loading": {"faults", "settings", "values", "strict_yaml"},
     "counters": {"model"},
+    "recent": set(),
     "tokens": {"model"},
-    "store": {"model", "counters"},
+    "store": {"model", "counters", "recent"},
     "metrics": {"model", "store"},
     "exposition": {"model", "store", "metrics"},
     "client": {"model", "errors", "gate", "tokens"},
@@ -35,7 +36,8 @@ ALLOWED: dict[str, set[str]] = {
     "tls": {"faults", "serving", "web_config"},
     "passwords": set(),
     "doors": {"faults", "gate", "passwords", "serving", "tls", "web_config"},
-    "web": {"store", "exposition"},
+    "pages": {"discovery", "exposition", "metrics", "model", "recent", "store"},
+    "web": {"store", "exposition", "pages"},
     "budget": {"discovery", "settings", "values"},
     "plans": {"discovery", "model", "poller", "schedule", "settings", "tokens", "windows"},
 }
@@ -68,6 +70,12 @@ def test_a_module_imports_only_those_below_it(path: Path) -> None:
     rooms = set(ALLOWED) | {"__main__", "simulator"}
     allowed = ALLOWED[path.stem] if path.stem in ALLOWED else rooms | WIRING[path.stem]
     assert imported(path) <= allowed
+
+
+def test_the_pages_import_only_what_is_below_them() -> None:
+    """The pages read what the other rooms lay down, and none of the rooms that poll or listen."""
+    for path in (PACKAGE / "pages").glob("*.py"):
+        assert imported(path) <= ALLOWED["pages"] | {"pages"}, path
 
 
 def test_the_simulator_knows_nothing_of_the_exporter() -> None:
