@@ -37,6 +37,7 @@ PROMETHEUS_OWN = {
 
 
 BY_HAND = {
+    "yunfu_exporter_http_refusals": "to find out why a scrape or a page is turned away; a scrape that fails shows in up",
     "yunfu_exporter_links_info": "the alerts' annotations make their links of it",
     "yunfu_task_answer_ratio": "the platform's own; dashboards and rules count what was seen to happen",
     "yunfu_task_unanswered_calls": "likewise",
