@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import asdict
 from functools import cache
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from grafana import task
+from grafana.build import FOLDER
 from tests.backfill import Asked, Rule, read_rules
 from tests.dashboards import NAMES, PATHS, Dashboard, PanelQuery, load
 from tests.history import Served
@@ -144,11 +148,43 @@ def test_only_known_queries_are_meant_to_be_empty() -> None:
 
 @cache
 def _english_titles(name: str) -> list[str]:
-    english = next(path for path in PATHS if path.parent.name == "en" and path.stem == name)
-    return [query.panel for query in load(english).queries()]
+    return [query.panel for query in load(_path("en", name)).queries()]
 
 
 @pytest.mark.parametrize("rule", read_rules(), ids=lambda rule: rule.name)
 def test_every_rule_comes_to_something(day: Asked, rule: Rule) -> None:
     """A recording rule has data, an alert fires at some time of the day, or it is known to be quiet on such a day."""
     assert bool(day.range(rule.expr)) != (rule.name in QUIET_RULES)
+
+
+@pytest.mark.parametrize(
+    ("role", "verdict"),
+    [
+        ("blocked", task.LINE),
+        ("bad_list", task.BUT_LIST),  # half of its answers are left, which is just as many as its threshold asks for
+        ("paused", task.PAUSED),
+        ("silent", task.STALE_DATA),
+    ],
+)
+def test_the_verdict_on_a_task_is_what_happened_to_it(history: Served, day: Asked, role: str, verdict: int) -> None:
+    """The first tile of the dashboard of a task says what is the matter with it, and nothing else."""
+    assert _verdict(day, getattr(history.roles, role)) == verdict
+
+
+def test_a_task_to_which_nothing_happens_is_well_or_done(history: Served, day: Asked) -> None:
+    """Of the other tasks some are finished, and all others are well."""
+    tasks = {series["metric"]["task"] for series in day.at_the_end("yunfu_task_info")}
+    others = tasks - set(asdict(history.roles).values())
+    assert {_verdict(day, other) for other in others} == {task.WELL, task.DONE}
+
+
+def _verdict(day: Asked, task_id: str) -> float:
+    (query,) = (each for each in load(_path("en", "task")).queries() if each.panel == "Verdict")
+    viewer = Viewer(day, load(_path("en", "task")))
+    viewer.choices |= {"task": [task_id], "window": ["30m"]}
+    ((_, value),) = (series["value"] for series in viewer.answer(query))
+    return float(value)
+
+
+def _path(language: str, name: str) -> Path:
+    return FOLDER / language / f"{name}.json"
