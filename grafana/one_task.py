@@ -96,15 +96,18 @@ def result_shares(span: str = WINDOW, statuses: str = ".+") -> str:
     return f"{some} / on () group_left () {results(span)}"
 
 
-def cause_growth(cause: str) -> str:
-    """Return by how much the share of a cause has grown against the hours before."""
-    return f"(sum({result_shares(WINDOW, CAUSES[cause])}) - sum({result_shares(PAST, CAUSES[cause])}))"
+def cause() -> str:
+    """Return the number, from 1 on, of the cause that has grown most against the hours before; 0 if none stands out.
 
-
-def stands_out(cause: str) -> str:
-    """Return the growth of a cause if no other has grown more, and by more than chance: two standard errors at most."""
-    others = (f"{cause_growth(cause)} >= {cause_growth(other)}" for other in CAUSES if other != cause)
-    return " and ".join((f"{cause_growth(cause)} > 1 / sqrt({results()})", *others))
+    It stands out if its share has grown by more than chance: two standard errors at most.
+    """
+    statuses = "|".join(CAUSES.values())
+    growth = f"{result_shares(WINDOW, statuses)} - {result_shares(PAST, statuses)}"
+    for number, some in enumerate(CAUSES.values(), start=1):
+        growth = f'label_replace({growth}, "cause", "{number}", "status", "{some}")'
+    largest = f"topk(1, sum by (cause) ({growth}) > on () group_left () (1 / sqrt({results()})))"
+    numbers = numbered("cause", ((number, f"vector({number})") for number in range(1, len(CAUSES) + 1)))
+    return f"(sum(({numbers}) and on (cause) {largest}) or {threshold()} * 0)"
 
 
 def first_of(cases: Iterable[tuple[int, str]]) -> str:
@@ -123,14 +126,19 @@ def is_stale() -> str:
     return f"{value('yunfu_task_poll_interval_seconds')} unless {threshold()}"
 
 
-def is_low(*, surely: bool) -> str:
-    """Return a value if the answer rate is under the threshold; surely: beyond what chance allows."""
-    return f"{bound('+') if surely else answer_rate()} < {threshold()}"
+def is_low(under: str = "<") -> str:
+    """Return a value if the answer rate is under the threshold; with ``< bool`` 1 if it is and 0 if not."""
+    return f"{answer_rate()} {under} {threshold()}"
 
 
-def numbered(exprs: Iterable[tuple[int, str]]) -> str:
-    """Return several expressions as one, told apart by the label ``step``."""
-    return " or ".join(f'label_replace({expr}, "step", "{number}", "", "")' for number, expr in exprs)
+def is_surely_low(under: str = "<") -> str:
+    """Return the same for an answer rate that is under the threshold by more than chance allows."""
+    return f"{bound('+')} {under} {threshold()}"
+
+
+def numbered(label: str, exprs: Iterable[tuple[int, str]]) -> str:
+    """Return several expressions as one, told apart by a label."""
+    return " or ".join(f'label_replace({expr}, "{label}", "{number}", "", "")' for number, expr in exprs)
 
 
 def in_order(metric: str, label: str, values: Iterable[str]) -> str:

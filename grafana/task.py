@@ -14,48 +14,41 @@ from grafana.palette import BAD, GOOD, QUIET, STALE, WARN, fixed, number_mapping
 from grafana.panels import DATASOURCE, Panels, Query, steps
 from grafana.words import ANSWER_RATE, PROGRESS, STATE, TASK, THRESHOLD, Language, Text
 
-STALE_DATA, DONE, PAUSED, WAITING, NO_CALLS, LINE, LIST, REFUSALS, MISSES, LOW, UNCERTAIN, BUT_LINE, BUT_LIST, WELL = (
-    range(14)
-)
+WELL, BUT_LINE, BUT_LIST = 0, 1, 2
+LOW, LINE, LIST, REFUSALS, MISSES = range(110, 115)
+STALE_DATA, DONE, PAUSED, WAITING, NO_CALLS = range(-1, -6, -1)
+"""The verdicts. Of a task that calls: which cause has grown, and 10 if it is low, and 100 more if it surely is."""
+
 VERDICTS: Final = {
     LINE: (Text("Under threshold: the carrier blocks calls", "低于阈值：线路被运营商拦截"), BAD),
     LIST: (Text("Under threshold: more bad numbers in the list", "低于阈值：名单中空号、停机增多"), BAD),
     REFUSALS: (Text("Under threshold: more people reject the call", "低于阈值：拒接增多"), BAD),
     MISSES: (Text("Under threshold: more calls are missed", "低于阈值：无人接听、关机、占线增多"), BAD),
     LOW: (Text("Under threshold: no single cause stands out", "低于阈值：无单一突出原因"), BAD),
-    STALE_DATA: (Text("No fresh data: the task cannot be read", "数据过期：无法读取该任务"), STALE),
-    NO_CALLS: (Text("Running, but makes no calls", "外呼中，但没有呼叫"), WARN),
-    UNCERTAIN: (Text("Low, but that may be chance", "偏低，但可能是随机波动"), WARN),
     BUT_LINE: (Text("Good, but the carrier blocks more calls", "正常，但运营商拦截增多"), WARN),
     BUT_LIST: (Text("Good, but bad numbers are increasing", "正常，但空号、停机增多"), WARN),
-    WELL: (Text("Good: not under its threshold", "正常：不低于阈值"), GOOD),
+    STALE_DATA: (Text("No fresh data: the task cannot be read", "数据过期：无法读取该任务"), STALE),
+    NO_CALLS: (Text("Running, but makes no calls", "外呼中，但没有呼叫"), WARN),
     DONE: (Text("Done: every number has its result", "已完成：号码全部呼叫完毕"), QUIET),
     PAUSED: (Text("Paused", "已暂停"), QUIET),
     WAITING: (Text("Waiting for its dialling hours", "等待外呼时段"), QUIET),
+    **dict.fromkeys(range(10, 15), (Text("Low, but that may be chance", "偏低，但可能是随机波动"), WARN)),
+    **dict.fromkeys((WELL, 3, 4), (Text("Good: not under its threshold", "正常：不低于阈值"), GOOD)),
 }
 
 
 def _verdict() -> str:
-    """Return the number of the verdict: the first in this order that there is a reason for."""
-    low = ask.is_low(surely=True)
-    return ask.first_of(
+    """Return the number of the verdict."""
+    silent = ask.first_of(
         [
             (STALE_DATA, ask.is_stale()),
             (DONE, f"{ask.value('yunfu_task_progress_ratio')} >= 1"),
             (PAUSED, ask.is_state("paused")),
             (WAITING, ask.is_state("waiting")),
             (NO_CALLS, f"{ask.threshold()} unless {ask.calls()}"),
-            *(
-                (number, f"{low} and {ask.stands_out(cause)}")
-                for cause, number in zip(ask.CAUSES, (LINE, LIST, REFUSALS, MISSES), strict=True)
-            ),
-            (LOW, low),
-            (UNCERTAIN, ask.is_low(surely=False)),
-            (BUT_LINE, ask.stands_out("line")),
-            (BUT_LIST, ask.stands_out("list")),
-            (WELL, f"{ask.answer_rate()} >= {ask.threshold()}"),
         ]
     )
+    return f"{silent} or {ask.cause()} + 10 * ({ask.is_low('< bool')}) + 100 * ({ask.is_surely_low('< bool')})"
 
 
 def build(language: Language) -> Board:
@@ -124,7 +117,7 @@ def _tiles(board: Board, panels: Panels) -> None:
     words = dashboard.DynamicConfigValue("mappings", number_mappings(VERDICTS, panels.language))
     verdict.override_by_query("A", [words]).text(common.VizTextDisplayOptions().value_size(24))
     board.add(verdict, width=8, height=4)
-    rate, sure = ask.answer_rate(), ask.is_low(surely=True)
+    rate, sure = ask.answer_rate(), ask.is_surely_low()
     rate_tile = _tile(
         panels,
         Text("Answer rate, past $window", "最近 $window接通率"),
@@ -135,7 +128,7 @@ def _tiles(board: Board, panels: Panels) -> None:
         ),
         "percentunit",
         (f"{rate} and {sure}", ANSWER_RATE, BAD),
-        (f"({ask.is_low(surely=False)}) unless ({sure})", ANSWER_RATE, WARN),
+        (f"({ask.is_low()}) unless ({sure})", ANSWER_RATE, WARN),
         (f"{rate} >= {ask.threshold()}", ANSWER_RATE, GOOD),
         (ask.threshold(), THRESHOLD, QUIET),
     )

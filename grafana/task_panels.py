@@ -151,13 +151,13 @@ def funnel(panels: Panels) -> table.Panel:
     words = number_mappings({step: (text, NEUTRAL) for step, (text, _) in enumerate(FUNNEL, start=1)}, panels.language)
     rows = [
         Rows(
-            ask.numbered(enumerate(counts, start=1)),
+            ask.numbered("step", enumerate(counts, start=1)),
             {"step": Column(Text("Step", "环节"), 170, [mapped(words)])},
             Column(Text("Count (n)", "数量（n）"), 0, [*COUNT, *_bar()]),
             "count",
         ),
         Rows(
-            ask.numbered(enumerate(ratios, start=2)),
+            ask.numbered("step", enumerate(ratios, start=2)),
             value=Column(Text("Of the above", "占上一环节"), 105, SHARE),
             value_name="ratio",
         ),
