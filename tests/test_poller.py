@@ -20,7 +20,7 @@ from exporter.exposition import TaskRenderer
 from exporter.gate import Gate
 from exporter.metrics import ExporterMetrics
 from exporter.model import Task, TaskRef, TaskState
-from exporter.poller import AccountPoller, PollPlan
+from exporter.poller import BATCH_SECONDS, AccountPoller, PollPlan
 from exporter.schedule import Cadence, spread
 from exporter.store import Store, TaskRecord
 from exporter.tags import OTHER
@@ -113,12 +113,13 @@ class Bench:
         concurrency: int = 4,
         store: Store | None = None,
         tag_limit: int = 3,
+        interval: float = INTERVAL,
     ) -> None:
         clock = asyncio.get_running_loop().time
         self.client = FakeClient()
         self.store = store or Store(TaskRenderer(()), clock)
         self.metrics = ExporterMetrics("0", "none")
-        plan = PollPlan(Cadence(INTERVAL, IDLE), concurrency, rate_limit, ZoneInfo("Asia/Shanghai"), tag_limit, windows)
+        plan = PollPlan(Cadence(interval, IDLE), concurrency, rate_limit, ZoneInfo("Asia/Shanghai"), tag_limit, windows)
         self.poller = AccountPoller(
             "main",
             plan,
@@ -174,6 +175,23 @@ async def test_each_task_is_polled_at_its_place() -> None:
         )
         assert bench.client.calls[name][-1] % INTERVAL == pytest.approx(spread(name) * INTERVAL, abs=0.2)
     assert bench.client.most_at_once == 2
+
+
+@pytest.mark.parametrize("interval", [60.0, 0.5])
+@in_virtual_time
+async def test_polls_that_fall_due_together_start_together(interval: float) -> None:
+    """The poller wakes up for a batch of polls and not for each, and none starts late by more than the batch is long."""
+    batch = min(BATCH_SECONDS, interval / 100)
+    tasks = [task(f"t{index}") for index in range(int(4 * interval / batch))]  # four to a batch
+    bench = Bench(concurrency=len(tasks), rate_limit=1e6, interval=interval)
+    bench.client.latency = {each.ref.id: batch / 3 for each in tasks}  # a poll that ends must not break up a batch
+    async with bench.polling(*tasks):
+        await asyncio.sleep(2 * interval)
+    starts = {name: [time for time in calls if time > interval] for name, calls in bench.client.calls.items()}
+    for name, times in starts.items():
+        assert max((time - spread(name) * interval) % interval for time in times) <= batch + 1e-3 * interval
+    moments = {time for times in starts.values() for time in times}
+    assert len(moments) <= interval / batch + 1
 
 
 @in_virtual_time
