@@ -32,7 +32,11 @@ VERDICTS: Final = {
     DONE: (Text("Done: every number has its result", "已完成：号码全部呼叫完毕"), QUIET),
     PAUSED: (Text("Paused", "已暂停"), QUIET),
     WAITING: (Text("Waiting for its dialling hours", "等待外呼时段"), QUIET),
-    **dict.fromkeys(range(10, 15), (Text("Low, but that may be chance", "偏低，但可能是随机波动"), WARN)),
+    10: (Text("Low, but that may be chance", "偏低，但可能是随机波动"), WARN),
+    11: (Text("Low, and the carrier blocks more calls", "偏低，且运营商拦截增多"), WARN),
+    12: (Text("Low, and bad numbers are increasing", "偏低，且空号、停机增多"), WARN),
+    13: (Text("Low, and more people reject the call", "偏低，且拒接增多"), WARN),
+    14: (Text("Low, and more calls are missed", "偏低，且无人接听、关机、占线增多"), WARN),
     **dict.fromkeys((WELL, 3, 4), (Text("Good: not under its threshold", "正常：不低于阈值"), GOOD)),
 }
 
