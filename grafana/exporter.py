@@ -5,10 +5,10 @@ from typing import Final
 from grafana_foundation_sdk.builders import heatmap, stat, table, timeseries
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from grafana import queries
 from grafana.board import WINDOW, Board
 from grafana.palette import BAD, GOOD, NEUTRAL, NOTHING, OKAY, QUIET, STALE, WARN, fixed, number_mappings
-from grafana.panels import Panels, Query, line, stacked, steps
+from grafana.panels import FEW_STEPS, Panels, Query, line, stacked, steps
+from grafana.queries import ALL, chosen
 from grafana.tables import COUNT, LEFT, SHARE, Column, Rows, cell, make_table, mapped, unit
 from grafana.words import PER_MINUTE, Language, Text
 
@@ -17,7 +17,7 @@ EVER: Final = "max_over_time(yunfu_exporter_build_info[$__range])"
 OURS: Final = f"and on (job, instance) {EVER}"
 REQUESTS: Final = "yunfu_exporter_api_request_duration_seconds"
 LAG: Final = "yunfu_exporter_poll_lag_seconds"
-POLLED: Final = queries.per_task(queries.chosen("yunfu_task_poll_interval_seconds"))
+POLLED: Final = ALL.value("yunfu_task_poll_interval_seconds")
 SHARES: Final = {0.5: Text("Median", "中位数"), 0.95: Text("95 %", "95 分位"), 0.99: Text("99 %", "99 分位")}
 SHARE_COLOURS: Final = ("#9cc3ef", NEUTRAL, "#3a62b5")
 
@@ -80,7 +80,7 @@ def _stale(panels: Panels) -> stat.Panel:
             "已超时未能成功采集统计数据的任务数，以及采集的任务总数。",
         ),
         "none",
-        Query(f"count({queries.stale()}) or vector(0)", Text("Overdue", "已过期"), instant=True),
+        Query(f"count({ALL.stale()}) or vector(0)", Text("Overdue", "已过期"), instant=True),
         Query(f"count({POLLED}) or vector(0)", Text("Polled", "采集中"), instant=True),
     )
     panel.override_by_query("B", [fixed(NOTHING)])
@@ -88,8 +88,8 @@ def _stale(panels: Panels) -> stat.Panel:
 
 
 def _failed_calls(panels: Panels) -> stat.Panel:
-    calls = f"sum({queries.increase(queries.chosen(f'{REQUESTS}_count'), WINDOW)})"
-    failures = f"sum({queries.increase(queries.chosen('yunfu_exporter_api_failures_total'), WINDOW)})"
+    calls = f"sum(increase({chosen(f'{REQUESTS}_count')}[{WINDOW}]))"
+    failures = f"sum(increase({chosen('yunfu_exporter_api_failures_total')}[{WINDOW}]))"
     panel = panels.stat(
         Text("API calls failed · last $window", "接口调用失败率 · 最近 $window"),
         Text("The share of API calls that failed, and the number of calls.", "失败的接口调用占比，以及调用总数。"),
@@ -142,9 +142,9 @@ def _reload(panels: Panels) -> stat.Panel:
 
 
 def _age(panels: Panels) -> timeseries.Panel:
-    age = f"time() - {queries.per_task(queries.chosen('yunfu_task_last_success_timestamp_seconds'))}"
-    dialling = f"({age}) and on (account, task) ({queries.active()})"
-    interval = f"max({POLLED} and on (account, task) ({queries.active()}))"
+    age = f"time() - {ALL.value('yunfu_task_last_success_timestamp_seconds')}"
+    dialling = f"({age}) and on (account, task) ({ALL.dialling()})"
+    interval = f"max({POLLED} and on (account, task) ({ALL.dialling()}))"
     panel = panels.timeseries(
         Text("Age of the statistics of dialling tasks", "外呼中任务的统计数据时效"),
         Text(
@@ -159,7 +159,7 @@ def _age(panels: Panels) -> timeseries.Panel:
     )
     for ref, colour in (("A", STALE), ("B", NEUTRAL), ("C", QUIET)):
         panel.override_by_query(ref, [fixed(colour)])
-    return panel.min(0)
+    return panel.min(0).max_data_points(FEW_STEPS)
 
 
 def _fresh(panels: Panels) -> timeseries.Panel:
@@ -170,16 +170,16 @@ def _fresh(panels: Panels) -> timeseries.Panel:
             "统计数据有效与过期的任务数（堆叠）；折线为最近一次采集失败的任务数。",
         ),
         "none",
-        Query(f"count({queries.threshold()}) or vector(0)", Text("Fresh", "有效")),
-        Query(f"count({queries.stale()}) or vector(0)", Text("Overdue", "已过期")),
+        Query(f"count({ALL.threshold()}) or vector(0)", Text("Fresh", "有效")),
+        Query(f"count({ALL.stale()}) or vector(0)", Text("Overdue", "已过期")),
         Query(
-            f"count({queries.per_task(queries.chosen('yunfu_task_up'))} == 0) or vector(0)",
+            f"count({ALL.value('yunfu_task_up')} == 0) or vector(0)",
             Text("Last poll failed", "最近一次采集失败"),
         ),
     )
     for ref, colour in (("A", GOOD), ("B", STALE), ("C", BAD)):
         panel.override_by_query(ref, [fixed(colour)])
-    return stacked(panel).override_by_query("C", line()).decimals(0).min(0)
+    return stacked(panel).override_by_query("C", line()).decimals(0).min(0).max_data_points(FEW_STEPS)
 
 
 def _latency(panels: Panels) -> timeseries.Panel:
@@ -192,7 +192,7 @@ def _latency(panels: Panels) -> timeseries.Panel:
 
 
 def _latency_map(panels: Panels) -> heatmap.Panel:
-    buckets = queries.chosen(f"{REQUESTS}_bucket")
+    buckets = chosen(f"{REQUESTS}_bucket")
     return panels.heatmap(
         Text("Duration of API calls, all of them", "接口调用耗时分布"),
         Text(
@@ -209,15 +209,13 @@ def _calls(panels: Panels) -> timeseries.Panel:
         Text("API calls a minute, by endpoint", "每分钟接口调用数，按接口"),
         Text("Calls of the platform's API, failed ones included.", "平台接口的调用数，含失败的调用。"),
         PER_MINUTE,
-        Query(
-            f"sum by (endpoint) (rate({queries.chosen(f'{REQUESTS}_count')}[$__rate_interval])) * 60", "{{endpoint}}"
-        ),
+        Query(f"sum by (endpoint) (rate({chosen(f'{REQUESTS}_count')}[$__rate_interval])) * 60", "{{endpoint}}"),
     )
     return panels.name_series(stacked(panel), "endpoint")
 
 
 def _failures(panels: Panels) -> timeseries.Panel:
-    counter = queries.chosen("yunfu_exporter_api_failures_total")
+    counter = chosen("yunfu_exporter_api_failures_total")
     panel = panels.timeseries(
         Text("Failed API calls a minute, by reason", "每分钟失败的接口调用数，按原因"),
         Text(
@@ -253,7 +251,7 @@ def _lags(panels: Panels) -> timeseries.Panel:
 
 
 def _unread(panels: Panels) -> timeseries.Panel:
-    counter = queries.chosen("yunfu_exporter_unread_fields_total")
+    counter = chosen("yunfu_exporter_unread_fields_total")
     return panels.timeseries(
         Text("Unread parts of responses a minute", "每分钟无法解析的响应字段"),
         Text(
@@ -303,7 +301,7 @@ def _cpu(panels: Panels) -> timeseries.Panel:
 
 
 def _quantile(share: float, histogram: str, function: str, window: str) -> str:
-    buckets = queries.chosen(f"{histogram}_bucket")
+    buckets = chosen(f"{histogram}_bucket")
     return f"histogram_quantile({share}, sum by (le) ({function}({buckets}[{window}])))"
 
 
@@ -316,8 +314,8 @@ def _quantiles(panels: Panels, title: Text, description: Text, histogram: str) -
 
 
 def _wait_per_call(by: str, function: str, window: str) -> str:
-    waited = queries.chosen("yunfu_exporter_api_throttled_seconds_total")
-    calls = queries.chosen(f"{REQUESTS}_count")
+    waited = chosen("yunfu_exporter_api_throttled_seconds_total")
+    calls = chosen(f"{REQUESTS}_count")
     return f"{by} ({function}({waited}[{window}])) / ({by} ({function}({calls}[{window}])) > 0)"
 
 

@@ -5,12 +5,12 @@ from grafana_foundation_sdk.models import common as options
 from grafana_foundation_sdk.models import dashboard
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from grafana import queries
 from grafana.board import WINDOW, Board
 from grafana.palette import BAD, GOOD, NEUTRAL, NOTHING, OKAY, STALE, WARN, fixed, label_mappings, number_mappings
-from grafana.panels import Panels, Query, line, right_axis, stacked, steps
+from grafana.panels import FEW_STEPS, Panels, Query, line, right_axis, stacked, steps
+from grafana.queries import ALL, chosen, per_account, per_task
 from grafana.tables import COUNT, LEFT, SHARE, Column, Rows, cell, make_table, mapped, thresholds, unit
-from grafana.tasks import best_table, main_reason, tasks_table, under_threshold, worst_table
+from grafana.tasks import SHOWN, best_table, shown_variable, tasks_table, under_threshold, worst_table
 from grafana.words import ACCOUNT, ANSWER_RATE, CALLS, PER_MINUTE, Language, Text
 
 
@@ -25,6 +25,7 @@ def build(language: Language) -> Board:
     board.account_variable()
     board.window_variable()
     board.choice("rows", Text("Rows", "行数"), {rows: Text(rows, rows) for rows in ("20", "50", "200", "1000")}, "50")
+    shown_variable(board)
     board.link("exporter", Text("Exporter", "采集器"))
     board.link_other_language()
     panels = Panels(language)
@@ -51,13 +52,13 @@ def _under_threshold(panels: Panels) -> stat.Panel:
             "统计窗口内接通率低于阈值、且无法用偶然波动解释的外呼中任务数。",
         ),
         "none",
-        Query(f"count({under_threshold()}) or vector(0)", instant=True),
+        Query(f"count({under_threshold(ALL)}) or vector(0)", instant=True),
     )
     return steps(panel, GOOD, {1: BAD})
 
 
 def _reasons(panels: Panels) -> stat.Panel:
-    worst = f"topk(3, {under_threshold()})"
+    worst = f"topk(3, {under_threshold(SHOWN)})"
     panel = panels.stat(
         Text("Main reason for failure", "主要失败原因"),
         Text(
@@ -66,7 +67,7 @@ def _reasons(panels: Panels) -> stat.Panel:
         ),
         "none",
         Query(
-            queries.named(f"{main_reason()} and on (account, task) {worst}"),
+            SHOWN.named(f"{SHOWN.main_reason(WINDOW)} and on (account, task) {worst}"),
             instant=True,
             format=PromQueryFormat.TABLE,
         ),
@@ -101,7 +102,7 @@ def _alerts(panels: Panels) -> stat.Panel:
             "正在触发的严重与警告级告警数（任务、账号、采集器），不含提示级。显示横线说明 Prometheus 未加载随附的规则。",
         ),
         "none",
-        Query(f"count({queries.chosen('ALERTS', ours)}) or count(yunfu:task:info) * 0", instant=True),
+        Query(f"count({chosen('ALERTS', ours)}) or count(yunfu:task:info) * 0", instant=True),
     )
     return steps(panel, NOTHING, {0: GOOD, 1: BAD}).no_value("–")
 
@@ -114,13 +115,13 @@ def _stale(panels: Panels) -> stat.Panel:
             "已超时未能成功采集统计数据的任务数，其现状未知。原因见采集器面板。",
         ),
         "none",
-        Query(f"count({queries.stale()}) or vector(0)", instant=True),
+        Query(f"count({ALL.stale()}) or vector(0)", instant=True),
     )
     return steps(panel, GOOD, {1: STALE})
 
 
 def _states(panels: Panels) -> bargauge.Panel:
-    states = queries.per_task(queries.chosen("yunfu_task_state"), "state")
+    states = ALL.value("yunfu_task_state", "state")
     panel = panels.bar_gauge(
         Text("Tasks by state", "任务状态"),
         Text("Known tasks by the state that the platform lists them in.", "平台任务列表中各状态的任务数。"),
@@ -131,7 +132,7 @@ def _states(panels: Panels) -> bargauge.Panel:
 
 
 def _answer_rate(panels: Panels) -> stat.Panel:
-    calls = f"sum({queries.calls(WINDOW)})"
+    calls = f"sum({ALL.calls(WINDOW)})"
     panel = panels.stat(
         Text("All tasks · last $window", "全部任务 · 最近 $window"),
         Text(
@@ -139,7 +140,7 @@ def _answer_rate(panels: Panels) -> stat.Panel:
             "统计窗口内全部任务合计的接通率，以及所依据的呼叫数。",
         ),
         "percentunit",
-        Query(f"sum({queries.answered(WINDOW)}) / ({calls} > 0)", ANSWER_RATE, instant=True),
+        Query(f"sum({ALL.answered(WINDOW)}) / ({calls} > 0)", ANSWER_RATE, instant=True),
         Query(calls, CALLS, instant=True),
     )
     panel.decimals(1).override_by_query("B", unit("locale", 0))
@@ -147,9 +148,9 @@ def _answer_rate(panels: Panels) -> stat.Panel:
 
 
 def _calls(panels: Panels) -> timeseries.Panel:
-    rates = queries.per_task(f"rate({queries.chosen('yunfu_task_calls_total')}[$__rate_interval])", "outcome")
-    answered = queries.chosen("yunfu_task_calls_total", 'outcome="answered"')
-    answered_rates = queries.per_task(f"rate({answered}[$__rate_interval])")
+    rates = per_task(f"rate({chosen('yunfu_task_calls_total')}[$__rate_interval])", "outcome")
+    answered = chosen("yunfu_task_calls_total", 'outcome="answered"')
+    answered_rates = per_task(f"rate({answered}[$__rate_interval])")
     panel = panels.timeseries(
         Text("Calls a minute, and answer rate", "每分钟呼叫数与接通率"),
         Text(
@@ -161,12 +162,12 @@ def _calls(panels: Panels) -> timeseries.Panel:
         Query(f"sum({answered_rates}) / (sum({rates}) > 0)", ANSWER_RATE),
     )
     rate = [*unit("percentunit", 0), fixed(NEUTRAL), *line(), *right_axis(0, 1)]
-    return panels.name_series(stacked(panel), "outcome").override_by_query("B", rate)
+    return panels.name_series(stacked(panel), "outcome").max_data_points(FEW_STEPS).override_by_query("B", rate)
 
 
 def _failures(panels: Panels) -> timeseries.Panel:
-    counter = queries.chosen("yunfu_task_number_results_total", 'status!="connected"')
-    rates = queries.per_task(f"rate({counter}[$__rate_interval])", "status")
+    counter = chosen("yunfu_task_number_results_total", 'status!="connected"')
+    rates = per_task(f"rate({counter}[$__rate_interval])", "status")
     panel = panels.timeseries(
         Text("Failed numbers a minute, by reason", "每分钟未接通号码数，按原因"),
         Text(
@@ -177,15 +178,15 @@ def _failures(panels: Panels) -> timeseries.Panel:
         PER_MINUTE,
         Query(f"sum by (status) ({rates}) * 60", "{{status}}"),
     )
-    return panels.name_series(stacked(panel), "status")
+    return panels.name_series(stacked(panel), "status").max_data_points(FEW_STEPS)
 
 
 def _accounts(panels: Panels) -> table.Panel:
-    requests = queries.chosen("yunfu_exporter_api_request_duration_seconds_count")
-    failures = queries.chosen("yunfu_exporter_api_failures_total")
-    waited = queries.chosen("yunfu_exporter_api_throttled_seconds_total")
-    calls = f"sum by (account) ({queries.increase(requests, WINDOW)})"
-    tasks = queries.per_account(queries.chosen("yunfu_account_tasks"), "state")
+    requests = chosen("yunfu_exporter_api_request_duration_seconds_count")
+    failures = chosen("yunfu_exporter_api_failures_total")
+    waited = chosen("yunfu_exporter_api_throttled_seconds_total")
+    calls = f"sum by (account) (increase({requests}[{WINDOW}]))"
+    tasks = per_account(chosen("yunfu_account_tasks"), "state")
     served = {
         1: (Text("Reachable", "正常"), OKAY),
         0: (Text("Refused or out of reach", "被拒绝或无法连接"), BAD),
@@ -193,7 +194,7 @@ def _accounts(panels: Panels) -> table.Panel:
     expiry = [*unit("s", 1), *cell("color-text"), *thresholds(BAD, {86400: WARN, 7 * 86400: "text"})]
     rows = [
         Rows(
-            queries.per_account(queries.chosen("yunfu_account_up")),
+            per_account(chosen("yunfu_account_up")),
             {"account": Column(ACCOUNT)},
             Column(
                 Text("API", "接口"),
@@ -203,39 +204,39 @@ def _accounts(panels: Panels) -> table.Panel:
             "up",
         ),
         Rows(
-            f"{queries.per_account(queries.chosen('yunfu_account_token_expiry_timestamp_seconds'))} - time()",
+            f"{per_account(chosen('yunfu_account_token_expiry_timestamp_seconds'))} - time()",
             {},
             Column(Text("Token expires in", "令牌有效期剩余"), 0, expiry),
             "expiry",
         ),
         Rows(f"sum by (account) ({tasks})", {}, Column(Text("Tasks", "任务数"), 0, COUNT), "tasks"),
         Rows(
-            queries.per_account(queries.chosen("yunfu_account_tasks", 'state="running"')),
+            per_account(chosen("yunfu_account_tasks", 'state="running"')),
             {},
             Column(Text("Running", "外呼中"), 0, COUNT),
             "running",
         ),
         Rows(
-            queries.per_account(queries.chosen("yunfu_account_tasks_left_out")),
+            per_account(chosen("yunfu_account_tasks_left_out")),
             {},
             Column(Text("Left out", "超限未采集"), 0, COUNT),
             "left_out",
         ),
         Rows(
-            f"time() - {queries.per_account(queries.chosen('yunfu_account_discovery_last_success_timestamp_seconds'))}",
+            f"time() - {per_account(chosen('yunfu_account_discovery_last_success_timestamp_seconds'))}",
             {},
             Column(Text("List read", "任务列表更新于"), 0, [*unit("s", 0)]),
             "discovery",
         ),
         Rows(calls, {}, Column(Text("API calls", "接口调用数"), 0, COUNT), "requests"),
         Rows(
-            f"sum by (account) ({queries.increase(failures, WINDOW)}) / ({calls} > 0)",
+            f"sum by (account) (increase({failures}[{WINDOW}])) / ({calls} > 0)",
             {},
             Column(Text("Failed", "失败率"), 0, SHARE),
             "failed",
         ),
         Rows(
-            f"sum by (account) ({queries.increase(waited, WINDOW)}) / ({calls} > 0)",
+            f"sum by (account) (increase({waited}[{WINDOW}])) / ({calls} > 0)",
             {},
             Column(Text("Quota wait per call", "每次调用等待配额"), 0, unit("s", 2)),
             "waited",

@@ -22,6 +22,9 @@ DATASOURCE: Final = dashboard.DataSourceRef(type_val="prometheus", uid="${dataso
 LEAST_STEP: Final = "1m"
 """Of graphs, and so a quarter of the least ``$__rate_interval``: tasks are polled once a minute unless configured otherwise."""
 
+FEW_STEPS: Final = 120
+"""Of graphs that add up all tasks: fine enough to see, and few enough for ten thousand tasks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Query:

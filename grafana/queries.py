@@ -4,12 +4,11 @@ Whatever Prometheus adds to a target (job, instance, a replica's name) is aggreg
 read the same account count once.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 CERTAIN: Final = 2.7
 """Standard deviations beyond which an answer rate is not under its threshold by chance; the alert rules use the same."""
-
-_ACTIVE: Final = 'state=~"running|unknown"'
 
 
 def chosen(metric: str, *matchers: str) -> str:
@@ -17,77 +16,91 @@ def chosen(metric: str, *matchers: str) -> str:
     return metric + "{" + ", ".join(('account=~"$account"', *matchers)) + "}"
 
 
-def per_task(expr: str, *labels: str) -> str:
-    """Return one series a task and value of the further ``labels``."""
-    return f"max by ({', '.join(('account', 'task', *labels))}) ({expr})"
-
-
 def per_account(expr: str, *labels: str) -> str:
     """Return one series an account and value of the further ``labels``."""
     return f"max by ({', '.join(('account', *labels))}) ({expr})"
 
 
-def increase(counter: str, window: str) -> str:
-    """Return by how much a counter grew within a window."""
-    return f"increase({counter}[{window}])"
+def per_task(expr: str, *labels: str) -> str:
+    """Return one series a task and value of the further ``labels``."""
+    return f"max by ({', '.join(('account', 'task', *labels))}) ({expr})"
 
 
-def named(expr: str) -> str:
-    """Add the label ``name``, the task's name, to series that have ``account`` and ``task``."""
-    return f"({expr}) * on (account, task) group_left (name) {per_task(chosen('yunfu_task_info'), 'name')}"
+def added(expr: str) -> str:
+    """Return the sum of each task's series."""
+    return f"sum by (account, task) ({expr})"
 
 
-def calls(window: str) -> str:
-    """Return the calls of each task within a window."""
-    return f"sum by (account, task) ({calls_by_outcome(window)})"
+@dataclass(frozen=True, slots=True)
+class Tasks:
+    """Queries of many tasks at once, one series a task and value of the label that the function names.
 
-
-def calls_by_outcome(window: str) -> str:
-    """Return the calls of each task within a window, by outcome."""
-    return per_task(increase(chosen("yunfu_task_calls_total"), window), "outcome")
-
-
-def answered(window: str) -> str:
-    """Return the answered calls of each task within a window."""
-    return per_task(increase(chosen("yunfu_task_calls_total", 'outcome="answered"'), window))
-
-
-def failures(window: str) -> str:
-    """Return the numbers of each task that came to another end than a talk within a window, by status."""
-    counter = chosen("yunfu_task_number_results_total", 'status!="connected"')
-    return per_task(increase(counter, window), "status")
-
-
-def answer_rate(window: str) -> str:
-    """Return the share of answered calls of each task within a window; without calls, nothing."""
-    return f"{answered(window)} / ({calls(window)} > 0)"
-
-
-def threshold() -> str:
-    """Return the least answer rate that each task should have; only tasks with fresh statistics have one."""
-    return per_task(chosen("yunfu_task_answer_ratio_threshold"))
-
-
-def shortfall(window: str) -> str:
-    """Return how far each task's answered calls are under those its threshold asks for, in standard deviations.
-
-    Over ``CERTAIN`` is the same as the upper Wilson bound of the answer rate being under the threshold.
+    ``matchers`` narrow down which tasks; a window is a duration or the variable of one.
     """
-    bar, total = threshold(), calls(window)
-    return f"({bar} * {total} - {answered(window)}) / sqrt({bar} * (1 - {bar}) * ({total} > 0))"
+
+    matchers: tuple[str, ...] = ()
+
+    def value(self, metric: str, *labels: str, of: str = "") -> str:
+        """Return a gauge, by ``labels``; ``of`` is a further matcher."""
+        return per_task(self._chosen(metric, of), *labels)
+
+    def calls_by_outcome(self, window: str) -> str:
+        """Return the calls within a window, by ``outcome``."""
+        return self._increase("yunfu_task_calls_total", window, "outcome")
+
+    def calls(self, window: str) -> str:
+        """Return the calls within a window."""
+        return added(self.calls_by_outcome(window))
+
+    def answered(self, window: str) -> str:
+        """Return the answered calls within a window."""
+        return self._increase("yunfu_task_calls_total", window, of='outcome="answered"')
+
+    def answer_rate(self, window: str) -> str:
+        """Return the share of answered calls within a window; without calls, nothing."""
+        return f"{self.answered(window)} / ({self.calls(window)} > 0)"
+
+    def main_reason(self, window: str) -> str:
+        """Return the most frequent ``status`` of the numbers that failed within a window, and its share of them."""
+        failed = self._increase("yunfu_task_number_results_total", window, "status", of='status!="connected"')
+        return f"topk by (account, task) (1, {failed} / on (account, task) group_left () ({added(failed)} > 0))"
+
+    def threshold(self) -> str:
+        """Return the least answer rate that each task should have; only tasks with fresh statistics have one."""
+        return self.value("yunfu_task_answer_ratio_threshold")
+
+    def shortfall(self, window: str) -> str:
+        """Return by how much too few calls were answered for the threshold, in standard deviations; of dialling tasks.
+
+        Over ``CERTAIN`` is the same as the upper Wilson bound of the answer rate being under the threshold.
+        """
+        bar, calls = self.threshold(), self.calls(window)
+        deviation = f"sqrt({bar} * (1 - {bar}) * ({calls} > 0))"
+        return f"({bar} * {calls} - {self.answered(window)}) / {deviation} and on (account, task) ({self.dialling()})"
+
+    def dialling(self) -> str:
+        """Return 1 for each task that may be dialling: those listed as running, and those that no list tells of."""
+        return f"{added(self.value('yunfu_task_state', 'state', of=_DIALLING))} == 1"
+
+    def stale(self) -> str:
+        """Return the tasks that are polled but have no fresh statistics."""
+        return f"{self.value('yunfu_task_poll_interval_seconds')} unless on (account, task) {self.threshold()}"
+
+    def firing(self, severity: str) -> str:
+        """Return the alerts on tasks that fire, by ``alertname``; none if Prometheus does not have our rules."""
+        ours = f'alertname=~"YunfuTask.+", alertstate="firing", severity="{severity}"'
+        return self.value("ALERTS", "alertname", of=ours)
+
+    def named(self, expr: str) -> str:
+        """Add the label ``name``, the task's name, to series that have ``account`` and ``task``."""
+        return f"({expr}) * on (account, task) group_left (name) {self.value('yunfu_task_info', 'name')}"
+
+    def _increase(self, counter: str, window: str, *labels: str, of: str = "") -> str:
+        return per_task(f"increase({self._chosen(counter, of)}[{window}])", *labels)
+
+    def _chosen(self, metric: str, of: str) -> str:
+        return chosen(metric, *self.matchers, *filter(None, [of]))
 
 
-def active() -> str:
-    """Return 1 for each task that may be dialling: those listed as running, and those that no list tells of."""
-    return f"sum by (account, task) ({per_task(chosen('yunfu_task_state', _ACTIVE), 'state')}) == 1"
-
-
-def stale() -> str:
-    """Return the tasks that are polled but have no fresh statistics."""
-    return f"{per_task(chosen('yunfu_task_poll_interval_seconds'))} unless on (account, task) {threshold()}"
-
-
-def firing(severity: str) -> str:
-    """Return the alerts on tasks that fire, by name; none if Prometheus does not have our rules."""
-    alerts = chosen("ALERTS", 'alertname=~"YunfuTask.+"', 'alertstate="firing"', f'severity=~"{severity}"')
-    return per_task(alerts, "alertname")
+_DIALLING: Final = 'state=~"running|unknown"'
+ALL: Final = Tasks()

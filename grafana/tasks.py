@@ -3,28 +3,32 @@
 from collections.abc import Iterable
 from typing import Final
 
+from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.models import dashboard
 
-from grafana import queries
-from grafana.board import WINDOW, uid
+from grafana.board import WINDOW, Board, uid
 from grafana.palette import BAD, NEUTRAL, NOTHING, OKAY, STALE, WARN, fixed, label_mappings
-from grafana.panels import Panels
+from grafana.panels import DATASOURCE, Panels
+from grafana.queries import ALL, CERTAIN, Tasks, added
 from grafana.tables import COUNT, LEFT, SHARE, Column, Rows, cell, linked, make_table, mapped, unit
 from grafana.words import ANSWER_RATE, CALLS, PROGRESS, STATE, TASK, THRESHOLD, Text
 
 LEAST_CALLS: Final = 50
 """Calls without which a task is neither among the best nor among the worst."""
 
+SHOWN: Final = Tasks(('task=~"$shown"',))
+"""The tasks of the table."""
+
 _ALERT: Final = 500
 _WITHOUT_CALLS: Final = -100
 _NOT_DIALLING: Final = -200
 _VERDICT: Final = Text("Verdict", "判断")
 _VERDICTS: Final = (
-    (queries.CERTAIN, queries.CERTAIN, Text("No fresh data", "数据过期"), STALE),
+    (CERTAIN, CERTAIN, Text("No fresh data", "数据过期"), STALE),
     (_ALERT, _ALERT, Text("Alert", "告警"), BAD),
-    (queries.CERTAIN, 99, Text("Under threshold", "低于阈值"), BAD),
-    (0.001, queries.CERTAIN, Text("Low, not certain", "偏低，尚不确定"), WARN),
+    (CERTAIN, 99, Text("Under threshold", "低于阈值"), BAD),
+    (0.001, CERTAIN, Text("Low, not certain", "偏低，尚不确定"), WARN),
     (-99, 0.001, Text("Good", "正常"), OKAY),
     (_WITHOUT_CALLS, _WITHOUT_CALLS, Text("No calls", "无呼叫"), NOTHING),
     (_NOT_DIALLING, _NOT_DIALLING, Text("Not dialling", "未在外呼"), "transparent"),
@@ -40,16 +44,27 @@ _BAR: Final = (
 )
 
 
-def under_threshold() -> str:
+def shown_variable(board: Board) -> None:
+    """Add the hidden variable ``shown``: the tasks that need a look most, as many as ``rows`` says.
+
+    They are ranked once this way, and not in each query of the table. Grafana asks anew at every refresh.
+    """
+    board.variable(
+        build.QueryVariable("shown")
+        .hide(dashboard.VariableHide.HIDE_VARIABLE)
+        .datasource(DATASOURCE)
+        .query({"query": f"query_result(topk($rows, {_rank(ALL)}))", "refId": "shown"})
+        .regex('/task="(?<value>[^"]+)"/')
+        .refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .multi(True)
+        .include_all(True)
+        .current(dashboard.VariableOption(selected=True, text=["All"], value=["$__all"]))
+    )
+
+
+def under_threshold(tasks: Tasks) -> str:
     """Return the tasks that dial and whose answer rate is under the threshold beyond chance."""
-    return f"({queries.shortfall(WINDOW)} > {queries.CERTAIN}) and on (account, task) ({queries.active()})"
-
-
-def main_reason() -> str:
-    """Return for each task the most frequent status of its failures, as label, and its share of them."""
-    failures = queries.failures(WINDOW)
-    share = f"{failures} / on (account, task) group_left () (sum by (account, task) ({failures}) > 0)"
-    return f"topk by (account, task) (1, {share})"
+    return f"({tasks.shortfall(WINDOW)}) > {CERTAIN}"
 
 
 def tasks_table(panels: Panels) -> table.Panel:
@@ -76,46 +91,33 @@ def tasks_table(panels: Panels) -> table.Panel:
 
 
 def _task_rows(panels: Panels) -> Iterable[Rows]:
-    graded = queries.per_task(queries.chosen("yunfu_task_intention_calls"), "intention")
-    interested = queries.per_task(queries.chosen("yunfu_task_intention_calls", 'intention=~"A|B"'), "intention")
+    graded = added(SHOWN.value("yunfu_task_intention_calls", "intention"))
+    interested = added(SHOWN.value("yunfu_task_intention_calls", "intention", of='intention=~"A|B"'))
     alerts = [mapped(label_mappings("alertname", panels.language)), *cell("color-text")]
     reasons = [mapped(label_mappings("status", panels.language, coloured=False))]
     states = [mapped(label_mappings("state", panels.language, coloured=False))]
+    verdicts = [mapped(_verdicts(panels)), *LEFT, *cell("color-background")]
+    yield Rows(SHOWN.value("yunfu_task_info", "name"), {"name": Column(TASK, 175, [task_link(panels)])})
+    yield Rows(_rank(SHOWN), {}, Column(_VERDICT, 125, verdicts), "rank")
     yield Rows(
-        _top(queries.per_task(queries.chosen("yunfu_task_info"), "name")),
-        {"name": Column(TASK, 175, [task_link(panels)])},
-    )
-    yield Rows(
-        _top(_rank()), {}, Column(_VERDICT, 125, [mapped(_verdicts(panels)), *LEFT, *cell("color-background")]), "rank"
-    )
-    yield Rows(
-        _top(f"topk by (account, task) (1, {queries.firing('critical')} * 2 or {queries.firing('warning')})"),
+        f"topk by (account, task) (1, {SHOWN.firing('critical')} * 2 or {SHOWN.firing('warning')})",
         {"alertname": Column(Text("Alert", "告警"), 122, alerts)},
     )
     yield Rows(
-        _top(main_reason()),
+        SHOWN.main_reason(WINDOW),
         {"status": Column(Text("Main reason", "主要失败原因"), 0, reasons)},
         Column(Text("Its share", "占比"), 74, SHARE),
         "reason_share",
     )
-    yield Rows(_top(queries.answer_rate(WINDOW)), {}, Column(ANSWER_RATE, 100, SHARE), "rate")
-    yield Rows(_top(queries.threshold()), {}, Column(THRESHOLD, 85, SHARE), "threshold")
-    yield Rows(_top(queries.calls(WINDOW)), {}, Column(CALLS, 58, COUNT), "calls")
-    yield Rows(
-        _top(f"sum by (account, task) ({interested}) / (sum by (account, task) ({graded}) > 0)"),
-        {},
-        Column(Text("A+B share", "A+B 占比"), 88, SHARE),
-        "interested",
-    )
-    yield Rows(_top(f"sum by (account, task) ({graded})"), {}, Column(Text("Graded", "已评级"), 65, COUNT), "graded")
-    progress = queries.per_task(queries.chosen("yunfu_task_progress_ratio"))
-    yield Rows(_top(progress), {}, Column(PROGRESS, 0, _BAR), "progress")
-    yield Rows(
-        _top(queries.per_task(queries.chosen("yunfu_task_state") + " == 1", "state")),
-        {"state": Column(STATE, 82, states)},
-    )
-    age = f"time() - {queries.per_task(queries.chosen('yunfu_task_last_success_timestamp_seconds'))}"
-    yield Rows(_top(age), {}, Column(Text("Data age", "距上次更新"), 80, unit("s", 0)), "age")
+    yield Rows(SHOWN.answer_rate(WINDOW), {}, Column(ANSWER_RATE, 100, SHARE), "rate")
+    yield Rows(SHOWN.threshold(), {}, Column(THRESHOLD, 85, SHARE), "threshold")
+    yield Rows(SHOWN.calls(WINDOW), {}, Column(CALLS, 58, COUNT), "calls")
+    yield Rows(f"{interested} / ({graded} > 0)", {}, Column(Text("A+B share", "A+B 占比"), 88, SHARE), "interested")
+    yield Rows(graded, {}, Column(Text("Graded", "已评级"), 65, COUNT), "graded")
+    yield Rows(SHOWN.value("yunfu_task_progress_ratio"), {}, Column(PROGRESS, 0, _BAR), "progress")
+    yield Rows(f"{SHOWN.value('yunfu_task_state', 'state')} == 1", {"state": Column(STATE, 82, states)})
+    age = f"time() - {SHOWN.value('yunfu_task_last_success_timestamp_seconds')}"
+    yield Rows(age, {}, Column(Text("Data age", "距上次更新"), 80, unit("s", 0)), "age")
 
 
 def best_table(panels: Panels) -> table.Panel:
@@ -148,15 +150,13 @@ def worst_table(panels: Panels) -> table.Panel:
 
 
 def _extreme_rows(panels: Panels, function: str) -> list[Rows]:
-    calls = queries.calls(WINDOW)
-    judged = f"{queries.answer_rate(WINDOW)} and on (account, task) ({calls} >= {LEAST_CALLS})"
-    fresh = f"({queries.active()}) and on (account, task) {queries.threshold()}"
+    judged = f"{ALL.answer_rate(WINDOW)} and on (account, task) ({ALL.calls(WINDOW)} >= {LEAST_CALLS})"
+    fresh = f"({ALL.dialling()}) and on (account, task) {ALL.threshold()}"
     chosen = f"{function}(5, {judged} and on (account, task) ({fresh}))"
+    names = {"name": Column(TASK, 0, [task_link(panels)])}
     return [
-        Rows(
-            queries.named(chosen), {"name": Column(TASK, 0, [task_link(panels)])}, Column(ANSWER_RATE, 0, _BAR), "rate"
-        ),
-        Rows(f"{calls} and on (account, task) {chosen}", {}, Column(CALLS, 90, COUNT), "calls"),
+        Rows(ALL.named(chosen), names, Column(ANSWER_RATE, 0, _BAR), "rate"),
+        Rows(f"{ALL.calls(WINDOW)} and on (account, task) {chosen}", {}, Column(CALLS, 90, COUNT), "calls"),
     ]
 
 
@@ -169,22 +169,17 @@ def task_link(panels: Panels) -> dashboard.DynamicConfigValue:
     )
 
 
-def _rank() -> str:
+def _rank(tasks: Tasks) -> str:
     """Return how much a look each task needs: its shortfall, and fixed values for the tasks that have none."""
-    judged = f"clamp({queries.shortfall(WINDOW)}, -99, 99) and on (account, task) ({queries.active()})"
     return " or ".join(
         (
-            f"sum by (account, task) ({queries.firing('critical')}) * 0 + {_ALERT}",
-            f"({judged})",
-            f"({queries.stale()}) * 0 + {queries.CERTAIN}",
-            f"({queries.active()}) * 0 - {-_WITHOUT_CALLS}",
-            f"{queries.per_task(queries.chosen('yunfu_task_info'))} * 0 - {-_NOT_DIALLING}",
+            f"{added(tasks.firing('critical'))} * 0 + {_ALERT}",
+            f"clamp({tasks.shortfall(WINDOW)}, -99, 99)",
+            f"({tasks.stale()}) * 0 + {CERTAIN}",
+            f"({tasks.dialling()}) * 0 - {-_WITHOUT_CALLS}",
+            f"{tasks.value('yunfu_task_info')} * 0 - {-_NOT_DIALLING}",
         )
     )
-
-
-def _top(expr: str) -> str:
-    return f"({expr}) and on (account, task) topk($rows, {_rank()})"
 
 
 def _verdicts(panels: Panels) -> list[dashboard.ValueMapping]:

@@ -72,10 +72,13 @@ class Viewer:
                 self.choices[variable["name"]] = list(dict.fromkeys(self._choices(variable)))
 
     def _choices(self, variable: dict[str, Any]) -> Iterator[str]:
-        if variable.get("includeAll"):
+        if "allValue" in variable:
             yield variable["allValue"]
         if variable["type"] == "query":
-            yield from _captured(self._offered(variable["query"]["query"]), variable.get("regex") or "")
+            offered = list(_captured(self._offered(variable["query"]["query"]), variable.get("regex") or ""))
+            if variable.get("includeAll") and "allValue" not in variable:
+                yield "|".join(offered)
+            yield from offered
         elif not variable.get("includeAll"):
             yield str(variable["current"]["value"] if variable.get("current") else variable["query"])
 
