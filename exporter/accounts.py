@@ -90,7 +90,12 @@ class Account:
 
     def introduce(self) -> None:
         """Tell what is known of the account before its first call; of what was before a reload, what still holds stays."""
-        status = replace(self._store.account(self.name), token_expiry=self._token.expiry(), discovery_interval=None)
+        status = replace(
+            self._store.account(self.name),
+            token_expiry=self._token.expiry(),
+            discovery_interval=None,
+            rate_limit=self._settings.rate_limit,
+        )
         endpoints: tuple[str, ...] = ("stat",)
         if self._plan is None or self._settings.discovery is None:
             status = replace(status, discovery_last_success=None, tasks_left_out=0)

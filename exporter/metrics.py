@@ -311,7 +311,7 @@ class AccountCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Fill the families from the store."""
-        up, expiry, discovery, interval, left_out, tasks = families = self._families()
+        up, expiry, discovery, interval, limit, left_out, tasks = families = self._families()
         counts = self._store.count_states()
         for status in self._store.accounts():
             labels = [status.name]
@@ -319,6 +319,7 @@ class AccountCollector(Collector):
             _add(expiry, labels, status.token_expiry)
             _add(discovery, labels, status.discovery_last_success)
             _add(interval, labels, status.discovery_interval)
+            _add(limit, labels, status.rate_limit)
             left_out.add_metric(labels, status.tasks_left_out)
             for state in TaskState:
                 tasks.add_metric([status.name, state.value], counts[status.name, state])
@@ -344,6 +345,11 @@ class AccountCollector(Collector):
             GaugeMetricFamily(
                 "yunfu_account_discovery_interval_seconds",
                 "Seconds between two readings of the account's list of tasks; no sample without discovery.",
+                labels=["account"],
+            ),
+            GaugeMetricFamily(
+                "yunfu_account_rate_limit",
+                "API calls a second that the account may make as configured; more have to wait.",
                 labels=["account"],
             ),
             GaugeMetricFamily(

@@ -85,7 +85,7 @@ class AccountStatus:
     """What is known of an account. Times are Unix seconds; None: not known, or not yet.
 
     ``up`` tells whether the platform served the account's last call. ``discovery_interval`` is seconds, None without
-    discovery.
+    discovery; ``rate_limit`` is API calls a second.
     """
 
     name: str
@@ -94,6 +94,7 @@ class AccountStatus:
     token_expiry: float | None = None
     discovery_last_success: float | None = None
     discovery_interval: float | None = None
+    rate_limit: float | None = None
     tasks_left_out: int = 0
 
 

@@ -165,6 +165,14 @@ async def test_failures_are_counted_from_zero() -> None:
 
 
 @in_virtual_time
+async def test_an_account_tells_its_rate_limit() -> None:
+    """What the account may ask of the API a second is told beside what it does ask."""
+    account, around = account_of(Lists(), {})
+    account.introduce()
+    assert page(around)["yunfu_account_rate_limit{}"] == 1000
+
+
+@in_virtual_time
 async def test_what_discovery_told_leaves_with_it() -> None:
     """The interval of discovery is told while there is one; without it nothing of the lists' is left to alert on."""
     lists = Lists()

@@ -56,6 +56,7 @@ ACCOUNTS = {
     "yunfu_account_token_expiry_timestamp_seconds": ("gauge", "account"),
     "yunfu_account_discovery_last_success_timestamp_seconds": ("gauge", "account"),
     "yunfu_account_discovery_interval_seconds": ("gauge", "account"),
+    "yunfu_account_rate_limit": ("gauge", "account"),
     "yunfu_account_tasks_left_out": ("gauge", "account"),
     "yunfu_account_tasks": ("gauge", "account state"),
 }
@@ -119,7 +120,9 @@ def test_the_families_of_accounts_are_those_of_the_contract() -> None:
     """Names, types and labels of what is told of an account, once all of it is known."""
     store = Store(TaskRenderer(), lambda: 0.0)
     store.put_account(
-        AccountStatus("main", up=True, token_expiry=1.0, discovery_last_success=2.0, discovery_interval=60.0)
+        AccountStatus(
+            "main", up=True, token_expiry=1.0, discovery_last_success=2.0, discovery_interval=60.0, rate_limit=5.0
+        )
     )
     assert {metric.name: _shape(metric) for metric in AccountCollector(store).collect()} == ACCOUNTS
 
