@@ -2,24 +2,20 @@
 
 from typing import Final
 
-from grafana_foundation_sdk.builders import heatmap, stat, table, timeseries
-from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+from grafana_foundation_sdk.builders import stat, table, timeseries
 
-from grafana.board import WINDOW, Board
-from grafana.palette import BAD, GOOD, NEUTRAL, NOTHING, OKAY, QUIET, STALE, WARN, fixed, number_mappings
+from grafana import api
+from grafana.board import Board
+from grafana.palette import BAD, GOOD, NEUTRAL, NOTHING, OKAY, QUIET, STALE, fixed, number_mappings
 from grafana.panels import FEW_STEPS, Panels, Query, line, stacked, steps
-from grafana.queries import ALL, chosen
-from grafana.tables import COUNT, LEFT, SHARE, Column, Rows, cell, make_table, mapped, unit
-from grafana.words import PER_MINUTE, Language, Text
+from grafana.queries import ALL
+from grafana.tables import LEFT, SHARE, Column, Rows, cell, make_table, mapped, unit
+from grafana.words import Language, Text
 
 EVER: Final = "max_over_time(yunfu_exporter_build_info[$__range])"
 """All exporters of the time range, those that are down now too."""
 OURS: Final = f"and on (job, instance) {EVER}"
-REQUESTS: Final = "yunfu_exporter_api_request_duration_seconds"
-LAG: Final = "yunfu_exporter_poll_lag_seconds"
 POLLED: Final = ALL.value("yunfu_task_poll_interval_seconds")
-SHARES: Final = {0.5: Text("Median", "中位数"), 0.95: Text("95 %", "95 分位"), 0.99: Text("99 %", "99 分位")}
-SHARE_COLOURS: Final = ("#9cc3ef", NEUTRAL, "#3a62b5")
 
 
 def build(language: Language) -> Board:
@@ -38,20 +34,17 @@ def build(language: Language) -> Board:
     board.link("overview", Text("Overview", "总览"))
     board.link_other_language()
     panels = Panels(language)
-    for tile in (_down, _stale, _failed_calls, _lag, _waiting, _reload):
+    for tile in (_down, _stale, api.failed_tile, api.lag_tile, api.quota_tile, _reload):
         board.add(tile(panels), width=4, height=4)
     board.row(Text("Freshness", "数据新鲜度"))
     board.add(_age(panels), width=12, height=8)
     board.add(_fresh(panels), width=12, height=8)
     board.row(Text("The platform's API", "平台接口"))
-    board.add(_latency(panels), width=12, height=8)
-    board.add(_latency_map(panels), width=12, height=8)
-    board.add(_calls(panels), width=12, height=8)
-    board.add(_failures(panels), width=12, height=8)
+    for graph in (api.latency, api.latency_map, api.calls, api.failures):
+        board.add(graph(panels), width=12, height=8)
     board.row(Text("Quota and schedule", "配额与调度"))
-    board.add(_waits(panels), width=8, height=8)
-    board.add(_lags(panels), width=8, height=8)
-    board.add(_unread(panels), width=8, height=8)
+    for graph in (api.quota, api.waits, api.lags, api.unread):
+        board.add(graph(panels), width=6, height=7)
     board.row(Text("Scrapes and process", "抓取与进程"))
     board.add(_exporters(panels), width=24, height=5)
     for graph in (_samples, _scrape_time, _memory, _cpu):
@@ -85,46 +78,6 @@ def _stale(panels: Panels) -> stat.Panel:
     )
     panel.override_by_query("B", [fixed(NOTHING)])
     return steps(panel, GOOD, {1: STALE})
-
-
-def _failed_calls(panels: Panels) -> stat.Panel:
-    calls = f"sum(increase({chosen(f'{REQUESTS}_count')}[{WINDOW}]))"
-    failures = f"sum(increase({chosen('yunfu_exporter_api_failures_total')}[{WINDOW}]))"
-    panel = panels.stat(
-        Text("API calls failed · last $window", "接口调用失败率 · 最近 $window"),
-        Text("The share of API calls that failed, and the number of calls.", "失败的接口调用占比，以及调用总数。"),
-        "percentunit",
-        Query(f"{failures} / ({calls} > 0)", Text("Failed", "失败率"), instant=True),
-        Query(calls, Text("Calls", "调用数"), instant=True),
-    )
-    panel.decimals(1).override_by_query("B", [*COUNT, fixed(NOTHING)])
-    return steps(panel, GOOD, {0.02: WARN, 0.2: BAD})
-
-
-def _lag(panels: Panels) -> stat.Panel:
-    panel = panels.stat(
-        Text("Poll lag · last $window", "采集延迟 · 最近 $window"),
-        Text(
-            "How late the latest 1 % of polls start (99 %). Lag means that the quota is short or calls are slow.",
-            "最迟的 1% 采集（99 分位）比计划晚多久开始。延迟说明配额不足或接口缓慢。",
-        ),
-        "s",
-        Query(_quantile(0.99, LAG, "increase", WINDOW), instant=True),
-    )
-    return steps(panel.decimals(1), GOOD, {10: WARN, 60: BAD})
-
-
-def _waiting(panels: Panels) -> stat.Panel:
-    panel = panels.stat(
-        Text("Wait for quota · last $window", "等待配额 · 最近 $window"),
-        Text(
-            "Seconds that an API call waits for the account's rate limit, on average.",
-            "每次接口调用因账号限速而等待的平均秒数。",
-        ),
-        "s",
-        Query(_wait_per_call("sum", "increase", WINDOW), instant=True),
-    )
-    return steps(panel.decimals(2), GOOD, {1: WARN, 10: BAD})
 
 
 def _reload(panels: Panels) -> stat.Panel:
@@ -179,89 +132,7 @@ def _fresh(panels: Panels) -> timeseries.Panel:
     )
     for ref, colour in (("A", GOOD), ("B", STALE), ("C", BAD)):
         panel.override_by_query(ref, [fixed(colour)])
-    return stacked(panel).override_by_query("C", line()).decimals(0).min(0).max_data_points(FEW_STEPS)
-
-
-def _latency(panels: Panels) -> timeseries.Panel:
-    return _quantiles(
-        panels,
-        Text("Duration of API calls", "接口调用耗时"),
-        Text("How long calls of the platform's API take, failed ones included.", "平台接口调用的耗时，含失败的调用。"),
-        REQUESTS,
-    )
-
-
-def _latency_map(panels: Panels) -> heatmap.Panel:
-    buckets = chosen(f"{REQUESTS}_bucket")
-    return panels.heatmap(
-        Text("Duration of API calls, all of them", "接口调用耗时分布"),
-        Text(
-            "How many calls took how long: the darker, the more. A second band is a slow endpoint or a time-out.",
-            "各耗时区间的调用数，颜色越深越多。出现第二条色带说明有缓慢的接口或超时。",
-        ),
-        "s",
-        Query(f"sum by (le) (increase({buckets}[$__rate_interval]))", "{{le}}", format=PromQueryFormat.HEATMAP),
-    )
-
-
-def _calls(panels: Panels) -> timeseries.Panel:
-    panel = panels.timeseries(
-        Text("API calls a minute, by endpoint", "每分钟接口调用数，按接口"),
-        Text("Calls of the platform's API, failed ones included.", "平台接口的调用数，含失败的调用。"),
-        PER_MINUTE,
-        Query(f"sum by (endpoint) (rate({chosen(f'{REQUESTS}_count')}[$__rate_interval])) * 60", "{{endpoint}}"),
-    )
-    return panels.name_series(stacked(panel), "endpoint")
-
-
-def _failures(panels: Panels) -> timeseries.Panel:
-    counter = chosen("yunfu_exporter_api_failures_total")
-    panel = panels.timeseries(
-        Text("Failed API calls a minute, by reason", "每分钟失败的接口调用数，按原因"),
-        Text(
-            "Calls of the platform's API that failed. 401: renew the token. 429: lower the rate limit. 5xx and time-outs:"
-            " the platform.",
-            "失败的平台接口调用。401：更换令牌；429：调低限速；5xx 与超时：平台问题。",
-        ),
-        PER_MINUTE,
-        Query(f"sum by (reason) (rate({counter}[$__rate_interval])) * 60", "{{reason}}"),
-    )
-    return panels.name_series(stacked(panel), "reason")
-
-
-def _waits(panels: Panels) -> timeseries.Panel:
-    return panels.timeseries(
-        Text("Wait for quota per call", "每次调用等待配额"),
-        Text(
-            "Seconds that an API call waits for its account's rate limit or is held back by the platform, on average.",
-            "每次接口调用因账号限速或平台限流而等待的平均秒数。",
-        ),
-        "s",
-        Query(_wait_per_call("sum by (account)", "rate", "$__rate_interval"), "{{account}}"),
-    ).min(0)
-
-
-def _lags(panels: Panels) -> timeseries.Panel:
-    return _quantiles(
-        panels,
-        Text("Poll lag", "采集延迟"),
-        Text("How late polls start; see the tile above.", "采集比计划晚多久开始，说明见上方同名指标。"),
-        LAG,
-    )
-
-
-def _unread(panels: Panels) -> timeseries.Panel:
-    counter = chosen("yunfu_exporter_unread_fields_total")
-    return panels.timeseries(
-        Text("Unread parts of responses a minute", "每分钟无法解析的响应字段"),
-        Text(
-            "Parts of the platform's responses that could not be read, by field. Empty is good; if not, the platform has"
-            " changed its answers: please report the field.",
-            "平台响应中无法解析的字段。为空表示正常；否则说明平台响应格式有变，请反馈该字段。",
-        ),
-        PER_MINUTE,
-        Query(f"sum by (field) (rate({counter}[$__rate_interval])) * 60", "{{field}}"),
-    ).no_value(panels.say(Text("None", "无")))
+    return stacked(panel).override_by_query("C", line()).decimals(0).min(0)
 
 
 def _samples(panels: Panels) -> timeseries.Panel:
@@ -300,25 +171,6 @@ def _cpu(panels: Panels) -> timeseries.Panel:
     ).min(0)
 
 
-def _quantile(share: float, histogram: str, function: str, window: str) -> str:
-    buckets = chosen(f"{histogram}_bucket")
-    return f"histogram_quantile({share}, sum by (le) ({function}({buckets}[{window}])))"
-
-
-def _quantiles(panels: Panels, title: Text, description: Text, histogram: str) -> timeseries.Panel:
-    asked = [Query(_quantile(share, histogram, "rate", "$__rate_interval"), words) for share, words in SHARES.items()]
-    panel = panels.timeseries(title, description, "s", *asked)
-    for ref, colour in zip("ABC", SHARE_COLOURS, strict=True):
-        panel.override_by_query(ref, [fixed(colour)])
-    return panel.min(0).fill_opacity(0)
-
-
-def _wait_per_call(by: str, function: str, window: str) -> str:
-    waited = chosen("yunfu_exporter_api_throttled_seconds_total")
-    calls = chosen(f"{REQUESTS}_count")
-    return f"{by} ({function}({waited}[{window}])) / ({by} ({function}({calls}[{window}])) > 0)"
-
-
 def _exporters(panels: Panels) -> table.Panel:
     by = "max by (instance, version, revision, python_version)"
     words = {1: (Text("Up", "正常"), OKAY), 0: (Text("Down", "不可用"), BAD)}
@@ -329,7 +181,7 @@ def _exporters(panels: Panels) -> table.Panel:
         Text("The exporters of the time range: what runs, since when.", "所选时间范围内的采集器：版本与运行时长。"),
         [
             Rows(
-                f"{by} ({EVER})",
+                f"{by} ({EVER} and on (job, instance) up)",
                 {
                     "instance": Column(Text("Instance", "实例")),
                     "version": Column(Text("Version", "版本")),

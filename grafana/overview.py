@@ -5,6 +5,7 @@ from grafana_foundation_sdk.models import common as options
 from grafana_foundation_sdk.models import dashboard
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
+from grafana.api import quota_used
 from grafana.board import WINDOW, Board
 from grafana.palette import BAD, GOOD, NEUTRAL, NOTHING, OKAY, STALE, WARN, fixed, label_mappings, number_mappings
 from grafana.panels import FEW_STEPS, Panels, Query, line, right_axis, stacked, steps
@@ -235,10 +236,11 @@ def _accounts(panels: Panels) -> table.Panel:
             Column(Text("Failed", "失败率"), 0, SHARE),
             "failed",
         ),
+        Rows(quota_used(), {}, Column(Text("Quota used", "配额使用率"), 0, SHARE), "quota"),
         Rows(
             f"sum by (account) (increase({waited}[{WINDOW}])) / ({calls} > 0)",
             {},
-            Column(Text("Quota wait per call", "每次调用等待配额"), 0, unit("s", 2)),
+            Column(Text("Wait per call", "每次等待"), 0, unit("s", 2)),
             "waited",
         ),
     ]

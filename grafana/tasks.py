@@ -117,7 +117,7 @@ def _task_rows(panels: Panels) -> Iterable[Rows]:
     yield Rows(SHOWN.value("yunfu_task_progress_ratio"), {}, Column(PROGRESS, 0, _BAR), "progress")
     yield Rows(f"{SHOWN.value('yunfu_task_state', 'state')} == 1", {"state": Column(STATE, 82, states)})
     age = f"time() - {SHOWN.value('yunfu_task_last_success_timestamp_seconds')}"
-    yield Rows(age, {}, Column(Text("Data age", "距上次更新"), 80, unit("s", 0)), "age")
+    yield Rows(age, {}, Column(Text("Data age", "距上次更新"), 88, unit("s", 0)), "age")
 
 
 def best_table(panels: Panels) -> table.Panel:

@@ -1,0 +1,195 @@
+"""Panels of the platform's API and its quota: how it answers, why it fails, who waits."""
+
+from typing import Final
+
+from grafana_foundation_sdk.builders import heatmap, stat, timeseries
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+from grafana.board import WINDOW
+from grafana.palette import BAD, GOOD, NEUTRAL, NOTHING, WARN, fixed
+from grafana.panels import Panels, Query, stacked, steps
+from grafana.queries import chosen
+from grafana.tables import COUNT, unit
+from grafana.words import PER_MINUTE, Text
+
+REQUESTS: Final = "yunfu_exporter_api_request_duration_seconds"
+LAG: Final = "yunfu_exporter_poll_lag_seconds"
+SHARES: Final = {0.5: Text("Median", "中位数"), 0.95: Text("95 %", "95 分位"), 0.99: Text("99 %", "99 分位")}
+_NONE: Final = Text("None", "无")
+SHARE_COLOURS: Final = ("#9cc3ef", NEUTRAL, "#3a62b5")
+
+
+def failed_tile(panels: Panels) -> stat.Panel:
+    """Return a tile of the share of calls that failed."""
+    calls = f"sum(increase({chosen(f'{REQUESTS}_count')}[{WINDOW}]))"
+    failures = f"sum(increase({chosen('yunfu_exporter_api_failures_total')}[{WINDOW}]))"
+    panel = panels.stat(
+        Text("API calls failed · last $window", "接口调用失败率 · 最近 $window"),
+        Text("The share of API calls that failed, and the number of calls.", "失败的接口调用占比，以及调用总数。"),
+        "percentunit",
+        Query(f"{failures} / ({calls} > 0)", Text("Failed", "失败率"), instant=True),
+        Query(calls, Text("Calls", "调用数"), instant=True),
+    )
+    panel.decimals(1).override_by_query("B", [*COUNT, fixed(NOTHING)])
+    return steps(panel, GOOD, {0.02: WARN, 0.2: BAD})
+
+
+def lag_tile(panels: Panels) -> stat.Panel:
+    """Return a tile of how late polls start."""
+    panel = panels.stat(
+        Text("Poll lag · last $window", "采集延迟 · 最近 $window"),
+        Text(
+            "How late the latest 1 % of polls start (99 %). Lag means that the quota is short or calls are slow.",
+            "最迟的 1% 采集（99 分位）比计划晚多久开始。延迟说明配额不足或接口缓慢。",
+        ),
+        "s",
+        Query(_quantile(0.99, LAG, "increase", WINDOW), instant=True),
+    )
+    return steps(panel.decimals(1), GOOD, {10: WARN, 60: BAD})
+
+
+def quota_tile(panels: Panels) -> stat.Panel:
+    """Return a tile of how much of its rate limit the account nearest to it uses, and how long its calls wait."""
+    panel = panels.stat(
+        Text("Quota · last $window", "配额 · 最近 $window"),
+        Text(
+            "How much of its rate limit the account that is nearest to it uses, and how long a call waits for it on average.",
+            "最接近限速的账号的配额使用率，以及每次接口调用因限速而等待的平均秒数。",
+        ),
+        "percentunit",
+        Query(f"max({quota_used()})", Text("Used", "已用"), instant=True),
+        Query(_wait_per_call("sum", "increase", WINDOW), Text("Wait per call", "每次等待"), instant=True),
+    )
+    panel.decimals(0).override_by_query("B", [*unit("s", 2), fixed(NOTHING)])
+    return steps(panel, GOOD, {0.9: WARN})
+
+
+def latency(panels: Panels) -> timeseries.Panel:
+    """Return a graph of how long calls take."""
+    return _quantiles(
+        panels,
+        Text("Duration of API calls", "接口调用耗时"),
+        Text("How long calls of the platform's API take, failed ones included.", "平台接口调用的耗时，含失败的调用。"),
+        REQUESTS,
+    )
+
+
+def latency_map(panels: Panels) -> heatmap.Panel:
+    """Return a heat map of how long calls take."""
+    buckets = chosen(f"{REQUESTS}_bucket")
+    return panels.heatmap(
+        Text("Duration of API calls, all of them", "接口调用耗时分布"),
+        Text(
+            "How many calls took how long; the scale below tells the colours. A second band is a slow endpoint or a time-out.",
+            "各耗时区间的调用数，颜色含义见下方色标。出现第二条色带说明有缓慢的接口或超时。",
+        ),
+        "s",
+        Query(f"sum by (le) (increase({buckets}[$__rate_interval]))", "{{le}}", format=PromQueryFormat.HEATMAP),
+    )
+
+
+def calls(panels: Panels) -> timeseries.Panel:
+    """Return a graph of the calls, by endpoint."""
+    panel = panels.timeseries(
+        Text("API calls a minute, by endpoint", "每分钟接口调用数，按接口"),
+        Text("Calls of the platform's API, failed ones included.", "平台接口的调用数，含失败的调用。"),
+        PER_MINUTE,
+        Query(f"sum by (endpoint) (rate({chosen(f'{REQUESTS}_count')}[$__rate_interval])) * 60", "{{endpoint}}"),
+    )
+    return panels.name_series(stacked(panel), "endpoint")
+
+
+def failures(panels: Panels) -> timeseries.Panel:
+    """Return a graph of the calls that failed, by reason."""
+    counter = chosen("yunfu_exporter_api_failures_total")
+    seen = f"and on (reason) sum by (reason) (increase({counter}[$__range])) > 0"
+    panel = panels.timeseries(
+        Text("Failed API calls a minute, by reason", "每分钟失败的接口调用数，按原因"),
+        Text(
+            "Calls of the platform's API that failed. 401: renew the token. 429: lower the rate limit. 5xx and time-outs:"
+            " the platform.",
+            "失败的平台接口调用。401：更换令牌；429：调低限速；5xx 与超时：平台问题。",
+        ),
+        PER_MINUTE,
+        Query(f"sum by (reason) (rate({counter}[$__rate_interval])) * 60 {seen}", "{{reason}}"),
+    )
+    return panels.name_series(stacked(panel), "reason").no_value(panels.say(_NONE))
+
+
+def quota(panels: Panels) -> timeseries.Panel:
+    """Return a graph of how much of its rate limit each account uses."""
+    panel = panels.timeseries(
+        Text("Quota used", "配额使用率"),
+        Text(
+            "API calls a second of each account, as a share of its configured rate limit. Near 100 %, intervals stretch and"
+            " polls start late: raise rate_limit, if the platform allows it, or poll fewer tasks.",
+            "各账号每秒接口调用数占其配置限速的比例。接近 100% 时采集间隔会被拉长、采集会延迟：若平台允许可调高 rate_limit，"
+            "或减少采集的任务。",
+        ),
+        "percentunit",
+        Query(quota_used(), "{{account}}"),
+    )
+    return panel.min(0)
+
+
+def waits(panels: Panels) -> timeseries.Panel:
+    """Return a graph of how long calls wait for the rate limit."""
+    return panels.timeseries(
+        Text("Wait for the quota per call", "每次调用等待配额"),
+        Text(
+            "Seconds that an API call waits for its account's rate limit or is held back by the platform, on average.",
+            "每次接口调用因账号限速或平台限流而等待的平均秒数。",
+        ),
+        "s",
+        Query(_wait_per_call("sum by (account)", "rate", "$__rate_interval"), "{{account}}"),
+    ).min(0)
+
+
+def lags(panels: Panels) -> timeseries.Panel:
+    """Return a graph of how late polls start."""
+    return _quantiles(
+        panels,
+        Text("Poll lag", "采集延迟"),
+        Text("How late polls start; see the tile above.", "采集比计划晚多久开始，说明见上方同名指标。"),
+        LAG,
+    )
+
+
+def unread(panels: Panels) -> timeseries.Panel:
+    """Return a graph of what could not be read."""
+    counter = chosen("yunfu_exporter_unread_fields_total")
+    return panels.timeseries(
+        Text("Unread parts of responses a minute", "每分钟无法解析的响应字段"),
+        Text(
+            "Parts of the platform's responses that could not be read, by field. Empty is good; if not, the platform has"
+            " changed its answers: please report the field.",
+            "平台响应中无法解析的字段。为空表示正常；否则说明平台响应格式有变，请反馈该字段。",
+        ),
+        PER_MINUTE,
+        Query(f"sum by (field) (rate({counter}[$__rate_interval])) * 60", "{{field}}"),
+    ).no_value(panels.say(_NONE))
+
+
+def _quantile(share: float, histogram: str, function: str, window: str) -> str:
+    buckets = chosen(f"{histogram}_bucket")
+    return f"histogram_quantile({share}, sum by (le) ({function}({buckets}[{window}])))"
+
+
+def _quantiles(panels: Panels, title: Text, description: Text, histogram: str) -> timeseries.Panel:
+    asked = [Query(_quantile(share, histogram, "rate", "$__rate_interval"), words) for share, words in SHARES.items()]
+    panel = panels.timeseries(title, description, "s", *asked)
+    for ref, colour in zip("ABC", SHARE_COLOURS, strict=True):
+        panel.override_by_query(ref, [fixed(colour)])
+    return panel.min(0).fill_opacity(0)
+
+
+def _wait_per_call(by: str, function: str, window: str) -> str:
+    waited = chosen("yunfu_exporter_api_throttled_seconds_total")
+    calls = chosen(f"{REQUESTS}_count")
+    return f"{by} ({function}({waited}[{window}])) / ({by} ({function}({calls}[{window}])) > 0)"
+
+
+def quota_used() -> str:
+    """Return each account's calls a second as a share of its rate limit."""
+    calls = f"sum by (account) (rate({chosen(f'{REQUESTS}_count')}[$__rate_interval]))"
+    return f"{calls} / sum by (account) ({chosen('yunfu_account_rate_limit')})"
