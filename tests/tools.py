@@ -24,6 +24,16 @@ def need(program: str, install: str) -> str:
     pytest.skip(reason)
 
 
+def need_file(path: Path, install: str) -> Path:
+    """Return the path of a file that the tests use, as ``need`` does with a program."""
+    if path.exists():
+        return path
+    reason = f"{path} is not there; to install it: {install}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
 def documented() -> Any:
     """Return the ``data`` of the statistics response that the vendor documents, fresh at each call."""
     return json.loads((DATA / "stat.json").read_text(encoding="utf-8"))["data"]

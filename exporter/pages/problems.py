@@ -41,5 +41,5 @@ def task_problem(seen: Glance, now: float, *, is_account_down: bool) -> Phrase |
         case Standing.LEAVING:
             return phrase("task.leaving", since=Ago(max(0.0, now - (status.missing_since or now))))
         case Standing.UNPOLLED:
-            return phrase("task.unpolled", state=phrase(f"state.{status.task.state}"))
+            return phrase("task.unpolled", state=status.task.state.value)
     return None

@@ -69,6 +69,7 @@ class _Pages:
             loader=FileSystemLoader(_HERE / "templates"),
             autoescape=True,
             undefined=StrictUndefined,
+            auto_reload=False,
             trim_blocks=True,
             lstrip_blocks=True,
         )
@@ -79,7 +80,7 @@ class _Pages:
                 "statuses": STATUSES, "version": __version__,
             }
         )  # fmt: skip
-        self._templates = {name: environment.get_template(f"{name}.html") for name in ("overview", "task", "missing")}
+        self._templates = {name: environment.get_template(name) for name in environment.list_templates()}
 
     async def overview(self, request: web.Request) -> web.Response:
         """Answer the overview."""
@@ -145,7 +146,7 @@ class _Pages:
             text = say("and").join(map(say, parts)) + say("stop")
             return text[:1].upper() + text[1:]
 
-        pieces = self._templates[template].generate(
+        pieces = self._templates[f"{template}.html"].generate(
             say=say,
             shown=shown,
             sentence=sentence,

@@ -131,7 +131,7 @@ _ACCOUNTS: Final = {
 _TASKS: Final = {
     "tasks": Text("Tasks", "任务"),
     "tasks.legend": Text("Colours of the numbers", "号码状态图例"),
-    "tasks.needs_look": Text("{n} of {of} {of:needs|need} a look", "{of} 个任务中有 {n} 个需要关注"),
+    "tasks.needs_look": Text("{n} of {of} {n:needs|need} a look", "{of} 个任务中有 {n} 个需要关注"),
     "tasks.none_needs_look": Text("none of {of} needs a look", "{of} 个任务都无需关注"),
     "tasks.range": Text("{first}–{last} of {total}", "第 {first}–{last} 个，共 {total} 个"),
     "tasks.none": Text("No task is known yet.", "还没有任务。"),

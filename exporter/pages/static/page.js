@@ -9,7 +9,6 @@
   const form = document.getElementById("filter");
   let isPaused = false;
   let newest = 0;
-  let seen = new Date();
   let timer = 0;
 
   forgetLanguage();
@@ -73,12 +72,11 @@
       if (mine !== newest) return; // a later question was asked meanwhile
       if (reply.status >= 500 || reply.status === 401) throw new Error(String(reply.status));
       swap(new DOMParser().parseFromString(text, "text/html"));
-      seen = new Date();
       offline.hidden = true;
     } catch {
       if (mine !== newest) return;
-      const text = offline.dataset.text.replace("{time}", seen.toLocaleTimeString(document.documentElement.lang));
-      if (offline.hidden) offline.textContent = text;
+      const seen = document.querySelector("#as-of time").dateTime.slice(11, 19);
+      if (offline.hidden) offline.textContent = offline.dataset.text.replace("{time}", seen);
       offline.hidden = false;
     }
     later();
@@ -105,6 +103,7 @@
     else if (!isPaused) load(location.href);
   });
 
+  document.getElementById("by-hand").hidden = true;
   if (!document.querySelector("main [data-live]")) return;
   pause.hidden = false;
   pause.addEventListener("click", () => {
