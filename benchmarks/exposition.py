@@ -93,7 +93,7 @@ async def serve() -> None:
         store=store,
         page=lambda: Page(renderer, metrics.registry, 1e9),
         clock=time.time,
-        is_ready=lambda: True,
+        unready=str,
         reload=nothing,
         probe=nothing,  # type: ignore[arg-type]  # not called here
     )

@@ -23,6 +23,7 @@ from exporter.pages import AccountFacts
 from exporter.plans import configured_tasks, discovery_plan, poll_plan
 from exporter.poller import AccountPoller
 from exporter.settings import AccountSettings, Settings
+from exporter.shards import Shard, find_shard
 from exporter.store import PollOutcome, Store, TaskRecord
 from exporter.tokens import Token
 from exporter.web import TooManyProbesError
@@ -58,6 +59,7 @@ class Account:
         client: YunfuClient,
         token: Token,
         around: Surroundings,
+        shard: Shard = Shard(),  # noqa: B008  # a frozen value
     ) -> None:
         self.name = account.name
         self.client = client
@@ -65,13 +67,14 @@ class Account:
         self._settings = account
         self._timezone = settings.timezone
         self._token = token
+        self._shard = shard
         self._store = around.store
         self._metrics = around.metrics
         self._clock = around.clock
         self._timeout, self._stale_after = settings.poll.timeout, settings.poll.stale_after
         self._probes = 0
         self._most_probes = max(account.concurrency, ceil(account.rate_limit * settings.poll.timeout))
-        self._plan = discovery_plan(settings, account)
+        self._plan = discovery_plan(settings, account) if shard.is_active else None
         self._failing = ""
         self._hidden: dict[str, Choice] = {}
         self._hidden_total = 0
@@ -90,6 +93,9 @@ class Account:
 
     def introduce(self) -> None:
         """Tell what is known of the account before its first call; of what was before a reload, what still holds stays."""
+        for record in self._records():
+            if not self._shard.owns(record.status.task.ref.id):
+                self._store.forget(record.status.task.ref)  # at once: another exporter shows it now
         status = replace(
             self._store.account(self.name),
             token_expiry=self._token.expiry(),
@@ -107,7 +113,7 @@ class Account:
 
     async def run(self) -> None:
         """Discover and poll until cancelled."""
-        self.apply([Choice(task) for task in self._known()], is_whole=self._plan is None)
+        self.apply(self._divide([Choice(task) for task in self._known()]), is_whole=self._plan is None)
         async with asyncio.TaskGroup() as group:
             group.create_task(self.poller.run())
             group.create_task(self._watch_token())
@@ -154,9 +160,20 @@ class Account:
     async def discover(self) -> list[Choice]:
         """Return what there is to poll. Raises ApiError; without discovery, what is configured is what there is."""
         if self._plan is None:
-            return [Choice(task) for task in self.configured]
+            return self._divide([Choice(task) for task in self.configured])
         listed = await list_tasks(self.client, self._plan, self._timezone, self._unread)
-        return choose(listed, self.configured, self._plan, self.name, self.user_id)
+        return self._divide(choose(listed, self.configured, self._plan, self.name, self.user_id))
+
+    def _divide(self, choices: list[Choice]) -> list[Choice]:
+        """Hide the tasks that other shards poll."""
+        if self._shard == Shard():
+            return choices
+        return [self._divided(choice) for choice in choices]
+
+    def _divided(self, choice: Choice) -> Choice:
+        if choice.hidden or (owner := self._shard.owner(choice.task.ref.id)) == self._shard.ordinal:
+            return choice
+        return replace(choice, why_not=f"shard {owner} of {self._shard.total} polls it", rule=HidingRule.SHARD)
 
     async def run_once(self) -> bool:
         """Discover, poll every task once, and tell whether all of it worked."""
@@ -166,7 +183,7 @@ class Account:
         except ApiError as error:
             worked = False
             self._tell(f"{error.reason}: {error}")
-            self.apply([Choice(task) for task in self.configured], is_whole=False)
+            self.apply(self._divide([Choice(task) for task in self.configured]), is_whole=False)
         await self.poller.poll_all()
         return worked and not any(record.status.up is False for record in self._records())
 
@@ -293,6 +310,8 @@ async def open_account(
     settings: Settings, account: AccountSettings, token: Token, around: Surroundings
 ) -> AsyncIterator[Account]:
     """Open an account's connections for as long as the context lasts."""
+    shard = find_shard(settings.shard)
+    account = shard.share(account)
     throttled = around.metrics.throttled_seconds.labels(account.name)
     gate = Gate(account.rate_limit, account.concurrency, throttled.inc)
     if (before := around.gates.get(account.name)) is not None:
@@ -312,7 +331,7 @@ async def open_account(
             observe=partial(_observe, account.name, around),
             proxy=None if account.proxy is None else account.proxy.get_secret_value(),
         )
-        opened = Account(settings, account, client, token, around)
+        opened = Account(settings, account, client, token, around, shard)
         opened.introduce()
         yield opened
 

@@ -15,11 +15,11 @@ def budget_lines(settings: Settings, account: AccountSettings, listed: int | Non
     allowed = account.rate_limit * 60
     polls_per_task = (1 + len(settings.windows)) / settings.poll.interval * 60
     tasks = len(account.tasks)
-    lists = 0.0
+    lists = 0.0  # each shard reads them all
     if account.discovery is not None:
         tasks = max(tasks, min(listed or 0, account.discovery.max_tasks))
         per_round = len(account.discovery.generations) * (2 if account.discovery.sub_accounts else 1)
-        lists = (per_round + tasks / PER_PAGE) / account.discovery.interval * 60
+        lists = (per_round + tasks / PER_PAGE) / account.discovery.interval * 60 * settings.shard.total
     needed = tasks * polls_per_task + lists
     room = max(0, int((allowed - lists) / polls_per_task))
     interval = format_duration(settings.poll.interval)

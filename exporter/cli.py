@@ -29,6 +29,7 @@ from exporter.loading import load_settings, settings_help
 from exporter.logs import set_up
 from exporter.plans import read_tokens
 from exporter.settings import Settings
+from exporter.shards import find_shard
 from exporter.tokens import Token
 from exporter.values import show
 
@@ -109,6 +110,7 @@ def load(words: Sequence[str]) -> tuple[Settings, dict[str, Token]]:
     if faults:
         raise SettingsError(faults)
     check_web_config(settings.web_config_file)
+    find_shard(settings.shard)
     return settings, tokens
 
 

@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import astuple
 
 from exporter import __version__, revision
 from exporter.accounts import Account, Surroundings, open_account
@@ -20,6 +21,7 @@ from exporter.metrics import AccountCollector, ExporterMetrics
 from exporter.model import TaskRef
 from exporter.serving import listening
 from exporter.settings import AccountSettings, Settings
+from exporter.shards import find_shard
 from exporter.store import Store, TaskRecord
 from exporter.tokens import Token
 from exporter.web import Services, UnknownAccountError, make_app, make_health_app
@@ -139,7 +141,7 @@ class Daemon:
             store=self._around.store,
             page=self.page,
             clock=self._around.clock,
-            is_ready=self.ready.is_set,
+            unready=self._unready,
             reload=self._reload_to_the_end,
             can_reload=lambda: self._settings.web.reload,
             probe=self._probe,
@@ -155,7 +157,7 @@ class Daemon:
             addresses = [(address.host, address.port) for address in self._settings.listen]
             await stack.enter_async_context(listening(main, addresses, tls=self._doors.tls, refused=refused))
             if (health := self._settings.health_listen) is not None:
-                app = make_health_app(services.is_ready)
+                app = make_health_app(services.unready)
                 await stack.enter_async_context(listening(app, [(health.host, health.port)], refused=refused))
             yield self._doors
 
@@ -233,6 +235,17 @@ class Daemon:
             raise UnknownAccountError(f"account is not configured; expected one of: {known}")
         return await account.probe(task_id, sub_user_id)
 
+    def _unready(self) -> str:
+        """Return why there is nothing to scrape yet; empty if there is."""
+        if not self.ready.is_set():
+            return "the first round of polls is still under way"
+        shard = find_shard(self._settings.shard)
+        return (
+            ""
+            if shard.is_active
+            else f"shard.ordinal is {shard.ordinal}, but shard.total is {shard.total}: no task is this shard's"
+        )
+
     def _next_poll(self, ref: TaskRef) -> float | None:
         account = self._accounts.get(ref.account)
         return None if account is None else account.poller.next_poll(ref)
@@ -250,6 +263,7 @@ class Daemon:
         if worked:
             self._broken -= {what, "web"}  # all includes it
             self._around.metrics.reload_success_timestamp.set(self._around.clock())
+            self._around.metrics.show_shard(*astuple(find_shard(self._settings.shard)))
             self._around.metrics.show_links(self._settings.links.grafana, self._settings.links.runbook)
         else:
             self._broken.add(what)
@@ -258,7 +272,7 @@ class Daemon:
 
 def _essence(settings: Settings, account: AccountSettings) -> tuple[object, ...]:
     """Return all that an account's polling depends on: if it is the same after a reload, the account goes on untouched."""
-    parts = settings.poll, settings.windows, settings.timezone, settings.labels, settings.thresholds
+    parts = settings.shard, settings.poll, settings.windows, settings.timezone, settings.labels, settings.thresholds
     return (account, *parts, settings.info_labels)
 
 

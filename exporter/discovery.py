@@ -63,6 +63,7 @@ class HidingRule(StrEnum):
     INCLUDE = "include"
     EXCLUDE = "exclude"
     MAX_TASKS = "max_tasks"
+    SHARD = "shard"
 
 
 @dataclass(frozen=True, slots=True)

@@ -269,6 +269,16 @@ class ExporterMetrics:
         )
         for reason in HTTP_REFUSALS:
             self._http_refusals.labels(reason)
+        self._shard_ordinal = Gauge(
+            "yunfu_exporter_shard_ordinal",
+            "Which shard of the tasks this exporter polls, from 0; not below yunfu_exporter_shards: none.",
+            registry=self.registry,
+        )
+        self._shards = Gauge(
+            "yunfu_exporter_shards",
+            "How many exporters share the tasks, as this one is configured.",
+            registry=self.registry,
+        )
         self._links = Gauge(
             "yunfu_exporter_links_info",
             "Configured addresses that alerts lead to, always 1; no sample if none is configured.",
@@ -291,6 +301,11 @@ class ExporterMetrics:
     def note_refusal(self, reason: str) -> None:
         """Count a request or connection that was turned away, for one of the reasons in HTTP_REFUSALS."""
         self._http_refusals.labels(reason).inc()
+
+    def show_shard(self, ordinal: int, total: int) -> None:
+        """Tell which part of the tasks this exporter polls."""
+        self._shard_ordinal.set(ordinal)
+        self._shards.set(total)
 
     def show_links(self, grafana: str | None, runbook: str | None) -> None:
         """Tell the addresses that alerts lead to, instead of those told before; None is one that is not configured."""

@@ -92,15 +92,16 @@ def _span(window: WindowSettings) -> str:
     return window.label if window.seconds is None else format_duration(window.seconds)
 
 
-def _only(expected: int, refusal: str) -> BeforeValidator:
-    """Accept nothing but the value that does nothing, for a key whose feature is not there yet."""
-
-    def check(value: object) -> int:
-        if str(value) != str(expected):
-            raise ValueError(f"{refusal} not supported yet; expected {expected}")
-        return expected
-
-    return BeforeValidator(check)
+def _parse_ordinal(value: object) -> object:
+    if value == "auto":
+        return value
+    try:
+        ordinal = parse_whole_number(value)
+    except ValueError:
+        ordinal = -1
+    if ordinal < 0:
+        raise ValueError(f"is {show(value)}; expected auto or a whole number from 0 on")
+    return ordinal
 
 
 class _Part(BaseModel):
@@ -108,10 +109,20 @@ class _Part(BaseModel):
 
 
 class ShardSettings(_Part):
-    """Which part of the tasks is polled: all of them, for there is no sharding yet."""
+    """Which part of the tasks is polled, where several exporters share them."""
 
-    ordinal: Annotated[int, _only(0, "sharding is")] = Field(0, description="not supported yet: only 0")
-    total: Annotated[int, _only(1, "sharding is")] = Field(1, description="not supported yet: only 1")
+    ordinal: Annotated[int | Literal["auto"], BeforeValidator(_parse_ordinal)] = Field(
+        0, description="which shard this exporter is, from 0; auto reads it from the pod of a StatefulSet"
+    )
+    total: Annotated[WholeNumber, Field(ge=1, le=1000)] = Field(1, description="how many exporters share the tasks")
+
+    @field_validator("total")
+    @classmethod
+    def _check_total(cls, total: int, info: ValidationInfo) -> int:
+        ordinal = info.data.get("ordinal")
+        if isinstance(ordinal, int) and ordinal >= total:
+            raise ValueError(f"is {total}, but shard.ordinal is {ordinal}; expected more, since ordinals begin at 0")
+        return total
 
 
 class WebSettings(_Part):

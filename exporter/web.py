@@ -49,7 +49,7 @@ class Services(Sources):
     ``reload`` returns its faults, one a line; ``probe`` raises UnknownAccountError and TooManyProbesError.
     """
 
-    is_ready: Callable[[], bool]
+    unready: Callable[[], str]
     reload: Callable[[], Awaitable[Sequence[str]]]
     probe: Callable[[str, str, str | None], Awaitable[TaskRecord]]
     can_reload: Callable[[], bool] = lambda: True
@@ -58,7 +58,7 @@ class Services(Sources):
 def make_app(services: Services) -> web.Application:
     """Make the application of the main port."""
     handlers = _Handlers(services)
-    app = make_health_app(services.is_ready)
+    app = make_health_app(services.unready)
     app.add_routes(
         [
             web.get("/metrics", handlers.metrics),
@@ -71,16 +71,16 @@ def make_app(services: Services) -> web.Application:
     return app
 
 
-def make_health_app(is_ready: Callable[[], bool]) -> web.Application:
+def make_health_app(unready: Callable[[], str]) -> web.Application:
     """Make the application with the health paths alone."""
 
     async def healthz(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
     async def readyz(_: web.Request) -> web.Response:
-        if is_ready():
-            return web.Response(text="ready\n")
-        return web.Response(status=503, text="not ready: the first round of polls is still under way\n")
+        if reason := unready():
+            return web.Response(status=503, text=f"not ready: {reason}\n")
+        return web.Response(text="ready\n")
 
     app = web.Application()
     app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])

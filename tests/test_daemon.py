@@ -41,8 +41,9 @@ def read_logs(text: str, line_format: str) -> list[dict[str, str]]:
 
 
 def messages(program: Program, line_format: str = "logfmt") -> list[str]:
-    """Return what the lines logged so far say."""
-    return [line["msg"] for line in read_logs(program.logs, line_format)]
+    """Return what the lines logged so far say, but that the first round takes long: it may on a busy machine."""
+    lines = [line["msg"] for line in read_logs(program.logs, line_format)]
+    return [line for line in lines if not line.startswith("ready, although")]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

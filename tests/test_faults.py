@@ -192,7 +192,7 @@ class World:
         async def probe(*_: object) -> Any:
             raise NotImplementedError
 
-        return Services(self.store, lambda: self.page, self.clock, lambda: True, reload, probe)
+        return Services(self.store, lambda: self.page, self.clock, str, reload, probe)
 
     def look_up_anew(self) -> None:
         """Let the struck account forget the platform's address, which aiohttp remembers for ten seconds."""

@@ -24,6 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     "loading": {"faults", "settings", "values", "strict_yaml"},
     "counters": {"model"},
     "recent": set(),
+    "shards": {"faults", "settings"},
     "tokens": {"model"},
     "store": {"model", "counters", "recent"},
     "metrics": {"model", "store"},

@@ -269,11 +269,12 @@ FILE_FAULTS: list[tuple[str, str]] = [
     ("accounts: [main]", "accounts[0]: is text; expected a mapping"),
 ]  # fmt: skip
 ROOT_FAULTS: list[tuple[str, str]] = [
-    ("shard: {ordinal: auto}", "shard.ordinal: sharding is not supported yet; expected 0"),
-    ("shard: {ordinal: 1, total: 1}", "shard.ordinal: sharding is not supported yet; expected 0"),
-    ("shard: {total: 2}", "shard.total: sharding is not supported yet; expected 1"),
-    ("shard: {total: true}", "shard.total: sharding is not supported yet; expected 1"),
-    ("shard: {total: null}", "shard.total: sharding is not supported yet; expected 1"),
+    ("shard: {ordinal: automatic}", "shard.ordinal: is 'automatic'; expected auto or a whole number from 0 on"),
+    ("shard: {ordinal: -1}", "shard.ordinal: is '-1'; expected auto or a whole number from 0 on"),
+    ("shard: {ordinal: 3, total: 3}", "shard.total: is 3, but shard.ordinal is 3; expected more, since ordinals begin at 0"),
+    ("shard: {total: 0}", "shard.total: '0' is out of range; expected at least 1"),
+    ("shard: {total: true}", "shard.total: 'True' is not a whole number; expected a whole number"),
+    ("shard: {total: null}", "shard.total: null is not a whole number; expected a whole number"),
     ("shard: {totl: 1}", "shard.totl: unknown key; did you mean 'shard.total'?"),
     ("shard: null", "shard: is null; expected a mapping"),
     ("web_config_file: {}", "web_config_file: is a mapping; expected text, in quotes if need be"),
@@ -364,9 +365,9 @@ def test_faults_of_the_file(file: Path, text: str, fault: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "environ", "faults"),
     [
-        (["--shard.total=2"], {}, ["--shard.total: sharding is not supported yet; expected 1"]),
+        (["--shard.total=0"], {}, ["--shard.total: '0' is out of range; expected at least 1"]),
         (["--web.reload", "on"], {}, ["--web.reload: 'on' is neither; expected true or false"]),
-        ([], {"YUNFU_SHARD__ORDINAL": "auto"}, ["YUNFU_SHARD__ORDINAL: sharding is not supported yet; expected 0"]),
+        ([], {"YUNFU_SHARD__ORDINAL": "first"}, ["YUNFU_SHARD__ORDINAL: is 'first'; expected auto or a whole number from 0 on"]),
         ([], {"YUNFU_WEB__RELOAD": "0"}, ["YUNFU_WEB__RELOAD: '0' is neither; expected true or false"]),
         (["--lisen", TOKEN], {}, ["--lisen: unknown option; did you mean '--listen'?"]),
         ([f"--token={TOKEN}"], {}, ["--token: unknown option; expected one of those that --help lists"]),

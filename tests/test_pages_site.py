@@ -81,7 +81,7 @@ class Site:
             self.store,
             lambda: Page(TaskRenderer(), CollectorRegistry(), 300),
             lambda: NOW,
-            lambda: True,
+            str,
             nothing,
             probe,  # type: ignore[arg-type]  # not called here
         )

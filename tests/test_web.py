@@ -91,7 +91,7 @@ class Site:
             store=self.store,
             page=self.page,
             clock=lambda: NOW,
-            is_ready=lambda: self.is_ready,
+            unready=lambda: "" if self.is_ready else "the first round of polls is still under way",
             reload=lambda: self.reload(),  # noqa: PLW0108  # a test replaces it later
             probe=lambda *words: self.probe(*words),  # noqa: PLW0108  # a test replaces it later
         )

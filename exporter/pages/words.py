@@ -206,6 +206,10 @@ _TASKS: Final = {
         "It is listed by the platform but left out: the account is over its discovery.max_tasks.",
         "平台上有此任务，但未采集：账号的任务数超过 discovery.max_tasks。",
     ),
+    "hidden.shard": Text(
+        "Another exporter polls it: the tasks are divided by shard, and this one is another shard's.",
+        "由另一个 exporter 采集：任务按分片划分，此任务属于其他分片。",
+    ),
     "state.running": Text("Running", "外呼中"),
     "state.waiting": Text("Waiting", "等待中"),
     "state.paused": Text("Paused", "已暂停"),
