@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 import math
 import signal
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
@@ -14,9 +15,10 @@ from typing import Any, Final
 from exporter.daemon import Daemon, make_daemon
 from exporter.logs import set_up
 from exporter.serving import listen_error
-from exporter.settings import AccountSettings, DiscoverySettings, PollSettings, Settings
+from exporter.settings import AccountSettings, DiscoverySettings, LinksSettings, PollSettings, Settings
 from exporter.simulator import Fault, Simulator, SimulatorOptions, incident
 from exporter.simulator.faults import PARTS
+from exporter.stack import Stack, standing
 from exporter.tokens import Token
 from exporter.values import Address, parse_address
 
@@ -58,6 +60,15 @@ def demo(words: Sequence[str]) -> int:
         default=_SIMULATOR_ADDRESS,
         help="the simulator's address (127.0.0.1:10043)",
     )
+    parser.add_argument(
+        "--stack",
+        action="store_true",
+        help="also run Prometheus with the rules, Alertmanager, and Grafana with the dashboards, those that are installed",
+    )
+    parser.add_argument(
+        "--stack-port", type=_port, default=10044, metavar="PORT",
+        help="the first of the three ports on 127.0.0.1 that they listen on (10044)",
+    )  # fmt: skip
     parser.set_defaults(speed=20.0)  # lunch after seven minutes, night after half an hour
     set_up("warning", "logfmt")
     asyncio.run(_demo(parser.parse_args(words)))
@@ -66,18 +77,30 @@ def demo(words: Sequence[str]) -> int:
 
 async def _demo(arguments: Namespace) -> None:
     simulator = _make_simulator(arguments)
-    async with _served(simulator, arguments.simulator_listen) as url:
-        settings = _demo_settings(simulator, url, arguments.listen)
+    async with _served(simulator, arguments.simulator_listen) as url, _around(arguments) as around:
+        settings = _demo_settings(simulator, url, arguments.listen, around)
         tokens = {
             each.name: Token(account.token) for each, account in zip(settings.accounts, simulator.accounts, strict=True)
         }
         daemon = make_daemon(settings, tokens, lambda: (settings, tokens))
-        showing = asyncio.create_task(_show(daemon, url, simulator.speed, arguments.listen))
+        showing = asyncio.create_task(_show(daemon, url, simulator.speed, settings, around))
         try:  # a task group would wrap the one clear error of a taken port
             await daemon.run()
         finally:
             showing.cancel()
     print("stopped")
+
+
+@asynccontextmanager
+async def _around(arguments: Namespace) -> AsyncIterator[Stack | None]:
+    """Run the programs around the exporter, if that is asked for."""
+    if not arguments.stack:
+        yield None
+        return
+    listen: Address = arguments.listen
+    exporter = Address("127.0.0.1" if listen.host in ("", "0.0.0.0", "::") else listen.host, listen.port)  # noqa: S104  # compared
+    async with standing(str(exporter), arguments.stack_port, arguments.speed) as stack:
+        yield stack
 
 
 @asynccontextmanager
@@ -91,7 +114,8 @@ async def _served(simulator: Simulator, at: Address) -> AsyncIterator[str]:
         yield url
 
 
-def _demo_settings(simulator: Simulator, url: str, listen: Address) -> Settings:
+def _demo_settings(simulator: Simulator, url: str, listen: Address, stack: Stack | None) -> Settings:
+    interval = 5.0 if stack is None else stack.shortened(60)
     accounts = tuple(
         AccountSettings(
             name=f"demo-{index}" if index else "demo",
@@ -100,31 +124,55 @@ def _demo_settings(simulator: Simulator, url: str, listen: Address) -> Settings:
             token=account.token,
             rate_limit=50,
             discovery=DiscoverySettings(
-                interval=10, states=("running", "waiting", "paused"), sub_accounts=bool(account.sub_users)
+                interval=2 * interval, states=("running", "waiting", "paused"), sub_accounts=bool(account.sub_users)
             ),
         )
         for index, account in enumerate(simulator.accounts)
     )
-    poll = PollSettings(interval=5, idle_interval=30, timeout=5, stale_after=60)
-    return Settings(listen=(listen,), poll=poll, accounts=accounts)
+    poll = PollSettings(interval=interval, idle_interval=6 * interval, timeout=5, stale_after=60)
+    links = LinksSettings(grafana=None if stack is None else stack.grafana_url)
+    return Settings(listen=(listen,), poll=poll, links=links, accounts=accounts)
 
 
-async def _show(daemon: Daemon, simulator_url: str, simulator_speed: float, listen: Address) -> None:
+async def _show(
+    daemon: Daemon, simulator_url: str, simulator_speed: float, settings: Settings, stack: Stack | None
+) -> None:
     """Tell where to look, and show one task's first lines as soon as there are any."""
-    url = f"http://{listen}"
+    url = f"http://{settings.listen[0]}"
     print(f"exporter            {url}/  (metrics: {url}/metrics, service discovery: {url}/sd)")
     print(f"simulated platform  {simulator_url}/  (control: {simulator_url}/_control/truth)")
+    for line in () if stack is None else stack.lines():
+        print(line)
     print("stop with Ctrl-C\n", flush=True)
     await daemon.ready.wait()
     lines = daemon.exposition().decode().splitlines()
     tasks = sum(line.startswith("yunfu_task_up{") and line.endswith(" 1") for line in lines)
-    print(f"{tasks} tasks are read every 5 s; their time runs {simulator_speed:g} times as fast.", flush=True)
-    ratio = next((line for line in lines if line.startswith("yunfu_task_answer_ratio{")), None)
-    if ratio is None:
+    print(
+        f"{tasks} tasks are read every {settings.poll.interval:g} s; their time runs {simulator_speed:g} times as fast.",
+        flush=True,
+    )
+    task = _a_running_task(lines)
+    if task is None:
         return
-    task = ratio.split('task="')[1].split('"')[0]
     print(f"One of them on {url}/metrics:\n")
     print("\n".join(line for line in lines if f'task="{task}"' in line and line.startswith(_SHOWN)), flush=True)
+    if stack is not None:
+        body = json.dumps({"kind": "carrier_block", "task": task})
+        print(
+            f"\nLet its line be blocked, and see the alert:\n\ncurl -d '{body}' {simulator_url}/_control/incidents",
+            flush=True,
+        )
+
+
+def _a_running_task(lines: Sequence[str]) -> str | None:
+    """Return the id of a task that runs and has been read."""
+    read = {_task_of(line) for line in lines if line.startswith("yunfu_task_answer_ratio{")}
+    running = (line for line in lines if line.startswith("yunfu_task_state{") and line.endswith('state="running"} 1'))
+    return next((task for task in map(_task_of, running) if task in read), None)
+
+
+def _task_of(line: str) -> str:
+    return line.split('task="')[1].split('"', maxsplit=1)[0]
 
 
 def _parser(command: str, description: str) -> ArgumentParser:
@@ -180,6 +228,12 @@ def _at_least(least: float, kind: Callable[[str], float]) -> Callable[[str], flo
         return value
 
     return number
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= 65_533:
+        raise ArgumentTypeError(f"{text!r} is not accepted; expected a port, 1 to 65533")
+    return int(text)
 
 
 def _address(text: str) -> Address:

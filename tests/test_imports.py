@@ -33,6 +33,7 @@ ALLOWED: dict[str, set[str]] = {
     "discovery": {"model", "errors", "client"},
     "poller": {"model", "errors", "client", "store", "metrics", "schedule", "tags", "windows", "logs"},
     "serving": set(),
+    "stack": set(),
     "web_config": {"faults", "strict_yaml", "values"},
     "tls": {"faults", "serving", "web_config"},
     "passwords": set(),
