@@ -63,11 +63,11 @@ def serve_words(config: Path, command: str = "serve") -> list[str]:
     return [sys.executable, "-m", "exporter", command, "--config", str(config)]
 
 
-async def until(what: str, holds: Callable[[], Awaitable[bool]]) -> None:
-    """Look again and again until something holds. Raises AssertionError when patience is at its end."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+async def until(what: str, holds: Callable[[], Awaitable[bool]], patience: float = PATIENCE_SECONDS) -> None:
+    """Look again and again until something holds. Raises AssertionError when patience (seconds) is at its end."""
+    deadline = time.monotonic() + patience
     while not await holds():
-        assert time.monotonic() < deadline, f"in {PATIENCE_SECONDS:g} s it has not come to pass that {what}"
+        assert time.monotonic() < deadline, f"in {patience:g} s it has not come to pass that {what}"
         await asyncio.sleep(LOOK_SECONDS)
 
 
