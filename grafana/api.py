@@ -31,7 +31,7 @@ def failed_tile(panels: Panels) -> stat.Panel:
         Query(calls, Text("Calls", "调用数"), instant=True),
     )
     panel.decimals(1).override_by_query("B", [*COUNT, fixed(NOTHING)])
-    return steps(panel, GOOD, {0.02: WARN, 0.2: BAD})
+    return steps(panel, NOTHING, {0: GOOD, 0.02: WARN, 0.2: BAD})
 
 
 def lag_tile(panels: Panels) -> stat.Panel:
@@ -45,7 +45,7 @@ def lag_tile(panels: Panels) -> stat.Panel:
         "s",
         Query(_quantile(0.99, LAG, "increase", WINDOW), instant=True),
     )
-    return steps(panel.decimals(1), GOOD, {10: WARN, 60: BAD})
+    return steps(panel.decimals(1), NOTHING, {0: GOOD, 10: WARN, 60: BAD})
 
 
 def quota_tile(panels: Panels) -> stat.Panel:
@@ -61,7 +61,7 @@ def quota_tile(panels: Panels) -> stat.Panel:
         Query(_wait_per_call("sum", "increase", WINDOW), Text("Wait per call", "每次等待"), instant=True),
     )
     panel.decimals(0).override_by_query("B", [*unit("s", 2), fixed(NOTHING)])
-    return steps(panel, GOOD, {0.9: WARN})
+    return steps(panel, NOTHING, {0: GOOD, 0.9: WARN})
 
 
 def latency(panels: Panels) -> timeseries.Panel:

@@ -8,7 +8,7 @@ from grafana import api
 from grafana.board import Board
 from grafana.palette import BAD, GOOD, NEUTRAL, NOTHING, OKAY, QUIET, STALE, fixed, number_mappings
 from grafana.panels import FEW_STEPS, Panels, Query, line, stacked, steps
-from grafana.queries import ALL
+from grafana.queries import ALL, count
 from grafana.tables import LEFT, SHARE, Column, Rows, cell, make_table, mapped, unit
 from grafana.words import Language, Text
 
@@ -60,9 +60,9 @@ def _down(panels: Panels) -> stat.Panel:
             "所选时间范围内出现过、但 Prometheus 当前无法抓取的采集器数。",
         ),
         "none",
-        Query(f"count((up {OURS}) == 0) or vector(0)", instant=True),
+        Query(count(f"(up {OURS}) == 0", f"up {OURS}"), instant=True),
     )
-    return steps(panel, GOOD, {1: BAD})
+    return steps(panel, NOTHING, {0: GOOD, 1: BAD})
 
 
 def _stale(panels: Panels) -> stat.Panel:
@@ -73,11 +73,11 @@ def _stale(panels: Panels) -> stat.Panel:
             "已超时未能成功采集统计数据的任务数，以及采集的任务总数。",
         ),
         "none",
-        Query(f"count({ALL.stale()}) or vector(0)", Text("Overdue", "已过期"), instant=True),
-        Query(f"count({POLLED}) or vector(0)", Text("Polled", "采集中"), instant=True),
+        Query(count(ALL.stale(), POLLED), Text("Overdue", "已过期"), instant=True),
+        Query(f"count({POLLED})", Text("Polled", "采集中"), instant=True),
     )
     panel.override_by_query("B", [fixed(NOTHING)])
-    return steps(panel, GOOD, {1: STALE})
+    return steps(panel, NOTHING, {0: GOOD, 1: STALE})
 
 
 def _reload(panels: Panels) -> stat.Panel:
@@ -91,7 +91,7 @@ def _reload(panels: Panels) -> stat.Panel:
         "none",
         Query("min(yunfu_exporter_config_last_reload_successful)", instant=True),
     )
-    return steps(panel, QUIET).mappings(number_mappings(loaded, panels.language))
+    return steps(panel, NOTHING).mappings(number_mappings(loaded, panels.language))
 
 
 def _age(panels: Panels) -> timeseries.Panel:
@@ -123,10 +123,10 @@ def _fresh(panels: Panels) -> timeseries.Panel:
             "统计数据有效与过期的任务数（堆叠）；折线为最近一次采集失败的任务数。",
         ),
         "none",
-        Query(f"count({ALL.threshold()}) or vector(0)", Text("Fresh", "有效")),
-        Query(f"count({ALL.stale()}) or vector(0)", Text("Overdue", "已过期")),
+        Query(count(ALL.threshold(), POLLED), Text("Fresh", "有效")),
+        Query(count(ALL.stale(), POLLED), Text("Overdue", "已过期")),
         Query(
-            f"count({ALL.value('yunfu_task_up')} == 0) or vector(0)",
+            count(f"{ALL.value('yunfu_task_up')} == 0", POLLED),
             Text("Last poll failed", "最近一次采集失败"),
         ),
     )

@@ -9,7 +9,7 @@ from grafana.api import quota_used
 from grafana.board import WINDOW, Board
 from grafana.palette import BAD, GOOD, NEUTRAL, NOTHING, OKAY, STALE, WARN, fixed, label_mappings, number_mappings
 from grafana.panels import FEW_STEPS, Panels, Query, line, right_axis, stacked, steps
-from grafana.queries import ALL, chosen, per_account, per_task
+from grafana.queries import ALL, chosen, count, per_account, per_task
 from grafana.tables import COUNT, LEFT, SHARE, Column, Rows, cell, make_table, mapped, thresholds, unit
 from grafana.tasks import SHOWN, best_table, shown_variable, tasks_table, under_threshold, worst_table
 from grafana.words import ACCOUNT, ANSWER_RATE, CALLS, PER_MINUTE, Language, Text
@@ -53,13 +53,15 @@ def _under_threshold(panels: Panels) -> stat.Panel:
             "统计窗口内接通率低于阈值、且无法用偶然波动解释的外呼中任务数。",
         ),
         "none",
-        Query(f"count({under_threshold(ALL)}) or vector(0)", instant=True),
+        Query(count(under_threshold(ALL), ALL.value("yunfu_task_info")), instant=True),
     )
-    return steps(panel, GOOD, {1: BAD})
+    return steps(panel, NOTHING, {0: GOOD, 1: BAD})
 
 
 def _reasons(panels: Panels) -> stat.Panel:
     worst = f"topk(3, {under_threshold(SHOWN)})"
+    reasons = SHOWN.named(f"{SHOWN.main_reason(WINDOW)} and on (account, task) {worst}")
+    none = f'label_replace(count({SHOWN.threshold()}) unless on () ({worst}), "status", "none", "", "")'
     panel = panels.stat(
         Text("Main reason for failure", "主要失败原因"),
         Text(
@@ -68,11 +70,11 @@ def _reasons(panels: Panels) -> stat.Panel:
         ),
         "none",
         Query(
-            SHOWN.named(f"{SHOWN.main_reason(WINDOW)} and on (account, task) {worst}"),
-            instant=True,
-            format=PromQueryFormat.TABLE,
+            f'{reasons} or label_replace({none}, "name", "none", "", "")', instant=True, format=PromQueryFormat.TABLE
         ),
     )
+    words = Text("No task in trouble", "没有问题任务")
+    no_trouble = dashboard.ValueMap(options={"none": dashboard.ValueMappingResult(text="✓", color=GOOD, index=99)})
     rows_to_fields = {
         "mappings": [
             {"fieldName": "name", "handlerKey": "field.name"},
@@ -81,15 +83,14 @@ def _reasons(panels: Panels) -> stat.Panel:
         ]
     }
     return (
-        steps(panel, GOOD)
+        steps(panels.name_field(panel, "none", words), NOTHING)
         .with_transformation(dashboard.DataTransformerConfig("rowsToFields", options=rows_to_fields))
         .reduce_options(common.ReduceDataOptions().values(False).calcs(["lastNotNull"]).fields("/.*/"))
-        .mappings(label_mappings("status", panels.language))
+        .mappings([*label_mappings("status", panels.language), no_trouble])
         .text_mode(options.BigValueTextMode.VALUE_AND_NAME)
         .orientation(options.VizOrientation.VERTICAL)
         .justify_mode(options.BigValueJustifyMode.AUTO)
         .text(common.VizTextDisplayOptions().title_size(20).value_size(26))
-        .no_value(panels.say(Text("No task in trouble", "没有问题任务")))
     )
 
 
@@ -103,7 +104,7 @@ def _alerts(panels: Panels) -> stat.Panel:
             "正在触发的严重与警告级告警数（任务、账号、采集器），不含提示级。显示横线说明 Prometheus 未加载随附的规则。",
         ),
         "none",
-        Query(f"count({chosen('ALERTS', ours)}) or count(yunfu:task:info) * 0", instant=True),
+        Query(count(chosen("ALERTS", ours), "yunfu:task:info"), instant=True),
     )
     return steps(panel, NOTHING, {0: GOOD, 1: BAD}).no_value("–")
 
@@ -116,9 +117,9 @@ def _stale(panels: Panels) -> stat.Panel:
             "已超时未能成功采集统计数据的任务数，其现状未知。原因见采集器面板。",
         ),
         "none",
-        Query(f"count({ALL.stale()}) or vector(0)", instant=True),
+        Query(count(ALL.stale(), ALL.value("yunfu_task_poll_interval_seconds")), instant=True),
     )
-    return steps(panel, GOOD, {1: STALE})
+    return steps(panel, NOTHING, {0: GOOD, 1: STALE})
 
 
 def _states(panels: Panels) -> bargauge.Panel:
@@ -162,7 +163,7 @@ def _calls(panels: Panels) -> timeseries.Panel:
         Query(f"sum by (outcome) ({rates}) * 60", "{{outcome}}"),
         Query(f"sum({answered_rates}) / (sum({rates}) > 0)", ANSWER_RATE),
     )
-    rate = [*unit("percentunit", 0), fixed(NEUTRAL), *line(), *right_axis(0, 1)]
+    rate = [*unit("percentunit"), fixed(NEUTRAL), *line(), *right_axis(0, 1)]
     return panels.name_series(stacked(panel), "outcome").max_data_points(FEW_STEPS).override_by_query("B", rate)
 
 

@@ -75,6 +75,10 @@ class Panels:
         target.legend_format(self.say(query.legend)).format(query.format)
         return target.instant() if query.instant else target.range()
 
+    def no_data(self) -> str:
+        """Return what a panel says that has no data."""
+        return self.say(Text("No data", "无数据"))
+
     def stat(self, title: Text, description: Text, unit: Text | str, *queries: Query) -> stat.Panel:
         """Return a panel of big numbers, their background coloured by thresholds."""
         panel = self.describe(stat.Panel(), title, description, unit, *queries)
@@ -83,6 +87,7 @@ class Panels:
             .color_mode(options.BigValueColorMode.BACKGROUND)
             .graph_mode(options.BigValueGraphMode.NONE)
             .justify_mode(options.BigValueJustifyMode.CENTER)
+            .no_value(self.no_data())
         )
 
     def timeseries(self, title: Text, description: Text, unit: Text | str, *queries: Query) -> timeseries.Panel:
@@ -107,6 +112,7 @@ class Panels:
             .orientation(options.VizOrientation.HORIZONTAL)
             .display_mode(options.BarGaugeDisplayMode.BASIC)
             .show_unfilled(True)
+            .no_value(self.no_data())
         )
 
     def heatmap(self, title: Text, description: Text, unit: Text | str, *queries: Query) -> heatmap.Panel:

@@ -26,6 +26,11 @@ def per_task(expr: str, *labels: str) -> str:
     return f"max by ({', '.join(('account', 'task', *labels))}) ({expr})"
 
 
+def count(expr: str, among: str) -> str:
+    """Return how many series there are; none is 0 only where there is something ``among`` which to look, and else no data."""
+    return f"count({expr}) or count({among}) * 0"
+
+
 def added(expr: str) -> str:
     """Return the sum of each task's series."""
     return f"sum by (account, task) ({expr})"
