@@ -148,6 +148,7 @@ class Daemon:
             timezone=lambda: self._settings.timezone,
             accounts=lambda: {name: account.facts() for name, account in self._accounts.items()},
             next_poll=self._next_poll,
+            grafana=lambda: self._settings.links.grafana,
         )
         refused = self._around.metrics.note_refusal
         async with AsyncExitStack() as stack:

@@ -11,7 +11,7 @@ from prometheus_client.core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
-from exporter.exposition import Page, TaskRenderer
+from exporter.exposition import Page, TaskRenderer, read_samples
 from exporter.metrics import Family
 from exporter.model import Task, TaskRef, TaskState, TaskStats, clean_label, parse_stats
 from exporter.store import PollOutcome, Store, WindowReading
@@ -54,6 +54,20 @@ def _families(text: str) -> list[str]:
 def test_the_page_is_the_golden_one_byte_for_byte(name: str, openmetrics: bool) -> None:  # noqa: FBT001  # a table's column
     """The documented response gives just this text; ``python -m tests.golden`` writes it anew."""
     assert golden_page(openmetrics=openmetrics).decode() == (DATA / name).read_text(encoding="utf-8")
+
+
+@given(name=st.text(), tags=st.dictionaries(st.text(min_size=1), st.integers(0, 2**53), min_size=1, max_size=5))
+@settings(deadline=None)
+def test_samples_are_read_back_as_they_were_rendered(name: str, tags: dict[str, int]) -> None:
+    """Whatever texts are in labels, reading our own lines gives what the library's parser reads."""
+    renderer = TaskRenderer()
+    store = Store(renderer, lambda: NOW)
+    cleaned = {clean_label(tag) or "-": count for tag, count in tags.items()}
+    task = replace(TASK, name=clean_label(name))
+    store.settle(task, PollOutcome(TaskStats(answer_ratio=0.125, tag_calls=cleaned)), INTERVAL)
+    text = _page(store, renderer=renderer)
+    samples = [sample for family in _read(text, openmetrics=False) for sample in family.samples]
+    assert [*read_samples(text.encode())] == [(each.name, each.labels, each.value) for each in samples]
 
 
 def test_promtool_has_no_complaint() -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from exporter.discovery import Choice, HidingRule
@@ -272,6 +275,13 @@ def test_a_question_is_read_from_its_own_links() -> None:
     assert Question(sort=Sort.NAME).sorted_by(Sort.NAME) == "./?sort=-name"
     assert Question(sort=Sort.NAME, descending=True, page=4).sorted_by(Sort.NAME) == "./?sort=name"
     assert len(Question.read({"q": "x" * 10_000, "account": "y" * 10_000}).link()) < 500
+
+
+@given(st.dictionaries(st.sampled_from(["q", "account", "state", "show", "sort", "page"]), st.text()))
+def test_whatever_is_asked_is_a_question(query: dict[str, str]) -> None:
+    """Nonsense counts as not asked, and the link to a question asks the same."""
+    asked = Question.read(query)
+    assert Question.read(dict(parse_qsl(urlsplit(asked.link()).query))) == asked
 
 
 @pytest.mark.parametrize(

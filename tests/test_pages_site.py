@@ -19,6 +19,8 @@ from exporter.model import Task, TaskRef, TaskState, parse_stats
 from exporter.serving import listening
 from exporter.store import AccountStatus, PollOutcome, Store
 from exporter.web import Services, UnknownAccountError, make_app
+from grafana.board import uid
+from grafana.words import Language
 from tests.conftest import Reply, fetch, free_port
 from tests.tools import documented
 
@@ -66,6 +68,7 @@ class Site:
     """The pages over a store that a test fills."""
 
     url: str
+    grafana: str | None = None
     store: Store = field(default_factory=lambda: Store(TaskRenderer(), lambda: NOW))
 
     def services(self) -> Services:
@@ -84,6 +87,7 @@ class Site:
             str,
             nothing,
             probe,  # type: ignore[arg-type]  # not called here
+            grafana=lambda: self.grafana,
         )
 
     def fill(self, *names: str, account: str = "main") -> None:
@@ -101,10 +105,10 @@ class Site:
 
 
 @asynccontextmanager
-async def site() -> AsyncIterator[Site]:
+async def site(grafana: str | None = None) -> AsyncIterator[Site]:
     """Serve a site."""
     port = free_port()
-    it = Site(f"http://127.0.0.1:{port}")
+    it = Site(f"http://127.0.0.1:{port}", grafana)
     async with listening(make_app(it.services()), [("127.0.0.1", port)]):
         yield it
 
@@ -200,6 +204,20 @@ async def test_files_may_be_kept_and_pages_may_not() -> None:
         "text/css; charset=utf-8",
         "text/javascript; charset=utf-8",
     }
+
+
+async def test_grafana_is_linked_where_it_is_known() -> None:
+    """The dashboards are those of the reader's language, and a task's page leads to the task's."""
+    async with site(grafana="https://grafana.example.com") as it:
+        it.fill("first")
+        english, chinese = [(await it.get(PATHS[2], Accept_Language=language)).text for language in ("en", "zh")]
+        assert (
+            'href="https://grafana.example.com/d/yunfu-overview-zh"' in (await it.get("/", Accept_Language="zh")).text
+        )
+    assert f'/d/{uid("task", Language.ENGLISH)}?var-account=main&amp;var-task={TASK}"' in english
+    assert f'/d/{uid("task", Language.CHINESE)}?var-account=main&amp;var-task={TASK}"' in chinese
+    async with site() as it:
+        assert "Grafana" not in (await it.get("/")).text
 
 
 async def test_links_are_relative() -> None:

@@ -153,6 +153,8 @@ class _Pages:
             language=say.language,
             tag=TAGS[say.language],
             zone=str(say.timezone),
+            grafana=self._sources.grafana(),
+            board="-zh" if say.language == "zh" else "",
             languages=[(code, name, _in_language(request, code)) for code, name in LANGUAGES.items()],
             **values,
         )

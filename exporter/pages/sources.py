@@ -36,7 +36,8 @@ def _unknown(_: TaskRef) -> None:
 class Sources:
     """Where the pages get what they show. ``clock`` is Unix time.
 
-    ``next_poll`` gives the seconds until a task's next poll; None: it is not polled, or a poll is under way.
+    ``next_poll`` gives the seconds until a task's next poll; None: it is not polled, or a poll is under way. ``grafana``
+    gives the address of the Grafana with the dashboards, if it is configured.
     """
 
     store: Store
@@ -45,3 +46,4 @@ class Sources:
     timezone: Callable[[], ZoneInfo] = field(default=lambda: ZoneInfo("Asia/Shanghai"), kw_only=True)
     accounts: Callable[[], Mapping[str, AccountFacts]] = field(default=dict, kw_only=True)
     next_poll: Callable[[TaskRef], float | None] = field(default=_unknown, kw_only=True)
+    grafana: Callable[[], str | None] = field(default=lambda: None, kw_only=True)

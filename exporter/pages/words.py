@@ -276,6 +276,7 @@ _REASONS: Final = {
 _DETAIL: Final = {
     "detail.figures": Text("Figures", "关键数据"),
     "detail.facts": Text("Facts", "基本信息"),
+    "detail.grafana": Text("Over time, in Grafana", "在 Grafana 中查看趋势"),
     "detail.id": Text("Task id", "任务 ID"),
     "detail.sub_account": Text("Sub-account", "子账号"),
     "detail.generation": Text("Generation", "任务版本"),
