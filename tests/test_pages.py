@@ -246,6 +246,14 @@ def test_tasks_are_filtered(house: House, query: dict[str, str], names: list[str
     assert house.names(**query) == names
 
 
+def test_a_task_of_another_shard_is_found_but_not_counted_as_unpolled(house: House) -> None:
+    """Another exporter polls it: who looks for it finds it, who looks for tasks that nobody polls does not."""
+    elsewhere = Choice(Task(TaskRef("main", "f" * 8), 0.2, "elsewhere"), "", HidingRule.SHARD)
+    house.facts["main"] = AccountFacts(30, 300, hidden={"f" * 8: elsewhere}, hidden_total=1)
+    assert house.names(show="unpolled") == []
+    assert house.names(q="elsewhere") == ["elsewhere"]
+
+
 def test_pages_are_cut_on_the_server(house: House) -> None:
     """Fifty tasks a page, hidden ones after the others; a page past the last is the last."""
     for index in range(120):

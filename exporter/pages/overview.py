@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from exporter.discovery import Choice
+from exporter.discovery import Choice, HidingRule
 from exporter.model import TaskRef, TaskState
 from exporter.pages.account_rows import AccountRow, Tone, account_rows
 from exporter.pages.judging import Glance, Standing, Survey
@@ -118,7 +118,8 @@ def _chosen_hidden(question: Question, facts: Mapping[str, AccountFacts]) -> lis
         each
         for account in facts.values()
         for each in account.hidden.values()
-        if question.account in ("", each.task.ref.account)
+        if (text or each.rule is not HidingRule.SHARD)  # another exporter polls it
+        and question.account in ("", each.task.ref.account)
         and question.state in ("", each.task.state)
         and (text in each.task.ref.id or text in each.task.name.casefold())
     ]

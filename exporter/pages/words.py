@@ -380,8 +380,8 @@ _DETAIL: Final = {
     ),
     "missing.not_discovered": Text("The platform's lists have not been read yet.", "尚未读到平台的任务列表。"),
     "missing.too_many": Text(
-        "Or it is one of {n} tasks that include, exclude or max_tasks leave out: too many to remember each.",
-        "也可能是被 include、exclude 或 max_tasks 排除的 {n} 个任务之一：数量太多，未逐一保存。",
+        "Or it is one of {n} tasks that include, exclude, max_tasks or another shard leave out: too many to remember each.",
+        "也可能是被 include、exclude、max_tasks 排除或由其他分片采集的 {n} 个任务之一：数量太多，未逐一保存。",
     ),
 }
 
