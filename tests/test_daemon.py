@@ -108,7 +108,8 @@ def test_it_serves_at_once_and_is_ready_within_an_interval(platform: Platform, t
         assert fetch(f"{url}/healthz").status == 200
         eventually(answers(f"{url}/readyz"))
         assert time.monotonic() - begin < 4
-        assert messages(program) == ["serving", "ready, although the first round of polls is not through yet"]
+        said = [line["msg"] for line in read_logs(program.logs, "logfmt")]
+        assert said == ["serving", "ready, although the first round of polls is not through yet"]
 
 
 def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
