@@ -1,0 +1,83 @@
+"""compose.yaml, as far as it can be tested without Docker: its files, ports, names and the configuration that it gives."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT, eventually, free_port, run_program, running
+
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+
+
+@pytest.fixture(params=SERVICES)
+def service(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Give each service."""
+    return SERVICES[request.param]
+
+
+def test_nothing_is_open_to_the_network(service: dict[str, Any]) -> None:
+    """Every port is bound to the loopback: nothing asks for a password."""
+    assert service["ports"]
+    assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+
+
+def test_what_is_mounted_exists(service: dict[str, Any]) -> None:
+    """Paths of the checkout exist and are read only, volumes are declared."""
+    for volume in service.get("volumes", ()):
+        source, _, *mode = volume.split(":")
+        if source.startswith("."):
+            assert (ROOT / source).is_dir(), volume
+            assert mode == ["ro"], volume
+        else:
+            assert source in COMPOSE["volumes"], volume
+
+
+def test_images_are_pinned_or_built_here(service: dict[str, Any]) -> None:
+    """An image is built from the checkout or has a version."""
+    assert service.get("build") == "." or re.search(r":v?\d+\.\d+\.\d+$", service["image"])
+
+
+def test_what_is_found_by_name_is_there() -> None:
+    """The addresses in the examples and variables are services with such a port."""
+    texts = [(ROOT / "prometheus" / "prometheus.yml").read_text(encoding="utf-8")]
+    texts += [str(value) for each in SERVICES.values() for value in each.get("environment", {}).values()]
+    found = {match for text in texts for match in re.findall(r"(?:http://|\")([a-z-]+):(\d+)", text)}
+    assert found == {
+        ("yunfu-exporter", "10042"),
+        ("alertmanager", "9093"),
+        ("simulator", "10043"),
+        ("prometheus", "9090"),
+    }
+    for name, port in found:
+        assert any(each.endswith(f":{port}") for each in SERVICES[name]["ports"]), name
+
+
+def test_the_configuration_files_are_where_the_images_look() -> None:
+    """Prometheus and Alertmanager read /etc/NAME/NAME.yml; the dashboards are where Grafana's provisioning says."""
+    for name in ("prometheus", "alertmanager"):
+        assert f"./prometheus:/etc/{name}:ro" in SERVICES[name]["volumes"]
+        assert (ROOT / "prometheus" / f"{name}.yml").is_file()
+    provisioned = (ROOT / "grafana" / "provisioning" / "dashboards" / "yunfu.yaml").read_text(encoding="utf-8")
+    mounts = dict(volume.split(":")[1::-1] for volume in SERVICES["grafana"]["volumes"])
+    for path in re.findall(r"path: (\S+)", provisioned):
+        (inside,) = (mount for mount in mounts if path.startswith(f"{mount}/") and mounts[mount].startswith("."))
+        assert (ROOT / mounts[inside] / Path(path).relative_to(inside)).is_dir(), path
+
+
+def test_the_exporter_reads_the_simulator(tmp_path: Path) -> None:
+    """With the words and variables of the file, the simulator serves and the exporter reads every task."""
+    words, environment = list(SERVICES["simulator"]["command"]), dict(SERVICES["yunfu-exporter"]["environment"])
+    address = f"127.0.0.1:{free_port()}"
+    words[words.index("--listen") + 1] = address
+    with running(tmp_path, *words) as simulator:
+        eventually(lambda: "YUNFU_TOKEN" in simulator.out.read_text(encoding="utf-8"))
+        done = run_program("once", env={**environment, "YUNFU_BASE_URL": f"http://{address}"})
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^yunfu_task_up\{.*\} 1$", done.stdout, re.MULTILINE)
+    assert 'yunfu_account_up{account="default"} 1' in done.stdout
