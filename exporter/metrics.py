@@ -364,7 +364,7 @@ class AccountCollector(Collector):
             ),
             GaugeMetricFamily(
                 "yunfu_account_rate_limit",
-                "API calls a second that the account may make as configured; more have to wait.",
+                "API calls a second that this exporter may make for the account; more have to wait.",
                 labels=["account"],
             ),
             GaugeMetricFamily(

@@ -9,7 +9,7 @@ from grafana.board import Board
 from grafana.palette import BAD, GOOD, NEUTRAL, NOTHING, OKAY, QUIET, STALE, fixed, number_mappings
 from grafana.panels import FEW_STEPS, Panels, Query, line, stacked, steps
 from grafana.queries import ALL, count
-from grafana.tables import LEFT, SHARE, Column, Rows, cell, make_table, mapped, unit
+from grafana.tables import COUNT, LEFT, SHARE, Column, Rows, cell, make_table, mapped, unit
 from grafana.words import Language, Text
 
 EVER: Final = "max_over_time(yunfu_exporter_build_info[$__range])"
@@ -190,6 +190,13 @@ def _exporters(panels: Panels) -> table.Panel:
                 },
             ),
             Rows(f"max by (instance) (up {OURS})", {}, Column(Text("Scraped", "抓取"), 0, up), "up"),
+            Rows(
+                "max by (instance) (yunfu_exporter_shard_ordinal)",
+                {},
+                Column(Text("Shard, from 0", "分片（从 0 起）"), 0, COUNT),
+                "shard",
+            ),
+            Rows("max by (instance) (yunfu_exporter_shards)", {}, Column(Text("Shards", "分片数"), 0, COUNT), "shards"),
             Rows(
                 f"time() - max by (instance) (process_start_time_seconds {OURS})",
                 {},

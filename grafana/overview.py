@@ -188,7 +188,7 @@ def _accounts(panels: Panels) -> table.Panel:
     failures = chosen("yunfu_exporter_api_failures_total")
     waited = chosen("yunfu_exporter_api_throttled_seconds_total")
     calls = f"sum by (account) (increase({requests}[{WINDOW}]))"
-    tasks = per_account(chosen("yunfu_account_tasks"), "state")
+    running = ALL.value("yunfu_task_state", of='state="running"')
     served = {
         1: (Text("Reachable", "正常"), OKAY),
         0: (Text("Refused or out of reach", "被拒绝或无法连接"), BAD),
@@ -196,7 +196,7 @@ def _accounts(panels: Panels) -> table.Panel:
     expiry = [*unit("s", 1), *cell("color-text"), *thresholds(BAD, {86400: WARN, 7 * 86400: "text"})]
     rows = [
         Rows(
-            per_account(chosen("yunfu_account_up")),
+            f"min by (account) ({chosen('yunfu_account_up')})",
             {"account": Column(ACCOUNT)},
             Column(
                 Text("API", "接口"),
@@ -211,9 +211,14 @@ def _accounts(panels: Panels) -> table.Panel:
             Column(Text("Token expires in", "令牌有效期剩余"), 0, expiry),
             "expiry",
         ),
-        Rows(f"sum by (account) ({tasks})", {}, Column(Text("Tasks", "任务数"), 0, COUNT), "tasks"),
         Rows(
-            per_account(chosen("yunfu_account_tasks", 'state="running"')),
+            f"count by (account) ({ALL.value('yunfu_task_info')})",
+            {},
+            Column(Text("Tasks", "任务数"), 0, COUNT),
+            "tasks",
+        ),
+        Rows(
+            f"sum by (account) ({running})",
             {},
             Column(Text("Running", "外呼中"), 0, COUNT),
             "running",

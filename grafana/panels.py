@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, Self, TypeVar
 
-from grafana_foundation_sdk.builders import bargauge, common, heatmap, prometheus, stat, text, timeseries
+from grafana_foundation_sdk.builders import bargauge, common, heatmap, prometheus, stat, timeseries
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import common as options
@@ -121,10 +121,6 @@ class Panels:
         unit_id = unit if isinstance(unit, str) else f"suffix:{self.say(unit)}"
         colours = heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Blues").steps(32)
         return panel.interval(LEAST_STEP).y_axis(heatmap.YAxisConfig().unit(unit_id)).color(colours)
-
-    def note(self, title: Text, description: Text, content: Text) -> text.Panel:
-        """Return a text in Markdown."""
-        return text.Panel().title(self.say(title)).description(self.say(description)).content(self.say(content))
 
     def name_series(self, panel: P, label: str) -> P:
         """Give the series named after the values of a label their words and colours."""
