@@ -18,6 +18,7 @@ from typing import Final
 
 from exporter.accounts import Account, Surroundings, open_account
 from exporter.budget import budget_lines
+from exporter.cautions import cautions
 from exporter.daemon import make_daemon, make_surroundings
 from exporter.demo import demo, simulate
 from exporter.discovery import Choice
@@ -149,6 +150,8 @@ def _check(words: list[str]) -> int:
     for account in settings.accounts:
         answer = answers.get(account.name)
         print("\n".join(budget_lines(settings, account, answer if isinstance(answer, int) else None)))
+        for caution in cautions(account):
+            print(f"  warning: {caution}")
         if live:
             print(
                 f"  live call: {f'failed: {answer.reason}: {answer}' if isinstance(answer, ApiError) else 'answered'}"

@@ -13,6 +13,7 @@ from dataclasses import astuple
 
 from exporter import __version__, revision
 from exporter.accounts import Account, Surroundings, open_account
+from exporter.cautions import cautions
 from exporter.doors import Doors, open_doors
 from exporter.exposition import Page, TaskRenderer
 from exporter.faults import SettingsError
@@ -199,6 +200,8 @@ class Daemon:
             gate.release()
 
     def _start(self, account: AccountSettings) -> None:
+        for caution in cautions(account):
+            log.warning(caution)
         self._running[account.name] = self._group.create_task(self._run_account(account))
 
     async def _run_account(self, settings: AccountSettings) -> None:

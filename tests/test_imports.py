@@ -41,6 +41,7 @@ ALLOWED: dict[str, set[str]] = {
     "pages": {"discovery", "exposition", "metrics", "model", "recent", "store"},
     "web": {"store", "exposition", "pages"},
     "budget": {"discovery", "settings", "values"},
+    "cautions": {"settings"},
     "plans": {"discovery", "model", "poller", "schedule", "settings", "tokens", "windows"},
 }
 """What each room may know of the others. The rooms that wire (accounts, daemon, cli, demo) may know all but each other."""
