@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import ssl
 import time
@@ -37,8 +38,11 @@ from exporter.errors import (
     Unauthorized,
 )
 from exporter.gate import Gate
+from exporter.logs import fields
 from exporter.model import TaskRef, read_number
 from exporter.tokens import Token, TokenError
+
+log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 """The largest body that is read, counted after decompression; a statistics response has a few kilobytes."""
@@ -198,7 +202,10 @@ class YunfuClient:
                     raise await _refusal(response)
                 if response.headers.get("X-RateLimit-Remaining") == "0":
                     self._gate.hold(_hold_seconds(response.headers, EXHAUSTED_SECONDS))
-                return await _read_body(response)
+                body = await _read_body(response)
+                # Never what it says: that is people's data.
+                log.debug("answered", extra=fields(path=url.path, status=response.status, bytes=len(body)))
+                return body
         except _FOREIGN as foreign:
             raise _translate(foreign, url) from foreign
 

@@ -29,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "store": {"model", "counters", "recent"},
     "metrics": {"model", "store"},
     "exposition": {"model", "store", "metrics"},
-    "client": {"model", "errors", "gate", "tokens"},
+    "client": {"model", "errors", "gate", "logs", "tokens"},
     "discovery": {"model", "errors", "client"},
     "poller": {"model", "errors", "client", "store", "metrics", "schedule", "tags", "windows", "logs"},
     "serving": set(),

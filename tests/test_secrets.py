@@ -8,12 +8,17 @@ import io
 import json
 import logging
 import pprint
+import socket
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import bcrypt
 import pytest
+import trustme
+import yaml
 from aiohttp import web
 
 from exporter import poller
@@ -29,6 +34,7 @@ from exporter.plans import read_tokens
 from exporter.serving import listening
 from exporter.simulator import SimulatorOptions
 from tests.conftest import (
+    Reply,
     answers,
     eventually,
     fetch,
@@ -40,7 +46,10 @@ from tests.conftest import (
 from tests.tools import documented
 
 INLINE, IN_FILE, PASSWORD = "eyJpl4nted/Inline+T0ken==", "pl4nted-F1le-T0ken", "pl4nted:Pr0xy&Pass"
-SECRETS = (INLINE, IN_FILE, PASSWORD)
+BASIC, GUESS = "pl4nted.B4sic.Password", "pl4nted,Wr0ng,Password"
+HASH = bcrypt.hashpw(BASIC.encode(), bcrypt.gensalt(4)).decode()
+PERSON = "13800138000"  # what a platform's answer can hold of people
+SECRETS = (INLINE, IN_FILE, PASSWORD, BASIC, GUESS, HASH[7:])
 USER = "40863af8-db4a-41c6-a269-eb5bc386d97f"
 TASK = "61551b2c-e3f3-4707-b4ed-f362f0925e03"
 
@@ -104,7 +113,7 @@ def test_no_command_shows_one(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Whatever fails, at debug level: neither output nor log holds a secret."""
-    config = write_config(tmp_path / "c", *secretive.values())
+    config = write_config(tmp_path / "c", *secretive.values(), web_config_file=str(guard(tmp_path)))
     status = run([*words, "--config", str(config), "--log.level", "debug"])
     out, err = capsys.readouterr()
     assert status == (0 if words == ["check"] else 1)
@@ -112,32 +121,79 @@ def test_no_command_shows_one(
     assert leaks(out + err + log.getvalue()) == []
 
 
+def guard(tmp_path: Path, **more: Any) -> Path:
+    """Write a web configuration with a key inside, and a user; return its path."""
+    issued = trustme.CA().issue_cert("127.0.0.1")
+    tls = {"cert": issued.cert_chain_pems[0].bytes().decode(), "key": issued.private_key_pem.bytes().decode()}
+    path = tmp_path / "web.yml"
+    path.write_text(yaml.safe_dump({"tls_server_config": tls, "basic_auth_users": {"alice": HASH}, **more}))
+    return path
+
+
 def test_the_daemon_shows_none(secretive: dict[str, Any], tmp_path: Path) -> None:
-    """Served, probed, reloaded well and badly and stopped in asyncio's debug mode: no page and no line holds a secret."""
-    url = f"http://127.0.0.1:{free_port()}"
+    """Served, probed, guessed at, reloaded well and badly and stopped in asyncio's debug mode: nothing holds a secret."""
+    address = f"127.0.0.1:{free_port()}"
+    web_config = guard(tmp_path)
+    key = web_config.read_text().split("PRIVATE KEY-----")[1].split()[1]
+    anybody = ssl.create_default_context()
+    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+
+    def ask(path: str, method: str = "GET", password: str = BASIC) -> Reply:
+        basic = base64.b64encode(f"alice:{password}".encode()).decode()
+        return fetch(f"https://{address}{path}", method, {"Authorization": f"Basic {basic}"}, anybody)
+
     with simulated(SimulatorOptions(tasks=2)) as platform:
         refused = platform.account("refused", token=INLINE)
-        listen, log = url.removeprefix("http://"), {"level": "debug"}
-        config = write_config(tmp_path / "c", *secretive.values(), refused, listen=listen, log=log)
+        health = f"127.0.0.1:{free_port()}"
+        more = {
+            "listen": address,
+            "health_listen": health,
+            "web_config_file": str(web_config),
+            "log": {"level": "debug"},
+        }
+        config = write_config(tmp_path / "c", *secretive.values(), refused, **more)
         with running(
             tmp_path, "--config", str(config), env={"PYTHONASYNCIODEBUG": "1", "PYTHONDEVMODE": "1"}
         ) as program:
-            eventually(answers(f"{url}/readyz"))
-            said = [fetch(url + path).text for path in ("/metrics", "/", "/sd", "/probe?account=x&task=y")]
-            said += [fetch(f"{url}/probe?account={name}&task={TASK}").text for name in ("inline", "file", "proxy")]
-            said.append(fetch(f"{url}/probe?account={quote(INLINE)}&task={TASK}").text)
+            eventually(answers(f"http://{health}/readyz"))
+            paths = ("/metrics", "/", "/sd", "/probe?account=x&task=y", f"/task/inline/{TASK}", "/nowhere")
+            said = [ask(path).text for path in paths]
+            said += [ask(f"/probe?account={name}&task={TASK}").text for name in ("inline", "file", "proxy")]
+            said.append(ask(f"/probe?account={quote(INLINE)}&task={TASK}").text)
+            said += [ask("/metrics", password=guess).text for guess in (GUESS, PASSWORD)]
+            malformed(address, anybody, f"GET / HTTP/1.1\r\nAuthorization: Basic {GUESS}\0{BASIC}\r\n\r\n")
+            malformed(address, anybody, f"{BASIC} {GUESS} {INLINE}\r\n\r\n")
             for account in ({**secretive["inline"], "token": f"two {INLINE}"}, {**secretive["inline"], INLINE: 1}):
-                write_config(config, account, listen=listen, log=log)
-                reply = fetch(f"{url}/-/reload", "POST")
+                write_config(config, account, **more)
+                reply = ask("/-/reload", "POST")
                 assert reply.status == 500
                 said.append(reply.text)
             config.write_text(f'accounts: [{{name: "a, token: {INLINE}}}]')
-            said.append(fetch(f"{url}/-/reload", "POST").text)
+            said.append(ask("/-/reload", "POST").text)
+            write_config(config, secretive["inline"], **more)
+            for broken in ({"alice": BASIC}, {"alice": HASH[:-1]}, {"alice": [HASH]}):
+                guard(tmp_path, basic_auth_users=broken)
+                said.append(ask("/-/reload", "POST").text)
+            web_config.write_text(web_config.read_text().replace("PRIVATE KEY", "PRIVAT KEY"))
+            said.append(ask("/-/reload", "POST").text)
+            web_config.write_text(f"basic_auth_users: {{alice: {HASH}: {BASIC}}}")
+            said.append(ask("/-/reload", "POST").text)
             assert program.stop() == 0
             said += [program.logs, program.out.read_text()]
     assert "http_401" in program.logs
     assert "the proxy refused" in program.logs
+    assert "is not a bcrypt hash" in program.logs
     assert [leaks(text) for text in said] == [[]] * len(said)
+    assert not [text for text in said if key in text]
+
+
+def malformed(address: str, tls: ssl.SSLContext, text: str) -> None:
+    """Send what is no HTTP, and wait for the end of the connection."""
+    host, port = address.split(":")
+    with socket.create_connection((host, int(port))) as plain, tls.wrap_socket(plain) as connection:
+        connection.sendall(text.encode())
+        while connection.recv(4096):
+            pass
 
 
 @pytest.mark.parametrize(
@@ -191,7 +247,8 @@ class Mirror:
         """Answer any call."""
         self.calls += 1
         secret = request.headers["Authorization"]
-        envelope: dict[str, Any] = {"code": 200, "status": "success", "message": "ok", "data": documented()}
+        data = documented() | {"phone": PERSON, "tags": [{"name": PERSON, "count": PERSON}], PERSON: 1}
+        envelope: dict[str, Any] = {"code": 200, "status": "success", "message": f"ok {PERSON}", "data": data}
         match self.place:
             case "message":
                 return web.json_response(envelope | {"code": 401, "message": secret, "status": "error"}, status=401)
@@ -201,6 +258,8 @@ class Mirror:
                 return web.json_response(envelope | {"code": secret})
             case "status":
                 return web.json_response(envelope | {"code": 500, "status": secret.removeprefix("Bearer ")})
+            case "people":
+                return web.json_response(envelope)
             case "page":
                 return web.Response(status=502, text=f"<html>{secret}</html>", content_type="text/html")
             case "not json":
@@ -246,6 +305,7 @@ async def once(secretive: dict[str, Any], tmp_path: Path, mirror: Mirror) -> tup
         "envelope",
         "code",
         "status",
+        "people",
         "page",
         "not json",
         "redirect",
@@ -264,6 +324,7 @@ async def test_a_platform_that_plays_it_back_is_not_quoted(
     assert mirror.calls
     assert "serving" in log.getvalue()
     assert leaks(log.getvalue()) == []
+    assert PERSON not in log.getvalue()
     assert leaks(page) == []
 
 
