@@ -88,6 +88,7 @@ async def listening(
         handler_cancellation=True,
         keepalive_timeout=limits.idle_seconds,
         lingering_time=SHUTDOWN_SECONDS,
+        auto_decompress=False,
         max_line_size=limits.line_bytes,
         max_field_size=limits.line_bytes,
         max_headers=limits.header_fields,
@@ -303,7 +304,10 @@ class _Connection(asyncio.Protocol):
 
 
 class _ServerLog(logging.LoggerAdapter[logging.Logger]):
-    """Says nothing of malformed requests but counts them: anybody can send any number, and they can hold a password."""
+    """Says nothing of malformed requests, which it counts, and of clients that went away.
+
+    Anybody can make any number of them, and the text of a request can hold a password.
+    """
 
     def __init__(self, logger: logging.Logger, refused: Refused) -> None:
         super().__init__(logger)
@@ -311,9 +315,9 @@ class _ServerLog(logging.LoggerAdapter[logging.Logger]):
 
     def log(self, level: int, msg: object, *args: object, exc_info: Any = None, **more: Any) -> None:
         """Log what is a fault of ours."""
-        if isinstance(exc_info, HttpProcessingError):
+        if isinstance(exc_info, HttpProcessingError | web.RequestPayloadError):
             self._refused("malformed")
-        else:
+        elif not isinstance(exc_info, ConnectionError):
             super().log(level, msg, *args, exc_info=exc_info, **more)
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:

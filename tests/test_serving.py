@@ -242,6 +242,8 @@ async def test_who_reads_slowly_gets_it_all() -> None:
         (request("/quick", f"Content-Length: {10**30}", method="POST"), 400),
         (request("/quick", "Content-Length: -1", method="POST"), 400),
         (request("/quick", "Content-Length: 10", method="POST") + b"0123456789", 200),
+        (request("/quick", "Content-Encoding: gzip", "Content-Length: 3", method="POST") + b"\x1f\x8b!", 200),
+        (request("/quick", "Transfer-Encoding: chunked", method="POST") + b"xyz\r\n", 400),
         (b"GET / HTTP/9.9\r\n\r\n", 400),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 100, 400),
         (b"\r\n" * 8 + b"\x00\r\n\r\n", 400),
