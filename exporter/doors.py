@@ -12,10 +12,10 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from exporter.connections import Refused, ServerTls
 from exporter.faults import SettingsError
 from exporter.gate import TokenBucket
 from exporter.passwords import BusyError, Passwords, read_basic
-from exporter.serving import Refused, ServerTls
 from exporter.tls import make_tls
 from exporter.web_config import WebConfig, read_web_config
 

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
+from exporter.connections import ServerTls
 from exporter.faults import SettingsError
-from exporter.serving import ServerTls
 from exporter.web_config import TlsSettings
 
 _VERSIONS: Final = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}

@@ -22,9 +22,10 @@ import yaml
 from aiohttp import web
 
 from exporter import doors as module
+from exporter.connections import Limits
 from exporter.doors import HEADERS, Doors, open_doors
 from exporter.faults import SettingsError
-from exporter.serving import Limits, listening
+from exporter.serving import listening
 from tests.conftest import (
     Platform,
     Program,

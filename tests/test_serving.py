@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,7 +14,8 @@ from dataclasses import replace as but
 import pytest
 from aiohttp import web
 
-from exporter.serving import Limits, listening
+from exporter.connections import Limits
+from exporter.serving import listening
 from tests.conftest import fetch, free_port
 
 PATIENT = Limits(connections=4, head_seconds=60, idle_seconds=60, stall_seconds=60)
@@ -55,9 +57,12 @@ class Port:
             self.written += 1
         return response
 
-    async def open(self, request: bytes = b"") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def open(
+        self, request: bytes = b"", *, client: str = "127.0.0.1"
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Connect and send something; little is buffered on this side."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.number, limit=1024)
+        address = ("127.0.0.1", self.number)
+        reader, writer = await asyncio.open_connection(*address, limit=1024, local_addr=(client, 0))
         self.clients.append(writer)
         writer.write(request)
         return reader, writer
@@ -163,6 +168,19 @@ async def test_connections_that_say_nothing_keep_nobody_out() -> None:
         assert port.refused["connections"] >= 1
         reader, writer = idle[-1]
         assert not reader.at_eof()
+        writer.write(request())
+        assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is no address of the machine")
+async def test_a_flood_from_one_address_leaves_the_others_in_peace() -> None:
+    """The address with the most waiting connections loses one, however long those of another have waited."""
+    async with serving(PATIENT) as port:
+        reader, writer = await port.open(request(), client="127.0.0.2")
+        assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
+        for _ in range(50):
+            await port.open()
+        await holds(lambda: port.refused["connections"] >= 47)
         writer.write(request())
         assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
 

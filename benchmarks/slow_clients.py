@@ -1,0 +1,190 @@
+"""Lets hundreds of bad clients at an exporter of thousands of tasks, and watches what a good one notices of them.
+
+Run: python benchmarks/slow_clients.py [TASKS]     (default: 10000)
+
+The good one scrapes by password every second, the bad ones say nothing, dribble, do not read what they ask for, or guess
+passwords as fast as they can. Printed are the scrapes' durations and the memory, quiet and under each of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import resource
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import bcrypt
+
+TASKS = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+SECONDS = 30.0
+PASSWORD = "scraper"  # noqa: S105  # of this run alone
+Attack = Callable[[int], Awaitable[None]]
+
+
+def basic(password: str) -> str:
+    """Write the header of basic auth."""
+    return f"Authorization: Basic {base64.b64encode(f'alice:{password}'.encode()).decode()}\r\n"
+
+
+def request(path: str, headers: str = "") -> bytes:
+    """Write a request on a connection of its own."""
+    return f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n".encode()
+
+
+def free_port() -> int:
+    """Return a port on which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def resident_mib(pid: int) -> float:
+    """Return the resident memory of a process (Linux)."""
+    return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize() / 2**20
+
+
+@contextmanager
+def exporter(port: int) -> Iterator[int]:
+    """Run the simulator, and an exporter behind a password on it; gives its process id."""
+    platform, words = free_port(), [sys.executable, "-m", "exporter"]
+    simulate = [*words, "simulate", "--listen", f"127.0.0.1:{platform}", "--tasks", str(TASKS), "--no-history"]
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        subprocess.Popen(simulate, stdout=subprocess.PIPE, text=True) as it,
+    ):
+        assert it.stdout is not None
+        it.stdout.readline()
+        account = dict(word.removeprefix("YUNFU_").split("=", 1) for word in it.stdout.readline().split())
+        web_config, config = Path(directory) / "web.yml", Path(directory) / "config.yml"
+        hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(10)).decode()
+        web_config.write_text(json.dumps({"basic_auth_users": {"alice": hashed}}), encoding="utf-8")
+        given = {key.lower(): value for key, value in account.items()}
+        states = ["running", "waiting", "paused"]
+        more = {"name": "main", "rate_limit": 500, "discovery": {"max_tasks": 20_000, "states": states}}
+        settings = {"listen": f"127.0.0.1:{port}", "web_config_file": str(web_config), "accounts": [{**given, **more}]}
+        config.write_text(json.dumps(settings), encoding="utf-8")
+        with subprocess.Popen([*words, "serve", "--config", str(config)]) as process:
+            try:
+                yield process.pid
+            finally:
+                process.terminate()
+                it.terminate()
+
+
+async def ask(port: int, path: str, headers: str = "", client: str = "127.0.0.1") -> bytes:
+    """Return a whole answer; the good client has an address of its own."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20, local_addr=(client, 0))
+    try:
+        writer.write(request(path, headers))
+        return await reader.read()
+    finally:
+        writer.transport.abort()
+
+
+async def say_nothing(port: int) -> None:
+    """Hold a connection; when it is closed come back after a second."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        await reader.read()
+    finally:
+        writer.transport.abort()
+    await asyncio.sleep(1)
+
+
+async def dribble(port: int) -> None:
+    """Send a header byte by byte."""
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        for byte in request("/metrics", f"X: {'y' * 1000}\r\n"):
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(0.5)
+    finally:
+        writer.transport.abort()
+
+
+async def read_nothing(port: int) -> None:
+    """Ask for the page, by password, and leave it there."""
+    _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+    try:
+        writer.write(request("/metrics", basic(PASSWORD)))
+        await asyncio.sleep(SECONDS)
+    finally:
+        writer.transport.abort()
+
+
+async def guess(port: int) -> None:
+    """Try a password."""
+    await ask(port, "/metrics", basic(os.urandom(8).hex()))
+
+
+async def again(attack: Attack, port: int) -> None:
+    """Attack without end."""
+    while True:
+        try:
+            await attack(port)
+        except OSError:
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def attacked(attack: Attack | None, clients: int, port: int) -> AsyncIterator[None]:
+    """Let so many clients attack for as long as the context lasts."""
+    tasks = [asyncio.create_task(again(attack, port)) for _ in range(clients) if attack is not None]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def watch(name: str, attack: Attack | None, clients: int, port: int, pid: int) -> None:
+    """Scrape every second during an attack, and print what it was like."""
+    took, memory = list[float](), list[float]()
+    async with attacked(attack, clients, port):
+        end = time.monotonic() + SECONDS
+        while (start := time.monotonic()) < end:
+            answer = await ask(port, "/metrics", basic(PASSWORD) + "Accept-Encoding: gzip\r\n", "127.0.0.2")
+            assert answer.startswith(b"HTTP/1.1 200"), answer[:100]
+            took.append(time.monotonic() - start)
+            memory.append(resident_mib(pid))
+            await asyncio.sleep(max(0.0, 1 - took[-1]))
+    middle, worst = statistics.median(took), max(took)
+    print(
+        f"{name:<44} {len(took):>3} scrapes, {middle:5.2f} s, worst {worst:5.2f} s; memory at most {max(memory):4.0f} MiB"
+    )
+
+
+async def main() -> None:
+    """Run all attacks, one after the other, with a quiet time before, between and after."""
+    port = free_port()
+    with exporter(port) as pid:
+        async with asyncio.timeout(300):
+            while True:
+                try:
+                    if b" 200 OK" in (await ask(port, "/readyz", basic(PASSWORD))):
+                        break
+                except OSError:
+                    pass
+                await asyncio.sleep(0.5)
+        await watch("quiet", None, 0, port, pid)
+        await watch("2000 that say nothing", say_nothing, 2000, port, pid)
+        await watch("500 that send a byte every half second", dribble, 500, port, pid)
+        await watch("50 that guess passwords", guess, 50, port, pid)
+        await watch("200 with the password that do not read", read_nothing, 200, port, pid)
+        await watch("quiet again", None, 0, port, pid)
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),) * 2)
+    asyncio.run(main())
