@@ -1,7 +1,7 @@
 """Checks passwords against bcrypt hashes, without letting those who guess slow the exporter down.
 
 bcrypt is slow on purpose: a check takes some 60 ms of a core at cost 10. So checks run one at a time in a thread of
-their own, only so many wait for it, and answers are remembered, right ones apart from wrong ones, so that no guesser
+their own that gives way to all others, only so many wait for it, and answers are remembered, right ones apart from wrong ones, so that no guesser
 pushes out those who know the password. Only a keyed digest of what was asked is kept.
 """
 
@@ -12,7 +12,9 @@ import base64
 import binascii
 import hashlib
 import hmac
+import os
 import secrets
+import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
@@ -52,7 +54,7 @@ class Passwords:
         self._key = secrets.token_bytes(32)
         self._answers: dict[bool, dict[bytes, None]] = {True: {}, False: {}}  # oldest first
         self._checks: dict[bytes, asyncio.Future[bool]] = {}
-        self._thread = ThreadPoolExecutor(1, "bcrypt")
+        self._thread = ThreadPoolExecutor(1, "bcrypt", _be_modest)
 
     async def is_right(self, credentials: Credentials, hashes: Mapping[bytes, str]) -> bool:
         """Tell whether a user has this password; an unknown one takes as long to refuse as a known one.
@@ -99,6 +101,12 @@ class Passwords:
         """Stand for credentials without holding them: of no use without a key that nobody has."""
         whole = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
         return hmac.new(self._key, whole, hashlib.sha256).digest()
+
+
+def _be_modest() -> None:
+    """Let a thread have the processor when nothing else wants it; on other systems it would be the whole process."""
+    if sys.platform == "linux":
+        os.nice(19)
 
 
 def _hash_of_nobody(hashes: Mapping[bytes, str]) -> str:

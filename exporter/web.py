@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
+from weakref import WeakValueDictionary
 
 from aiohttp import web
 from isal import isal_zlib
@@ -22,8 +24,11 @@ from exporter.store import TaskRecord
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
-_ANSWERS_AT_ONCE: Final = 16
-"""Scrapes and probes that are written at the same time; each holds a megabyte or two, the others wait their turn."""
+_ANSWERS_AT_ONCE: Final = 64
+"""Scrapes and probes that are written at the same time, each of which holds a megabyte or two; the others wait their turn."""
+
+_ANSWERS_TO_ONE: Final = 4
+"""Of these, for one client's address: who does not read what he asks for holds up himself."""
 
 _ANSWER_SECONDS: Final = 60.0
 """For a client to take in an answer: as long as it takes, the numbers of that moment stay in memory."""
@@ -120,7 +125,7 @@ def _quality(text: str) -> float:
 class _Handlers:
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._answers = asyncio.Semaphore(_ANSWERS_AT_ONCE)
+        self._turns = _Turns()
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         return await self._answer(request, self._services.page(), self._services.store.records())
@@ -178,7 +183,7 @@ class _Handlers:
         if compressed:
             headers["Content-Encoding"] = "gzip"
         response = web.StreamResponse(headers=headers)
-        async with self._answers:
+        async with self._turns.of(request.remote or ""):
             try:
                 async with asyncio.timeout(_ANSWER_SECONDS):
                     await response.prepare(request)
@@ -190,6 +195,21 @@ class _Handlers:
                 if request.transport is not None:
                     request.transport.abort()  # half an answer must not look like a whole one
         return response
+
+
+class _Turns:
+    """Says whose turn it is to be answered."""
+
+    def __init__(self) -> None:
+        self._all = asyncio.Semaphore(_ANSWERS_AT_ONCE)
+        self._clients: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def of(self, client: str) -> AsyncIterator[None]:
+        """Wait for a client's turn, which lasts as long as the context."""
+        own = self._clients.setdefault(client, asyncio.Semaphore(_ANSWERS_TO_ONE))
+        async with own, self._all:
+            yield
 
 
 async def _write(response: web.StreamResponse, pieces: Iterator[bytes]) -> None:
