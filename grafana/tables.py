@@ -14,11 +14,15 @@ from grafana.words import Text
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its header, its width in pixels (0: what is left over), and Grafana's properties of the field."""
+    """A column: its header, its width in pixels (0: an equal part of what is left over), and Grafana's properties of the field.
+
+    ``least`` is how wide it is at least if its width is 0.
+    """
 
     header: Text
     width: int = 0
     properties: Sequence[dashboard.DynamicConfigValue] = ()
+    least: int = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +61,8 @@ def make_table(
     panel.with_transformation(dashboard.DataTransformerConfig("merge", options={}))
     panel.with_transformation(dashboard.DataTransformerConfig("organize", options=_order(names, shown, hidden)))
     for name, column in shown.items():
-        width = [dashboard.DynamicConfigValue("custom.width", column.width)] if column.width else []
-        panels.name_field(panel, name, column.header, *column.properties, *width)
-    panel.override_by_regexp(".*", [dashboard.DynamicConfigValue("custom.minWidth", 60)])
+        size = ("custom.width", column.width) if column.width else ("custom.minWidth", column.least)
+        panels.name_field(panel, name, column.header, *column.properties, dashboard.DynamicConfigValue(*size))
     for name in hidden:
         panel.override_by_name(name, [dashboard.DynamicConfigValue("custom.hidden", True)])
     if sort:

@@ -97,7 +97,7 @@ def _task_rows(panels: Panels) -> Iterable[Rows]:
     reasons = [mapped(label_mappings("status", panels.language, coloured=False))]
     states = [mapped(label_mappings("state", panels.language, coloured=False))]
     verdicts = [mapped(_verdicts(panels)), *LEFT, *cell("color-background")]
-    yield Rows(SHOWN.value("yunfu_task_info", "name"), {"name": Column(TASK, 175, [task_link(panels)])})
+    yield Rows(SHOWN.value("yunfu_task_info", "name"), {"name": Column(TASK, 0, [task_link(panels)], least=175)})
     yield Rows(_rank(SHOWN), {}, Column(_VERDICT, 125, verdicts), "rank")
     yield Rows(
         f"topk by (account, task) (1, {SHOWN.firing('critical')} * 2 or {SHOWN.firing('warning')})",
