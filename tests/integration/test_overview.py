@@ -1,0 +1,86 @@
+"""The overview's verdicts are what they say they are."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from grafana.queries import ALL, CERTAIN
+from tests.backfill import Asked
+from tests.dashboards import PATHS, load
+from tests.history import Served
+
+Samples = dict[tuple[str, float], float]
+
+
+@pytest.fixture(scope="module")
+def day(history: Served) -> Asked:
+    """Ask for the whole day, every minute."""
+    return Asked(history.url, history.plan.begin, history.plan.end, 60.0)
+
+
+def _filled(expr: str, **variables: str) -> str:
+    for name, value in {"account": ".*", "shown": ".*", "window": "30m", **variables}.items():
+        expr = expr.replace(f"${name}", value)
+    return expr
+
+
+def _samples(day: Asked, expr: str) -> Samples:
+    series = day.range(_filled(expr))
+    return {(each["metric"]["task"], at): float(value) for each in series for at, value in each["values"]}
+
+
+def _upper_wilson_bound(answered: float, calls: float) -> float:
+    """Return the bound as the literature has it, from the ratio."""
+    ratio, square = answered / calls, CERTAIN**2
+    spread = CERTAIN * math.sqrt(ratio * (1 - ratio) / calls + square / (4 * calls**2))
+    return (ratio + square / (2 * calls) + spread) / (1 + square / calls)
+
+
+@pytest.mark.parametrize("window", ["10m", "30m"])
+def test_under_the_threshold_means_that_the_wilson_bound_is(day: Asked, window: str) -> None:
+    """The shortfall in standard deviations judges every task at every time of the day as the bound does."""
+    shortfall, threshold = _samples(day, ALL.shortfall(window)), _samples(day, ALL.threshold())
+    answered, calls = _samples(day, ALL.answered(window)), _samples(day, ALL.calls(window))
+    judged = {at: value > CERTAIN for at, value in shortfall.items()}
+    bounds = {at: _upper_wilson_bound(min(answered[at], calls[at]), calls[at]) for at in judged}
+    assert judged == {at: bound < threshold[at] for at, bound in bounds.items()}
+    assert set(judged.values()) == {True, False}, "the day should have both"
+
+
+def test_each_task_gets_the_verdict_that_fits_what_happened_to_it(day: Asked, history: Served) -> None:
+    """A blocked line alerts, a task that cannot be read has no fresh data, a paused one is not dialling."""
+    roles = history.roles
+    verdicts = _verdicts(day)
+    expected = {roles.blocked: "Alert", roles.silent: "No fresh data", roles.paused: "Not dialling"}
+    assert {task: verdicts[task] for task in expected} == expected
+    assert roles.vanished not in verdicts
+    assert "Good" in verdicts.values()
+
+
+def _verdicts(day: Asked) -> dict[str, str]:
+    """Return the words of the table's column for each task, as Grafana maps the numbers to them."""
+    overview = load(next(path for path in PATHS if path.parent.name == "en" and path.stem == "overview"))
+    panel = next(panel for panel in overview.shown if _override(panel, "rank"))
+    letter = next(_letter(each) for each in panel["transformations"] if each["id"] == "organize")
+    expr = next(target["expr"] for target in panel["targets"] if target["refId"] == letter)
+    mappings = next(each["value"] for each in _override(panel, "rank") if each["id"] == "mappings")
+    return {each["metric"]["task"]: _word(mappings, float(each["value"][1])) for each in day.at_the_end(_filled(expr))}
+
+
+def _override(panel: dict[str, Any], field: str) -> list[dict[str, Any]]:
+    overrides = panel["fieldConfig"].get("overrides") or []
+    return next((each["properties"] for each in overrides if each["matcher"].get("options") == field), [])
+
+
+def _letter(organize: dict[str, Any]) -> str:
+    renamed: dict[str, str] = organize["options"]["renameByName"]
+    return next(old.removeprefix("Value #") for old, new in renamed.items() if new == "rank")
+
+
+def _word(mappings: list[dict[str, Any]], value: float) -> str:
+    """Return the text of the first range that holds the value, both ends included, as Grafana does."""
+    ranges = [mapping["options"] for mapping in mappings]
+    return next(str(each["result"]["text"]) for each in ranges if each["from"] <= value <= each["to"])
