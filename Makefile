@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DEV_INSTALLED := $(VENV)/.dev-installed
 
-.PHONY: demo test lint format dashboards lock clean
+.PHONY: demo test lint format dashboards docs lock clean
 
 demo: $(INSTALLED)  ## run the exporter on the built-in simulator
 	@exec $(BIN)/yunfu-exporter demo $(ARGS)
@@ -24,6 +24,9 @@ format: $(DEV_INSTALLED)
 
 dashboards: $(DEV_INSTALLED)  ## write the dashboards' JSON from their code
 	$(BIN)/python -m grafana.build
+
+docs: $(DEV_INSTALLED)  ## write the references of the configuration and the metrics from the code
+	$(BIN)/python -m docs.build
 
 lock: $(DEV_INSTALLED)  ## renew the hashed locks; they name no host
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-annotate \

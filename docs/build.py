@@ -1,0 +1,247 @@
+"""Write the references in docs/configuration and docs/metrics from the code, in both languages; with ``--check``, only compare.
+
+What stands between the two marks of a file is generated; the rest is written by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeAlias, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le
+from pydantic import BaseModel, BeforeValidator
+from pydantic.fields import FieldInfo
+
+from docs.words import ACCEPTED, CHINESE, ENDPOINTS, LABELS, REFUSALS
+from exporter.errors import REASONS
+from exporter.exposition import TaskRenderer
+from exporter.metrics import (
+    COUNTER_FAMILIES,
+    STATS_FAMILIES,
+    WINDOW_FAMILIES,
+    AccountCollector,
+    ExporterMetrics,
+    Family,
+    status_families,
+)
+from exporter.model import STATUSES, TaskState
+from exporter.pages.words import WORDS
+from exporter.settings import Settings
+from exporter.simulator.documents import STATUS_TEXTS
+from exporter.store import Store
+
+FOLDER: Final = Path(__file__).parent
+BEGIN: Final = "<!-- generated from the code by: make docs -->\n"
+END: Final = "<!-- end of what is generated -->\n"
+
+Say: TypeAlias = Callable[[str], str]
+"""Says an English text in the language that is written."""
+
+
+class Metric(NamedTuple):
+    """A metric as the reference tells it."""
+
+    name: str
+    type: str
+    labels: Sequence[str]
+    help: str
+
+
+def files() -> Iterator[tuple[Path, str]]:
+    """Give the path and the content of each file. Raises LookupError for a text that has no translation."""
+    languages: dict[str, Say] = {"": str, ".zh-CN": in_chinese}
+    for suffix, say in languages.items():
+        for name, write in {"configuration": configuration, "metrics": metrics}.items():
+            path = FOLDER / f"{name}{suffix}.md"
+            before, _, rest = path.read_text(encoding="utf-8").partition(BEGIN)
+            after = rest.partition(END)[2]
+            yield path, f"{before}{BEGIN}\n" + "".join(f"{line}\n" for line in write(say)) + f"{END}{after}"
+
+
+def in_chinese(text: str) -> str:
+    """Return the Chinese of a text. Raises LookupError if there is none."""
+    if text not in CHINESE:
+        raise LookupError(f"docs/words.py has no Chinese for: {text}")
+    return CHINESE[text]
+
+
+def configuration(say: Say) -> Iterator[str]:
+    """Yield the reference of all keys: a table for each section."""
+    yield from _section(Settings, "", say)
+
+
+def _section(model: type[BaseModel], path: str, say: Say) -> Iterator[str]:
+    parts = {key: part for key, info in model.model_fields.items() if (part := _part(info))}
+    defaults = model.model_construct().model_dump(mode="json", exclude=set(parts))
+    yield f"### {say('Top level') if not path else f'`{path}`'}\n"
+    if path:
+        yield f"{say(_sentence(model))}\n"
+    rows = []
+    for key, info in model.model_fields.items():
+        if part := parts.get(key):
+            accepted = f"[{say('a section')}](#{re.sub(r'[^a-z_]', '', path + key)})"
+            meaning = say(info.description or _sentence(part))
+        else:
+            accepted, meaning = ", ".join(_accepted(info, say)), say(info.description or "")
+        rows.append((f"`{key}`", accepted, _default(info, defaults.get(key), say), meaning.replace("|", "\\|")))
+    yield from _table([say(head) for head in ("Key", "Accepted", "Default", "Meaning")], rows)
+    for key, part in parts.items():
+        is_list = get_origin(model.model_fields[key].annotation) is tuple
+        yield from _section(part, f"{path}{'.' if path else ''}{key}{'[]' if is_list else ''}", say)
+
+
+def _part(info: FieldInfo) -> type[BaseModel] | None:
+    """Return the model of a section, or of the items of a list of sections."""
+    kinds = (info.annotation, *get_args(info.annotation))
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+
+
+def _sentence(model: type[BaseModel]) -> str:
+    return (model.__doc__ or "").partition("\n")[0]
+
+
+def _default(info: FieldInfo, value: Any, say: Say) -> str:
+    if info.is_required():
+        return say("required")
+    if value in (None, [], {}):
+        return "–"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, float):
+        return f"`{value:g}`"
+    return f"`{', '.join(map(str, value)) if isinstance(value, list) else value}`"
+
+
+def _accepted(info: FieldInfo, say: Say) -> list[str]:
+    """Return what a key accepts: its choices, or what its parsers read, and its bounds."""
+    choices, kinds, bounds = [], [], []
+    for mark in _marks([info.annotation, *info.metadata]):
+        match mark:
+            case BeforeValidator(func=parser) if (name := getattr(parser, "__name__", "")) in ACCEPTED:
+                kinds.append(ACCEPTED[name])
+            case str() | int():
+                choices.append(f"`{mark}`")
+            case Ge(ge=bound):
+                bounds.append(f"≥ {bound}")
+            case Gt(gt=bound):
+                bounds.append(f"> {bound}")
+            case Le(le=bound):
+                bounds.append(f"≤ {bound}")
+    if choices:  # they are whole numbers anyway
+        kinds = [kind for kind in kinds if kind != ACCEPTED["parse_whole_number"]]
+    return [*choices, *map(say, kinds), *bounds]
+
+
+def _marks(marks: Iterable[object]) -> Iterator[object]:
+    """Yield everything that an annotation is made of."""
+    for mark in marks:
+        yield mark
+        yield from _marks(mark.metadata if isinstance(mark, FieldInfo) else get_args(mark))
+        if mark is bool:
+            yield from ("true", "false")
+
+
+def metrics(say: Say) -> Iterator[str]:
+    """Yield the reference of all metrics, and of their labels' values."""
+    lasting = [family for family in status_families(()) if family.lasting]
+    passing = [family for family in status_families(()) if not family.lasting]
+    own = list(_own())
+    for heading, rows in (
+        ("A task: what it is and how it is polled", map(_row, lasting)),
+        ("A task: its limits", map(_row, passing)),
+        ("A task: what the platform reports", map(_row, STATS_FAMILIES)),
+        ("A task: what was seen to happen", map(_row, COUNTER_FAMILIES)),
+        ("A task: within a window", map(_row, WINDOW_FAMILIES)),
+        ("An account", [row for row in own if row.name.startswith("yunfu_account_")]),
+        ("The exporter", [row for row in own if row.name.startswith("yunfu_exporter_")]),
+    ):
+        yield f"### {say(heading)}\n"
+        yield from _table(
+            [say(head) for head in ("Metric", "Type", "Labels", "Meaning")],
+            ((f"`{r.name}`", say(r.type), " ".join(f"`{label}`" for label in r.labels), _help(r, say)) for r in rows),
+        )
+    yield from _values(say)
+
+
+def _row(family: Family[Any]) -> Metric:
+    return Metric(family.name, family.type, family.labels, family.help)
+
+
+def _own() -> Iterator[Metric]:
+    """Yield the metrics of the accounts and of the exporter itself, but not the library's."""
+    registry = ExporterMetrics("", "").registry
+    registry.register(AccountCollector(Store(TaskRenderer(), lambda: 0.0)))
+    for collector in registry._collector_to_names:  # noqa: SLF001 - the library tells label names nowhere else
+        for family in collector.describe() if hasattr(collector, "describe") else ():
+            if family.name.startswith("yunfu_"):
+                labels = getattr(family if isinstance(collector, AccountCollector) else collector, "_labelnames", ())
+                name = family.name + ("_total" if family.type == "counter" else "")
+                yield Metric(name, family.type, labels, family.documentation)
+
+
+def _help(metric: Metric, say: Say) -> str:
+    """Say what a metric is; a window's twin says what the metric of the whole life says."""
+    twin = re.fullmatch(r"(Within the window only:) (.*)", metric.help)
+    text = f"{say(twin[1])} {say(twin[2])}" if twin else say(metric.help)
+    return text.replace("|", "\\|")
+
+
+def _values(say: Say) -> Iterator[str]:
+    """Yield what the labels' values can be."""
+    yield f"### {say('Labels and their values')}\n"
+    values = {
+        "state": [state.value for state in TaskState],
+        "outcome": _known("outcome"),
+        "rounds": _known("rounds"),
+        "reason": REASONS,
+    }
+    yield from _table(
+        [say(head) for head in ("Label", "Meaning", "Values")],
+        (
+            (f"`{name}`", say(text), " ".join(f"`{each}`" for each in values.get(name, ())))
+            for name, text in LABELS.items()
+        ),
+    )
+    yield f"### {say('Values of `status`')}\n"
+    yield from _table(
+        [say(head) for head in ("Value", "Code", "On the platform")],
+        ((f"`{status}`", str(code), STATUS_TEXTS[code]) for code, status in enumerate(STATUSES)),
+    )
+    refusals = "Values of `reason` on `yunfu_exporter_http_refusals_total`"
+    for heading, meanings in (("Values of `endpoint`", ENDPOINTS), (refusals, REFUSALS)):
+        yield f"### {say(heading)}\n"
+        rows = ((f"`{name}`", say(text)) for name, text in meanings.items())
+        yield from _table([say("Value"), say("Meaning")], rows)
+
+
+def _known(label: str) -> list[str]:
+    """Return the values of a label that the pages have words for."""
+    return [key.partition(".")[2] for key in WORDS if key.startswith(f"{label}.")]
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(heads)} |"
+    yield "|---" * len(heads) + "|"
+    yield from (f"| {' | '.join(row)} |" for row in rows)
+    yield ""
+
+
+def main() -> int:
+    """Write or check; the exit status is 1 if a file was to be checked and differs."""
+    parser = argparse.ArgumentParser(prog="python -m docs.build", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    is_check = parser.parse_args().check
+    stale = [(path, content) for path, content in files() if path.read_text(encoding="utf-8") != content]
+    for path, content in stale:
+        print(f"{path}: {'differs from the code; run: make docs' if is_check else 'written'}")
+        if not is_check:
+            path.write_text(content, encoding="utf-8")
+    return 1 if is_check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
