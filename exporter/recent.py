@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from typing import Final, NamedTuple
@@ -13,6 +14,7 @@ _PACKED: Final = struct.Struct("<IfH")  # Unix seconds until 2106, seconds, reas
 _REASONS: Final = (
     "", "timeout", "connect", "tls", "throttled", "api_error", "malformed", "http_1xx", "http_2xx", "http_3xx", "http_5xx",
 )  # fmt: skip
+_STATUS: Final = re.compile("http_(4[0-9][0-9])")
 _OTHER: Final = 0xFFFF
 
 
@@ -42,5 +44,5 @@ def _code(reason: str) -> int:
     """Return a reason's number: its place in the table, or of a 4xx the HTTP status."""
     if reason in _REASONS:
         return _REASONS.index(reason)
-    digits = reason.removeprefix("http_")
-    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) == 3 else _OTHER
+    status = _STATUS.fullmatch(reason)
+    return int(status[1]) if status else _OTHER

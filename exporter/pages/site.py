@@ -163,7 +163,14 @@ class _Pages:
         response = web.Response(status=status, text=text, content_type="text/html", headers=headers)
         response.enable_compression()
         if request.query.get("lang") == say.language:
-            response.set_cookie(LANGUAGE_COOKIE, say.language, max_age=_COOKIE_SECONDS, httponly=True, samesite="Lax")
+            response.set_cookie(
+                LANGUAGE_COOKIE,
+                say.language,
+                max_age=_COOKIE_SECONDS,
+                httponly=True,
+                samesite="Lax",
+                secure=request.secure,
+            )
         return response
 
     def _speaker(self, request: web.Request) -> Speaker:

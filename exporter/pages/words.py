@@ -36,7 +36,7 @@ _FRAME: Final = {
     "resume": Text("Resume", "恢复刷新"),
     "offline": Text(
         "The exporter does not answer; what you see is as of {time}. Trying again.",
-        "导出器没有响应；以下内容截至 {time}，正在重试。",
+        "exporter 没有响应；以下内容截至 {time}，正在重试。",
     ),
     "by_hand": Text("Reload the page to see newer numbers.", "要看最新数据，请重新加载页面。"),
     "times_in": Text("Times are those of {zone}.", "时间均为 {zone} 时区。"),
@@ -247,7 +247,7 @@ _REASONS: Final = {
     ),
     "reason.http_3xx": Text(
         "The platform redirects elsewhere, which is not followed. Look at base_url.",
-        "平台返回重定向，导出器不会跟随。请检查 base_url。",
+        "平台返回重定向，exporter 不会跟随。请检查 base_url。",
     ),
     "reason.http_4xx": Text(
         "The platform refuses the call with HTTP {code}. Look at base_url and user_id.",
@@ -319,7 +319,7 @@ _DETAIL: Final = {
     ),
     "detail.restart": Text(
         "Counters (…_total) begin at 0 when the exporter starts, and count only growth between two polls.",
-        "计数器（…_total）在导出器启动时从 0 开始，只累计两次采集之间的增量。",
+        "计数器（…_total）在 exporter 启动时从 0 开始，只累计两次采集之间的增量。",
     ),
     "detail.series": Text("Every value on /metrics", "/metrics 上的全部取值"),
     "detail.absent": Text("Metrics that are not there", "缺失的指标"),
@@ -330,7 +330,7 @@ _DETAIL: Final = {
     "detail.no_lines": Text("Nothing of this task is on /metrics.", "/metrics 上没有此任务的内容。"),
     "detail.window": Text("Window {window}:", "窗口 {window}："),
     "detail.polls": Text("Last polls", "最近的采集"),
-    "detail.polls_none": Text("There was no poll since the exporter started.", "导出器启动以来还没有采集。"),
+    "detail.polls_none": Text("There was no poll since the exporter started.", "exporter 启动以来还没有采集。"),
     "detail.polls_note": Text(
         "The newest first, at most 20; the duration includes waiting for the quota.",
         "最新的在前，最多 20 次；耗时包含等待配额的时间。",
@@ -366,7 +366,7 @@ _DETAIL: Final = {
     ),
     "missing.no_account": Text("No account is running yet.", "还没有运行中的账号。"),
     "missing.task": Text(
-        "The exporter knows no task {task} in account {account}.", "导出器在账号 {account} 中没有任务 {task}。"
+        "The exporter knows no task {task} in account {account}.", "exporter 在账号 {account} 中没有任务 {task}。"
     ),
     "missing.elsewhere": Text("It is a task of another account:", "它属于另一个账号："),
     "missing.discovery_off": Text(

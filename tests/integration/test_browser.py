@@ -124,8 +124,8 @@ def exporting(
     config = write_config(directory / f"{port}.json", *accounts, listen=f"127.0.0.1:{port}", **more)
     with running(directory, "serve", "--config", str(config)) as program:
         url = f"http://127.0.0.1:{port}"
-        eventually(answers(f"{url}/readyz"))
-        eventually(lambda: fetch(f"{url}/metrics").text.count("\nyunfu_task_answered_calls{") >= tasks)
+        eventually(answers(f"{url}/healthz"))
+        eventually(lambda: fetch(f"{url}/metrics").text.count("\nyunfu_task_answered_calls{") >= tasks, seconds=90)
         assert program.process.poll() is None
         yield Served(platform, url)
 
@@ -394,7 +394,7 @@ def test_five_thousand_tasks_are_looked_through(readers: Readers, tmp_path: Path
             took = time.monotonic() - started
             expect(page.locator("nav.pages")).to_contain_text("1–50 of 5,000")
             assert page.locator(TASK).count() == 50
-            assert took < 5
+            assert took < 10  # a second, where nothing else runs
             page.get_by_role("link", name="Last").click()
             expect(page.locator("nav.pages")).to_contain_text("4,951–5,000 of 5,000")
             wanted = served.tasks[4321]
