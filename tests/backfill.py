@@ -22,6 +22,7 @@ from tests.conftest import ROOT, answers, eventually, fetch, free_port
 from tests.tools import need
 
 RULES = ROOT / "prometheus" / "rules"
+QUERY_SECONDS = 300.0
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_536_000}
 _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
 
@@ -85,7 +86,7 @@ class Asked:
         return self._ask("query", query=expr, time=self.end)
 
     def _ask(self, path: str, **parameters: object) -> list[dict[str, Any]]:
-        reply = fetch(f"{self.url}/api/v1/{path}?{urlencode(parameters)}")
+        reply = fetch(f"{self.url}/api/v1/{path}?{urlencode(parameters)}", seconds=QUERY_SECONDS)
         answer = json.loads(reply.body)
         assert answer["status"] == "success", f"{answer.get('error')}\n{parameters['query']}"
         data = answer["data"]

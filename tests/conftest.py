@@ -72,14 +72,18 @@ class Reply:
 
 
 def fetch(
-    url: str, method: str = "GET", headers: Mapping[str, str] | None = None, tls: ssl.SSLContext | None = None
+    url: str,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+    tls: ssl.SSLContext | None = None,
+    seconds: float = PATIENCE_SECONDS,
 ) -> Reply:
     """Make one request on a connection of its own; nothing is decompressed. Raises OSError."""
     parts = urlsplit(url)
     connection = (
-        http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE_SECONDS)
+        http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=seconds)
         if tls is None
-        else http.client.HTTPSConnection(parts.hostname or "", parts.port, timeout=PATIENCE_SECONDS, context=tls)
+        else http.client.HTTPSConnection(parts.hostname or "", parts.port, timeout=seconds, context=tls)
     )
     try:
         connection.request(method, f"{parts.path or '/'}{parts.query and f'?{parts.query}'}", headers=headers or {})
