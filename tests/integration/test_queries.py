@@ -32,6 +32,7 @@ QUIET_RULES: dict[str, str] = {
     (
         "YunfuAccountStale", "YunfuApiFailing", "YunfuTokenExpiring", "YunfuQuotaExceeded", "YunfuDiscoveryFailing",
         "YunfuTasksLeftOut", "YunfuFieldUnreadable", "YunfuExporterDown", "YunfuExporterGone", "YunfuReloadFailed",
+        "YunfuShardMissing", "YunfuShardsDisagree",
     ),
     "the exporter and the platform work all day; prometheus/tests/exporter_test.yaml has the outages",
 )  # fmt: skip
