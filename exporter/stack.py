@@ -7,13 +7,17 @@ dashboards and examples are read from the checkout that this module lies in; an 
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import re
 import shutil
+import signal
+import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -23,6 +27,7 @@ STOP_SECONDS: Final = 10.0
 MOST_PACE: Final = 60.0
 """At this pace the shortest windows are ten seconds, and the exporter is scraped twice a second."""
 
+_PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 _MILLISECONDS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _PART: Final = re.compile(r"(\d+)(ms|[smhdw])")
 _SPAN: Final = re.compile(
@@ -198,8 +203,11 @@ async def standing(exporter: str, first_port: int, speed: float) -> AsyncIterato
 async def running(chosen: Sequence[Program], directory: Path) -> AsyncIterator[None]:
     """Run installed programs for as long as the context lasts; each one's log is in the directory under its name.
 
-    They are in sessions of their own, so that Ctrl-C is not theirs: they end when the context does.
+    They are in sessions of their own, so that Ctrl-C is not theirs: they end when the context does, and on Linux also when
+    this process is killed.
     """
+    on_linux = sys.platform == "linux"
+    die_with_us = partial(ctypes.CDLL(None).prctl, _PR_SET_PDEATHSIG, signal.SIGTERM) if on_linux else None
     processes: list[Process] = []
     watchers: list[asyncio.Task[None]] = []
     try:
@@ -212,6 +220,7 @@ async def running(chosen: Sequence[Program], directory: Path) -> AsyncIterator[N
                     stderr=file,
                     env={**os.environ, **program.environment},
                     start_new_session=True,
+                    preexec_fn=die_with_us,
                 )
             processes.append(process)
             watchers.append(asyncio.create_task(_tell_of_an_end(program.name, process, log)))

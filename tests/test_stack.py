@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,18 @@ def test_the_stack_runs_and_ends_with_the_demo(tmp_path: Path, monkeypatch: pyte
         assert temporary(program) == []
         assert not answers(f"{prometheus}/-/ready")()
         assert not answers(f"{alertmanager}/-/ready")()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the kernel has no such help")
+def test_a_demo_that_is_killed_leaves_nothing_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However the demo ends, what it has started ends with it."""
+    need("prometheus", "apt-get install prometheus")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    ready = answers(f"http://127.0.0.1:{(port := free_ports())}/-/ready")
+    with running(tmp_path, *addresses()[2], "--stack", "--stack-port", str(port)) as program:
+        eventually(ready)
+        program.process.kill()
+        eventually(lambda: not ready())
 
 
 def test_what_is_missing_is_named_and_the_demo_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
