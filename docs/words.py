@@ -234,7 +234,7 @@ _VALUES: Final = {
     "how many times the called spoke in a call": "一次通话的对话轮次",
     "the tag's name; `_other` are those beyond `labels.tag_limit`": "标签名称；超出 `labels.tag_limit` 的合并为 `_other`",
     "the window as written in `windows`": "`windows` 里写的窗口",
-    "why a call to the platform failed; others are `http_NNN`, see [faults](faults.md)": "调用平台失败的原因；其他为 `http_NNN`，见[故障](faults.md)",
+    "why a call to the platform failed; others are `http_NNN`, see [faults](faults.md)": "调用平台失败的原因；其他为 `http_NNN`，见[故障](faults.zh-CN.md)",
     "the platform's name of the field": "平台的字段名",
     "statistics of a task": "单个任务的统计",
     "list of the account's 1.0 tasks": "账号的 1.0 任务列表",

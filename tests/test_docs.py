@@ -15,8 +15,6 @@ DOCUMENTS = documents()
 CHINESE_ONES = [document for document in DOCUMENTS if document.path.name.endswith(CHINESE)]
 ENGLISH_ONLY = {
     "README.md": "to come",
-    "docs/faults.md": "to come",
-    "docs/scheduling.md": "to come",
     "docs/dependencies.md": "for contributors",
     "docs/performance.md": "for contributors",
 }
