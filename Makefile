@@ -4,8 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DEV_INSTALLED := $(VENV)/.dev-installed
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' exporter/__init__.py)
+BUILDER ?= docker
+DIST ?= dist
 
-.PHONY: demo test lint format dashboards docs lock clean
+.PHONY: demo test lint format dashboards docs lock wheel image sbom clean
 
 demo: $(INSTALLED)  ## run the exporter on the built-in simulator
 	@exec $(BIN)/yunfu-exporter demo $(ARGS)
@@ -17,6 +20,7 @@ lint: $(DEV_INSTALLED)  ## check types and style
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/hadolint Dockerfile
 
 format: $(DEV_INSTALLED)
 	$(BIN)/ruff format
@@ -33,6 +37,25 @@ lock: $(DEV_INSTALLED)  ## renew the hashed locks; they name no host
 		--python-version 3.11 pyproject.toml --output-file requirements.txt
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-annotate \
 		--python-version 3.11 pyproject.toml --group dev --output-file requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-annotate \
+		--python-version 3.11 --group build --output-file requirements-build.txt
+
+# What is built records the sources it is from, and is the same for the same sources.
+wheel image sbom: export SOURCE_REVISION ?= $(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null)
+wheel image sbom: export SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
+
+wheel: $(DEV_INSTALLED)  ## build the sdist, and from it the wheel, in dist/
+	$(BIN)/uv build --quiet --no-build-isolation --clear --out-dir $(DIST)
+
+image:  ## build the container image with BUILDER: docker, podman or buildah
+	$(BUILDER) build --build-arg SOURCE_REVISION="$(SOURCE_REVISION)" --build-arg VERSION="$(VERSION)" \
+		--build-arg SOURCE_DATE_EPOCH="$(SOURCE_DATE_EPOCH)" --tag yunfu-exporter:$(VERSION) $(ARGS) .
+
+sbom: wheel  ## list what an installation consists of, as CycloneDX, in dist/
+	$(BIN)/uv venv --quiet --clear build/sbom
+	$(BIN)/uv pip install --quiet --python build/sbom --require-hashes -r requirements.txt
+	$(BIN)/uv pip install --quiet --python build/sbom --no-index --no-deps --find-links $(DIST) yunfu-exporter
+	$(BIN)/cyclonedx-py environment --output-reproducible --output-file $(DIST)/yunfu-exporter-$(VERSION).cdx.json build/sbom
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
