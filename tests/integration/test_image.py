@@ -1,0 +1,227 @@
+"""The container image: built twice by ``make image`` with buildah on Debian's own files, then run as a cluster would.
+
+A real read-only root: a mount namespace and a process namespace of its own, in which the program is process 1.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from exporter import __version__
+from exporter.simulator import SimulatorOptions
+from tests.conftest import PATIENCE_SECONDS, answers, eventually, fetch, free_port, simulated, write_config
+from tests.tools import make, missing, need, run
+
+BASE: Final = "localhost/base"
+REVISION: Final = "0123456789abcdef0123456789abcdef01234567"
+MOST_BYTES: Final = 60_000_000
+NOBODY: Final = 65532
+HOME: Final = "opt/yunfu-exporter"
+
+RUN_READ_ONLY: Final = """\
+set -e
+mount --bind "$1" "$1"
+mount -t proc proc "$1/proc"
+mount --bind /dev "$1/dev"
+mount --bind "$2" "$1/mnt"
+mount -o remount,bind,ro "$1"
+shift 2
+exec "$@"
+"""
+"""Makes the first word a read-only root, with the second mounted in it, and becomes the program of the rest."""
+
+
+class Store:
+    """A place where buildah keeps images."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        storage = ("--storage-driver", "vfs", "--root", str(directory / "root"), "--runroot", str(directory / "run"))
+        self.program = (need("buildah", "apt-get install buildah"), *storage)
+
+    def __call__(self, *words: str) -> str:
+        """Run one of buildah's commands; return what it prints."""
+        return run(*self.program, *words)
+
+    def make_base(self) -> None:
+        """Make an image of Debian's with Python, since no registry is at hand."""
+        files, archive = self.directory / "debian", self.directory / "base.tar"
+        debootstrap = need("debootstrap", "apt-get install debootstrap")
+        packages = "--include=python3,python3-venv,ca-certificates"
+        run(debootstrap, "--variant=minbase", packages, "bookworm", str(files))
+        left_out = ("./var/cache/apt/archives/*.deb", "./var/lib/apt/lists/*", "./dev/*")
+        run("tar", "-C", str(files), *(f"--exclude={name}" for name in left_out), "-cf", str(archive), ".")
+        shutil.rmtree(files)
+        container = self("from", "scratch")
+        self("add", container, str(archive), "/")
+        self("commit", "--disable-compression", "--rm", container, BASE)
+        archive.unlink()
+
+    def make_image(self) -> str:
+        """Build the image with nothing kept from before; return its id."""
+        chroot = "--isolation chroot --network host --pull-never --format docker --layers=false --timestamp 0"
+        certificates = "--volume /etc/ssl/certs:/etc/ssl/certs:ro"
+        words = f"--quiet {chroot} {certificates} --build-arg BASE={BASE}"
+        make("image", f"BUILDER={shlex.join(self.program)}", f"SOURCE_REVISION={REVISION}", f"ARGS={words}")
+        return self("images", "--quiet", "--no-trunc", f"yunfu-exporter:{__version__}")
+
+    def files(self, image: str) -> Path:
+        """Return the directory with an image's files."""
+        return Path(self("mount", self("from", "--pull-never", image)))
+
+    def inspect(self, image: str) -> dict[str, Any]:
+        """Return an image's configuration."""
+        configuration: dict[str, Any] = json.loads(self("inspect", "--type", "image", image))["Docker"]
+        return configuration
+
+
+@dataclass(frozen=True)
+class Image:
+    """The image as built, and the files of a container of it."""
+
+    store: Store
+    files: Path
+    configuration: dict[str, Any]
+    layers: list[str]
+
+    @property
+    def code(self) -> Path:
+        """Where the installed packages are."""
+        return next(self.files.glob(f"{HOME}/lib/python3.*/site-packages"))
+
+
+def quick_directory() -> Path | None:
+    """Return a file system in memory if it has room: debootstrap syncs each file, and buildah copies all for a layer."""
+    shared = Path("/dev/shm")  # noqa: S108  # only the place of a directory of the test's own
+    return shared if shared.is_dir() and shutil.disk_usage(shared).free > 4_000_000_000 else None
+
+
+@pytest.fixture(scope="module")
+def image() -> Iterator[Image]:
+    """Build the image."""
+    if os.geteuid() != 0:
+        missing("only root can make a root file system", "sudo make test ARGS=tests/integration/test_image.py")
+    with tempfile.TemporaryDirectory(prefix="image-", dir=quick_directory()) as directory:
+        store = Store(Path(directory))
+        store.make_base()
+        built = store.make_image()
+        configuration = store.inspect(built)
+        yield Image(store, store.files(built), configuration["config"], configuration["rootfs"]["diff_ids"])
+
+
+@contextmanager
+def contained(image: Image, configuration: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run words in the image on a read-only root as its user, as process 1; the directory is at /mnt."""
+    enter = ("chroot", f"--userspec={image.configuration['User']}", str(image.files))
+    command = (*enter, "/usr/bin/env", "-i", *image.configuration["Env"], *words)
+    apart = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", RUN_READ_ONLY, "sh")
+    with subprocess.Popen((*apart, str(image.files), str(configuration), *command)) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def inner(process: subprocess.Popen[bytes]) -> int:
+    """Return the number, outside, of the process that is 1 inside."""
+    return int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text())
+
+
+def status(pid: int) -> dict[str, list[str]]:
+    """Return what the kernel tells of a process."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {name: rest.split() for name, _, rest in (line.partition(":") for line in lines)}
+
+
+def test_it_serves_as_nobody_on_a_read_only_root(image: Image, tmp_path: Path) -> None:
+    """As user 65532 without capabilities, as process 1 and with nowhere to write, it serves, is healthy, and stops with 0."""
+    tmp_path.chmod(0o755)
+    port = free_port()
+    health = image.configuration["Healthcheck"]["Test"]
+    assert health[0] == "CMD"
+    asked = [word.replace("10042", str(port)) for word in health[1:]]
+    assert asked != health[1:]
+    with simulated(SimulatorOptions(tasks=5, speed=1)) as platform:
+        write_config(tmp_path / "yunfu.yaml", platform.account(), listen=f"127.0.0.1:{port}")
+        words = (*image.configuration["Entrypoint"], *image.configuration["Cmd"], "--config", "/mnt/yunfu.yaml")
+        with contained(image, tmp_path, *words) as process:
+            eventually(answers(f"http://127.0.0.1:{port}/readyz"))
+            page = fetch(f"http://127.0.0.1:{port}/metrics").text
+            assert page.count("yunfu_task_up{") == 5
+            about = next(line for line in page.splitlines() if line.startswith("yunfu_exporter_build_info{"))
+            assert f'revision="{REVISION}",version="{__version__}"' in about
+            pid = inner(process)
+            told = status(pid)
+            assert {*told["Uid"], *told["Gid"]} == {str(NOBODY)}
+            assert told["NSpid"][-1] == "1"
+            assert int(told["CapEff"][0], 16) == 0
+            mounts = [line.split() for line in Path(f"/proc/{pid}/mounts").read_text().splitlines()]
+            assert [each[3].split(",")[0] for each in mounts if each[1] == "/"] == ["ro"]
+            with contained(image, tmp_path, *asked) as check:
+                assert check.wait(PATIENCE_SECONDS) == 0
+            os.kill(pid, 15)
+            assert process.wait(PATIENCE_SECONDS) == 0
+            with contained(image, tmp_path, *asked) as check:
+                assert check.wait(PATIENCE_SECONDS) != 0
+
+
+def test_its_configuration_is_what_a_cluster_expects(image: Image) -> None:
+    """A numeric user, words without a shell, the port, the signal, the labels; nothing secret or changing in between."""
+    told = image.configuration
+    assert (told["User"], told["StopSignal"], [*told["ExposedPorts"]]) == ("65532:65532", "SIGTERM", ["10042/tcp"])
+    assert (told["Entrypoint"], told["Cmd"]) == (["yunfu-exporter"], ["serve"])
+    labels = {name.rpartition(".")[2]: text for name, text in told["Labels"].items() if "opencontainers" in name}
+    assert labels["title"] == "yunfu-exporter"
+    assert (labels["version"], labels["revision"], labels["licenses"]) == (__version__, REVISION, "Apache-2.0")
+    assert {each.partition("=")[0] for each in told["Env"]} == {"PATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"}
+
+
+def test_it_is_small(image: Image) -> None:
+    """All its files are less than 60 MB more than its base's."""
+    base = image.store.files(BASE)
+
+    def bytes_in(top: Path) -> int:
+        return sum(path.lstat().st_size for path in top.rglob("*") if path.is_file() and not path.is_symlink())
+
+    added = bytes_in(image.files) - bytes_in(base)
+    print(f"{added / 1e6:.1f} MB over the base")
+    assert 10_000_000 < added < MOST_BYTES
+
+
+def test_only_root_can_change_it(image: Image) -> None:
+    """Everything added belongs to root, nobody else may write; neither pip nor the place of the build is in it."""
+    added = [image.files / HOME, *(image.files / HOME).rglob("*")]
+    assert len(added) > 100
+    found = [(path, path.lstat()) for path in added]
+    assert [path for path, stat in found if (stat.st_uid, stat.st_gid) != (0, 0)] == []
+    assert [path for path, stat in found if not path.is_symlink() and stat.st_mode & 0o022] == []
+    names = {path.name for path in added}
+    assert not names & {"pip", "hatchling", "direct_url.json", "tests"}
+
+
+def test_it_compiles_nothing_at_the_start(image: Image) -> None:
+    """Each module has its bytecode, valid whatever the times of the files are: a read-only root could keep none."""
+    modules = [*image.code.glob("exporter/**/*.py"), *image.code.glob("aiohttp/*.py")]
+    assert len(modules) > 50
+    for module in modules:
+        bytecode = next(module.parent.glob(f"__pycache__/{module.stem}.cpython-*.pyc")).read_bytes()
+        assert bytecode[4:8] == b"\1\0\0\0", f"{module} is not compiled by unchecked hash"
+        assert str(image.store.directory).encode() not in bytecode
+
+
+def test_built_again_it_is_the_same(image: Image) -> None:
+    """The same sources on the same base give the same layers."""
+    again = image.store.inspect(image.store.make_image())["rootfs"]["diff_ids"]
+    assert again == image.layers
