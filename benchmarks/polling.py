@@ -2,9 +2,11 @@
 
 Run: python benchmarks/polling.py [SECONDS]
 
-The simulator runs in a process of its own, with its time nearly stopped. Both sides make as many calls as they can over
-eight connections, in turns, in this process. Ours does all that it does in service: the gate, the schedule, the token,
-the envelope, the parser, counters, rendering and metrics. What the simulator can serve is measured with raw sockets.
+A simulator runs in a process of its own. Its time nearly stands still, so that every answer is the one before, or runs
+so fast that nearly every answer is new. Both sides make as many calls as they can over eight
+connections, in turns, in this process. Ours does all that it does in service: the gate, the schedule, the token, the
+digest, and for a new answer the envelope, the parser, counters and rendering. That the simulator serves enough
+is measured with raw sockets.
 """
 
 from __future__ import annotations
@@ -14,104 +16,149 @@ import gc
 import json
 import random
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.request import urlopen
 
 import aiohttp
-from soak import cpu_seconds
+from soak import call, cpu_seconds, process
 
 from exporter.accounts import Surroundings, open_account
 from exporter.exposition import TaskRenderer
 from exporter.metrics import ExporterMetrics
+from exporter.model import TaskRef
 from exporter.settings import AccountSettings, PollSettings, Settings, TaskSettings
-from exporter.store import Store
+from exporter.store import Lines, Reading, Store
 from exporter.tokens import Token
 
-SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 4.0
+SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 2.0
+WARM_UP_SECONDS = 1.5
 ROUNDS = 5
 CONNECTIONS = 8
-TASKS = 500
+TASKS = 1000
 PORT = 18643
 URL = f"http://127.0.0.1:{PORT}"
+SPEEDS = {"the same answers": "0.001", "new answers": "240"}
+"""Simulated seconds a second: time nearly stands still, or each poll of a task finds something new."""
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """A simulator: its process, and the account that it knows."""
+
+    pid: int
+    user_id: str
+    token: str
+    tasks: list[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Calls made, and the seconds and the processor time of this process that they took."""
+    """Calls made, how many brought something new, and the seconds and the processor time of this process they took."""
 
     calls: int
+    news: int
     wall: float
     cpu: float
 
+    @property
+    def each(self) -> float:
+        """Processor time of a call in microseconds."""
+        return self.cpu / self.calls * 1e6
 
-async def measure(count: Callable[[], int]) -> Cost:
-    """Let what is running warm up, then watch it for a while; ``count`` tells how many calls it has made."""
-    await asyncio.sleep(1)
-    calls, wall, cpu = count(), time.perf_counter(), time.process_time()
+
+class CountingRenderer(TaskRenderer):
+    """Counts the answers that were read and not known again."""
+
+    readings = 0
+
+    def reading(self, ref: TaskRef, reading: Reading) -> Lines:
+        """Render the statistics."""
+        self.readings += 1
+        return super().reading(ref, reading)
+
+
+async def measure(count: Callable[[], tuple[int, int]]) -> Cost:
+    """Let what is running warm up, then watch it for a while; ``count`` tells of calls made and of those with news."""
+    await asyncio.sleep(WARM_UP_SECONDS)
+    (calls, news), wall, cpu = count(), time.perf_counter(), time.process_time()
     await asyncio.sleep(SECONDS)
-    return Cost(count() - calls, time.perf_counter() - wall, time.process_time() - cpu)
+    cpu, wall, (calls_now, news_now) = time.process_time() - cpu, time.perf_counter() - wall, count()
+    return Cost(calls_now - calls, news_now - news, wall, cpu)
 
 
-async def bare(user_id: str, token: str, tasks: list[str]) -> Cost:
+def url(platform: Platform, task: str) -> str:
+    """Return the URL of a task's statistics."""
+    return f"{URL}/agent-api/user/{platform.user_id}/task/{task}/stat"
+
+
+def session(platform: Platform) -> aiohttp.ClientSession:
+    """Open a bare session."""
+    return aiohttp.ClientSession(headers={"Authorization": f"Bearer {platform.token}"})
+
+
+async def visit(platform: Platform) -> None:
+    """Ask for each task once: a campaign's past is lived through when it is first asked for."""
+    async with session(platform) as opened:
+        for task in platform.tasks:
+            async with opened.get(url(platform, task)) as response:
+                await response.read()
+
+
+async def bare(platform: Platform) -> Cost:
     """GET and parse, and nothing else."""
     calls = 0
 
-    async def work(session: aiohttp.ClientSession, worker: int) -> None:
+    async def work() -> None:
         nonlocal calls
         while True:
-            task = tasks[(worker + calls) % len(tasks)]
-            async with session.get(f"{URL}/agent-api/user/{user_id}/task/{task}/stat") as response:
-                json.loads(await response.read())
             calls += 1
+            async with opened.get(url(platform, platform.tasks[calls % TASKS])) as response:
+                json.loads(await response.read())
 
-    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as session:
-        workers = [asyncio.create_task(work(session, worker)) for worker in range(CONNECTIONS)]
-        cost = await measure(lambda: calls)
+    async with session(platform) as opened:
+        workers = [asyncio.create_task(work()) for _ in range(CONNECTIONS)]
+        cost = await measure(lambda: (calls, calls))
         for each in workers:
             each.cancel()
         await asyncio.wait(workers)
     return cost
 
 
-async def ours(user_id: str, token: str, tasks: list[str]) -> Cost:
+async def ours(platform: Platform) -> Cost:
     """Poll as in service, only without a pause."""
     account = AccountSettings(
         name="main",
         base_url=URL,
-        user_id=user_id,
-        token=token,
+        user_id=platform.user_id,
+        token=platform.token,
         rate_limit=1e6,
         concurrency=CONNECTIONS,
-        tasks=tuple(TaskSettings(id=task) for task in tasks),
+        tasks=tuple(TaskSettings(id=task) for task in platform.tasks),
     )
-    poll = PollSettings(interval=0.001, idle_interval=0.001)
-    settings = Settings(accounts=(account,), poll=poll)
-    metrics = ExporterMetrics("benchmark", "none")
-    around = Surroundings(Store(TaskRenderer(), time.time), metrics, time.time, random.Random(1))
+    settings = Settings(accounts=(account,), poll=PollSettings(interval=0.001, idle_interval=0.001))
+    metrics, renderer = ExporterMetrics("benchmark", "none"), CountingRenderer()
+    around = Surroundings(Store(renderer, time.time), metrics, time.time, random.Random(1))
 
-    def polls() -> int:
+    def count() -> tuple[int, int]:
         labels = {"account": "main", "endpoint": "stat"}
         name = "yunfu_exporter_api_request_duration_seconds_count"
-        return int(metrics.registry.get_sample_value(name, labels) or 0)
+        return int(metrics.registry.get_sample_value(name, labels) or 0), renderer.readings
 
-    async with open_account(settings, account, Token(token), around) as opened:
+    async with open_account(settings, account, Token(platform.token), around) as opened:
         polling = asyncio.create_task(opened.run())
-        cost = await measure(polls)
+        cost = await measure(count)
         polling.cancel()
         await asyncio.wait([polling])
     assert not any(record.status.error for record in around.store.records()), "every poll must work"
     return cost
 
 
-async def simulator_rate(user_id: str, token: str, task: str, pid: int) -> float:
-    """Return how many statistics the simulator serves per second of its own processor time."""
-    head = (
-        f"GET /agent-api/user/{user_id}/task/{task}/stat HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n"
-    )
+async def simulator_rate(platform: Platform) -> float:
+    """Return how many statistics a simulator serves per second of its own processor time."""
+    path = f"/agent-api/user/{platform.user_id}/task/{platform.tasks[0]}/stat"
+    head = f"GET {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {platform.token}\r\n\r\n"
     calls = 0
 
     async def work() -> None:
@@ -124,44 +171,46 @@ async def simulator_rate(user_id: str, token: str, task: str, pid: int) -> float
             calls += 1
         writer.close()
 
-    before = cpu_seconds(pid)
+    before = cpu_seconds(platform.pid)
     await asyncio.gather(*(work() for _ in range(CONNECTIONS)))
-    return calls / (cpu_seconds(pid) - before)
+    return calls / (cpu_seconds(platform.pid) - before)
 
 
-async def compare(user_id: str, token: str, tasks: list[str], pid: int) -> None:
-    """Run both in turns and print each figure, and the ratios round by round."""
-    print(f"simulator: {await simulator_rate(user_id, token, tasks[0], pid):.0f} statistics per second of one core\n")
-    await bare(user_id, token, tasks)  # the simulator lives through each campaign's past when first asked
-    print(f"{'':8}{'calls/s':>10}{'CPU µs/call':>14}")
-    ratios = []
-    for _ in range(ROUNDS):
-        costs = []
-        for name, side in (("ours", ours), ("bare", bare)):
-            cost = await side(user_id, token, tasks)
-            costs.append(cost.cpu / cost.calls)
-            print(f"{name:8}{cost.calls / cost.wall:10.0f}{costs[-1] * 1e6:14.0f}")
-        ratios.append(costs[0] / costs[1])
-    print(
-        f"\nCPU per poll, ours to bare: median {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-    )
+def compare(speed: str) -> tuple[Cost, Cost]:
+    """Run both sides in turn on a simulator of their own, whose campaigns begin in the morning."""
+    words = ("--tasks", str(TASKS), "--speed", speed, "--scale", "20", "--no-history")
+    with process("simulate", "--listen", f"127.0.0.1:{PORT}", *words) as running:
+        assert running.stdout is not None, "it is a pipe"
+        running.stdout.readline()
+        account = json.loads(call(PORT, "GET", "/_control/accounts"))[0]
+        platform = Platform(running.pid, account["user_id"], account["token"], account["tasks"])
+
+        async def both() -> tuple[Cost, Cost]:
+            await visit(platform)
+            rate = await simulator_rate(platform)
+            assert rate > 5_000, f"the simulator serves {rate:.0f} statistics per second of one core: too few"
+            return await ours(platform), await bare(platform)
+
+        return asyncio.run(both())
 
 
 def main() -> None:
-    """Start the simulator, compare, stop it."""
-    words = [sys.executable, "-m", "exporter", "simulate", "--listen", f"127.0.0.1:{PORT}"]
-    words += ["--tasks", str(TASKS), "--speed", "0.001", "--sub-accounts", "0"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as simulator:
-        assert simulator.stdout is not None, "it is a pipe"
-        simulator.stdout.readline()
-        variables = dict(word.split("=", 1) for word in simulator.stdout.readline().split())
-        try:
-            with urlopen(f"{URL}/_control/accounts") as answer:
-                tasks = json.load(answer)[0]["tasks"]
-            gc.set_threshold(50_000, 20, 1_000)  # as serve does
-            asyncio.run(compare(variables["YUNFU_USER_ID"], variables["YUNFU_TOKEN"], tasks, simulator.pid))
-        finally:
-            simulator.terminate()
+    """Compare round by round, then print the ratios of the pairs."""
+    gc.set_threshold(50_000, 20, 1_000)  # as serve does
+    print(f"{'CPU µs/call':18}{'ours':>8}{'bare':>8}{'ratio':>8}{'new answers':>14}{'ours calls/s':>14}")
+    ratios: dict[str, list[float]] = {name: [] for name in SPEEDS}
+    for _ in range(ROUNDS):
+        for name, speed in SPEEDS.items():
+            one, other = compare(speed)
+            ratios[name].append(one.each / other.each)
+            print(
+                f"{name:18}{one.each:8.0f}{other.each:8.0f}{ratios[name][-1]:8.2f}"
+                f"{one.news / one.calls:14.0%}{one.calls / one.wall:14.0f}",
+                flush=True,
+            )
+    print("\nCPU per poll, ours to bare:")
+    for name, each in ratios.items():
+        print(f"{name:18}median {statistics.median(each):.2f} ({min(each):.2f} to {max(each):.2f})")
 
 
 if __name__ == "__main__":
