@@ -203,8 +203,8 @@ class YunfuClient:
                 if response.headers.get("X-RateLimit-Remaining") == "0":
                     self._gate.hold(_hold_seconds(response.headers, EXHAUSTED_SECONDS))
                 body = await _read_body(response)
-                # Never what it says: that is people's data.
-                log.debug("answered", extra=fields(path=url.path, status=response.status, bytes=len(body)))
+                if log.isEnabledFor(logging.DEBUG):  # never what it says: that is people's data
+                    log.debug("answered", extra=fields(path=url.path, status=response.status, bytes=len(body)))
                 return body
         except _FOREIGN as foreign:
             raise _translate(foreign, url) from foreign
