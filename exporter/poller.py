@@ -1,4 +1,4 @@
-"""The loop: takes what is due, calls the client, lays the outcome in the store. One poller per account.
+"""The loop: takes what is due, has it read, lays the outcome in the store. One poller per account.
 
 Whenever something is due and a place is free, the most urgent task is polled, beside as many others as calls may run at
 once; a slow call takes up one place, a held account only its own. What fails is told once, when it begins and when it
@@ -11,19 +11,19 @@ import asyncio
 import logging
 import math
 import random
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from exporter.client import YunfuClient
 from exporter.errors import ApiError, Forbidden, NotFound
 from exporter.logs import fields
 from exporter.metrics import ExporterMetrics
-from exporter.model import Task, TaskRef, TaskStats, parse_stats
+from exporter.model import Task, TaskRef
+from exporter.reading import Memory, TaskReader
 from exporter.schedule import Cadence, Due, Schedule, back_off
-from exporter.store import UNCHANGED, PollOutcome, Store, TaskRecord, Unchanged, WindowReading
-from exporter.tags import limit_tags
+from exporter.store import UNCHANGED, Store, TaskRecord
 from exporter.windows import Window
 
 log = logging.getLogger(__name__)
@@ -47,16 +47,6 @@ class PollPlan:
     windows: tuple[Window, ...] = ()
 
 
-class _Laid(NamedTuple):
-    """An answer whose statistics are in the store: what it is known again by, and what of it could not be read."""
-
-    digest: bytes
-    unread: Mapping[str, int]
-
-
-_UNKNOWN: Final = _Laid(b"", {})
-
-
 @dataclass(slots=True)
 class _Progress:
     """What the poller remembers of a task between its polls."""
@@ -67,8 +57,7 @@ class _Progress:
     finished: bool = False
     failures: int = 0
     error: ApiError | None = None
-    kept_tags: dict[str, frozenset[str]] = field(default_factory=dict)
-    laid: Mapping[str, _Laid] = field(default_factory=dict)  # by window; the whole life's is ""
+    memory: Memory = field(default_factory=Memory)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -111,11 +100,17 @@ class AccountPoller:
     ) -> None:
         self.account = account
         self._plan = plan
-        self._client = client
+        self._reader = TaskReader(
+            client,
+            windows=plan.windows,
+            timezone=plan.timezone,
+            tag_limit=plan.tag_limit,
+            clock=clock,
+            count_unread=self._count_unread,
+        )
         self._store = store
         self._metrics = metrics
         self._lag = metrics.poll_lag.labels(account)
-        self._clock = clock
         self._rng = rng
         self._schedule: Schedule[TaskRef] = Schedule()
         self._tasks: dict[TaskRef, _Progress] = {}
@@ -185,7 +180,7 @@ class AccountPoller:
             record = self._store.record(task.ref)
             if record is not None:
                 return record
-        outcome, _ = await self._read(_Progress(task), {})
+        outcome, _ = await self._reader.read(task.ref, Memory())
         return self._store.render_once(task, outcome)
 
     def _take(self, task: Task, now: float) -> None:
@@ -260,15 +255,15 @@ class AccountPoller:
         ref = progress.task.ref
         async with progress.turn:  # else a probe could overtake a poll; what follows the reading does not wait
             started = asyncio.get_running_loop().time()
-            laid = self._laid(progress)
-            outcome, error = await self._read(progress, laid)
+            memory = self._remembered(progress)
+            outcome, error = await self._reader.read(ref, memory)
         if self._tasks.get(ref) is not progress:  # it was dropped while the call was under way
             return None
         self._tell(progress, error)
         progress.failures = progress.failures + 1 if error else 0
         seconds = asyncio.get_running_loop().time() - started
         moved = self._store.settle(progress.task, outcome, self.poll_interval(ref), seconds)
-        progress.laid = laid  # and not before: an answer that was not laid in is to be read again
+        progress.memory = memory  # and not before: an answer that was not laid in is to be read again
         if outcome.stats is not None:
             if progress.seen:  # at first sight nothing has been seen to move
                 progress.still_polls = 0 if moved else progress.still_polls + 1
@@ -285,53 +280,13 @@ class AccountPoller:
             return self._plan.cadence.idle_interval * self._rng.uniform(0.75, 1.0)
         return back_off(self._schedule.interval(ref), progress.failures, self._rng)
 
-    def _laid(self, progress: _Progress) -> dict[str, _Laid]:
-        """Return which answers need not be read again: none if the store has forgotten what was made of them."""
+    def _remembered(self, progress: _Progress) -> Memory:
+        """Return what is remembered of a task's answers: nothing, if the store has forgotten what was made of them."""
         record = self._store.record(progress.task.ref)
-        return dict(progress.laid) if record is not None and record.reading_lines else {}
+        return progress.memory.copy() if record is not None and record.reading_lines else Memory()
 
-    async def _read(self, progress: _Progress, laid: dict[str, _Laid]) -> tuple[PollOutcome, ApiError | None]:
-        """Read the whole life and the windows, and enter into ``laid`` the answers that were new."""
-        outcome = PollOutcome()
-        try:
-            outcome = PollOutcome(await self._stats(progress, laid, "", None))
-            for window in self._plan.windows:
-                span = window.span(self._clock(), self._plan.timezone)
-                stats = await self._stats(progress, laid, window.label, (span.begin, span.end))
-                reading = WindowReading(window.label, stats, span.expires)
-                outcome = replace(outcome, windows=(*outcome.windows, reading))
-        except ApiError as error:
-            return replace(outcome, error=f"{error.reason}: {error}", missing=isinstance(error, NotFound)), error
-        return outcome, None
-
-    async def _stats(
-        self, progress: _Progress, laid: dict[str, _Laid], window: str, span: tuple[str, str] | None
-    ) -> TaskStats | Unchanged:
-        before = laid.get(window, _UNKNOWN)
-        answer = await self._client.stat(progress.task.ref, span, before.digest)
-        if answer.data is None:
-            self._count_unread(before.unread)
-            return UNCHANGED
-        stats = parse_stats(answer.data)
-        self._count_unread(stats.unread)
-        laid[window] = _Laid(answer.digest, stats.unread)
-        if max(len(stats.tag_calls), len(stats.llm_tag_calls)) <= self._plan.tag_limit:
-            return stats
-        tags = self._limit(progress, f"tag {window}", stats.tag_calls)
-        llm_tags = self._limit(progress, f"llm_tag {window}", stats.llm_tag_calls)
-        return replace(stats, tag_calls=tags, llm_tag_calls=llm_tags)
-
-    def _count_unread(self, unread: Mapping[str, int]) -> None:
-        for name, count in unread.items():
-            self._metrics.unread_fields.labels(self.account, name).inc(count)
-
-    def _limit(self, progress: _Progress, which: str, counts: Mapping[str, int]) -> Mapping[str, int]:
-        """Bound the tags; which of them have a place is remembered only where the limit bites."""
-        if len(counts) <= self._plan.tag_limit:
-            return counts
-        limited, kept = limit_tags(counts, self._plan.tag_limit, progress.kept_tags.get(which, frozenset()))
-        progress.kept_tags[which] = kept
-        return limited
+    def _count_unread(self, name: str, count: int) -> None:
+        self._metrics.unread_fields.labels(self.account, name).inc(count)
 
     def _tell(self, progress: _Progress, error: ApiError | None) -> None:
         """Log a change of a task's state: its own failures one by one, those of the account or the way to it as one."""
