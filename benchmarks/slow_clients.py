@@ -3,7 +3,7 @@
 Run: python benchmarks/slow_clients.py [TASKS]     (default: 10000)
 
 The good one scrapes by password every second, the bad ones say nothing, dribble, do not read what they ask for, or guess
-passwords as fast as they can. Printed are the scrapes' durations and the memory, quiet and under each of them.
+passwords as fast as they can. Printed are the scrapes' durations, and the exporter's processor time and memory, quiet and under each of them.
 """
 
 from __future__ import annotations
@@ -50,6 +50,12 @@ def free_port() -> int:
 def resident_mib(pid: int) -> float:
     """Return the resident memory of a process (Linux)."""
     return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize() / 2**20
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time that a process has used (Linux)."""
+    values = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
+    return (int(values[11]) + int(values[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
@@ -151,18 +157,18 @@ async def attacked(attack: Attack | None, clients: int, port: int) -> AsyncItera
 async def watch(name: str, attack: Attack | None, clients: int, port: int, pid: int) -> None:
     """Scrape every second during an attack, and print what it was like."""
     took, memory = list[float](), list[float]()
+    begin, cpu = time.monotonic(), cpu_seconds(pid)
     async with attacked(attack, clients, port):
-        end = time.monotonic() + SECONDS
+        end = begin + SECONDS
         while (start := time.monotonic()) < end:
             answer = await ask(port, "/metrics", basic(PASSWORD) + "Accept-Encoding: gzip\r\n", "127.0.0.2")
             assert answer.startswith(b"HTTP/1.1 200"), answer[:100]
             took.append(time.monotonic() - start)
             memory.append(resident_mib(pid))
             await asyncio.sleep(max(0.0, 1 - took[-1]))
-    middle, worst = statistics.median(took), max(took)
-    print(
-        f"{name:<44} {len(took):>3} scrapes, {middle:5.2f} s, worst {worst:5.2f} s; memory at most {max(memory):4.0f} MiB"
-    )
+    used = (cpu_seconds(pid) - cpu) / (time.monotonic() - begin)
+    durations = f"{statistics.median(took):5.2f} s, worst {max(took):5.2f} s"
+    print(f"{name:<40} {len(took):>2} scrapes, {durations}; {used:4.0%} of a core, {max(memory):4.0f} MiB at most")
 
 
 async def main() -> None:

@@ -115,15 +115,16 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._port = port
         self._limits = port.limits
-        self._inner = port.handler()
+        self._inner: web.RequestHandler | None = None
         self.client = ""
         self._transport: asyncio.Transport | None = None
         self._handshake: asyncio.Task[None] | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
         self._received = 0
+        self._early = b""
+        self._is_shaking_hands = port.tls is not None
         self._is_quiet = False
-        self._is_handed_over = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a place, and shake hands if it is TLS."""
@@ -134,9 +135,7 @@ class Connection(asyncio.Protocol):
             transport.abort()
             return
         self._expect_within(self._limits.head_seconds, "slow_request")
-        if self._port.tls is None:
-            self._hand_over()
-        else:
+        if self._port.tls is not None:
             transport.pause_reading()
             self._handshake = self._loop.create_task(self._start_tls(transport, self._port.tls()))
 
@@ -152,8 +151,9 @@ class Connection(asyncio.Protocol):
             return self._leave()
         if (certificate := secure.get_extra_info("peercert")) and not tls.admits(certificate):
             return self._refuse("tls", secure)
-        self._transport = secure
-        self._hand_over()
+        self._transport, self._is_shaking_hands = secure, False
+        if self._early:
+            self._read(self._early)
         return None
 
     def _refuse(self, reason: str, transport: asyncio.Transport) -> None:
@@ -161,41 +161,52 @@ class Connection(asyncio.Protocol):
         self._leave()
         transport.abort()
 
-    def _hand_over(self) -> None:
-        self._is_handed_over = True
+    def _hand_over(self) -> web.RequestHandler:
+        """Let aiohttp have the connection: not before there is something to read, so silent ones cost little."""
+        inner = self._port.handler()
         assert self._transport is not None  # noqa: S101  # told to mypy
-        self._inner.connection_made(self._transport)
+        inner.connection_made(self._transport)
+        return inner
 
     def data_received(self, data: bytes) -> None:
         """Hand on what came, if it is not too much."""
         self._received += len(data)
         if self._received > self._limits.request_bytes:
             self.drop("too_large")
-            return
+        elif self._is_shaking_hands:  # the first request came in one piece with the end of it
+            self._early += data
+        else:
+            self._read(data)
+
+    def _read(self, data: bytes) -> None:
         if self._is_quiet:
             self._is_quiet = False
             self._expect_within(self._limits.head_seconds, "slow_request")
+        self._inner = self._inner or self._hand_over()
         self._inner.data_received(data)
 
     def eof_received(self) -> None:
         """Hand on that the client has no more to say."""
-        self._inner.eof_received()
+        if self._inner is not None:
+            self._inner.eof_received()
 
     def pause_writing(self) -> None:
         """Begin to wait for a client that does not read."""
         self._stalled = self._loop.call_later(self._limits.stall_seconds, self.drop, "slow_reader")
-        self._inner.pause_writing()
+        if self._inner is not None:
+            self._inner.pause_writing()
 
     def resume_writing(self) -> None:
         """Hand on that the client reads."""
         if self._stalled is not None:
             self._stalled.cancel()
-        self._inner.resume_writing()
+        if self._inner is not None:
+            self._inner.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Give the place back."""
         self._leave()
-        if self._is_handed_over:
+        if self._inner is not None:
             self._inner.connection_lost(exc)
 
     @contextmanager

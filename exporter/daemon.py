@@ -138,6 +138,7 @@ class Daemon:
 
     @asynccontextmanager
     async def _served(self) -> AsyncIterator[Doors]:
+        refused = self._around.metrics.note_refusal
         services = Services(
             store=self._around.store,
             page=self.page,
@@ -145,13 +146,13 @@ class Daemon:
             unready=self._unready,
             reload=self._reload_to_the_end,
             can_reload=lambda: self._settings.web.reload,
+            refused=refused,
             probe=self._probe,
             timezone=lambda: self._settings.timezone,
             accounts=lambda: {name: account.facts() for name, account in self._accounts.items()},
             next_poll=self._next_poll,
             grafana=lambda: self._settings.links.grafana,
         )
-        refused = self._around.metrics.note_refusal
         async with AsyncExitStack() as stack:
             self._doors = await stack.enter_async_context(open_doors(self._settings.web_config_file, refused))
             main = make_app(services)

@@ -6,17 +6,22 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.typedefs import Handler, Middleware
 
 from exporter.connections import SHUTDOWN_SECONDS, Connection, Limits, Port, Refused, ServerTls
 
 log = logging.getLogger(__name__)
+
+
+_BACKLOG: Final = 1024
+"""Connections that wait to be accepted. In a flood the queue must not be full, or good clients wait for seconds to try again."""
+
+_Handle = Callable[[Any], Awaitable[web.StreamResponse]]
 
 
 def _tell_nobody(_: str) -> None: ...
@@ -37,7 +42,6 @@ async def listening(
     one cannot be had.
     """
     limits = limits or Limits()
-    app.middlewares.insert(0, _bounded(limits))
     runner = web.AppRunner(
         app,
         access_log=None,
@@ -53,6 +57,7 @@ async def listening(
     )
     await runner.setup()
     assert runner.server is not None  # noqa: S101  # told to mypy
+    runner.server.request_handler = _bounded(runner.server.request_handler, limits, refused)
     port = Port(runner.server, limits, tls, refused)
     servers: list[asyncio.Server] = []
     try:
@@ -74,9 +79,9 @@ async def _listen(port: Port, host: str, number: int, *, both: bool) -> asyncio.
     """Listen; ``both`` is every interface of IPv6 and IPv4, or of the one that the machine has. Raises OSError."""
     loop = asyncio.get_running_loop()
     if both and socket.has_dualstack_ipv6():  # asyncio would take IPv6 alone
-        sock = socket.create_server((host, number), family=socket.AF_INET6, dualstack_ipv6=True)
-        return await loop.create_server(port.connection, sock=sock)
-    return await loop.create_server(port.connection, None if both else host or None, number)
+        sock = socket.create_server((host, number), family=socket.AF_INET6, backlog=_BACKLOG, dualstack_ipv6=True)
+        return await loop.create_server(port.connection, sock=sock, backlog=_BACKLOG)
+    return await loop.create_server(port.connection, None if both else host or None, number, backlog=_BACKLOG)
 
 
 def listen_error(host: str, port: int, error: OSError) -> OSError:
@@ -86,22 +91,37 @@ def listen_error(host: str, port: int, error: OSError) -> OSError:
     return OSError(f"cannot listen on {shown}:{port}: {reason}")
 
 
-def _bounded(limits: Limits) -> Middleware:
-    """Make what marks a connection as busy while a request of its is handled."""
+def _bounded(handle: _Handle, limits: Limits, refused: Refused) -> _Handle:
+    """Put what every request has to pass before an application's own handling, and mark its connection as busy."""
 
-    @web.middleware
-    async def bounded(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def bounded(request: web.Request) -> web.StreamResponse:
         if (request.content_length or 0) > limits.request_bytes:
-            response = web.Response(status=413, text="no request here needs a body\n")
-            response.force_close()
-            return response
+            refused("too_large")
+            return _last_word(413, "no request here needs a body")
+        if not _is_text(request.headers.values()):  # aiohttp itself stumbles over some of them
+            refused("malformed")
+            return _last_word(400, "a header is not UTF-8")
         connection = request.transport and request.transport.get_protocol()
         if not isinstance(connection, Connection):  # it has gone already
-            return await handler(request)
+            return await handle(request)
         with connection.request_under_way():
-            return await handler(request)
+            return await handle(request)
 
     return bounded
+
+
+def _is_text(values: Iterable[str]) -> bool:
+    try:
+        "".join(values).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _last_word(status: int, text: str) -> web.Response:
+    response = web.Response(status=status, text=f"{text}\n")
+    response.force_close()
+    return response
 
 
 class _ServerLog(logging.LoggerAdapter[logging.Logger]):

@@ -51,13 +51,15 @@ class UnknownAccountError(LookupError):
 class Services(Sources):
     """What the handlers need, beside what the pages show.
 
-    ``reload`` returns its faults, one a line; ``probe`` raises UnknownAccountError and TooManyProbesError.
+    ``reload`` returns its faults, one a line; ``probe`` raises UnknownAccountError and TooManyProbesError; ``refused`` is
+    told why a request was turned away.
     """
 
     unready: Callable[[], str]
     reload: Callable[[], Awaitable[Sequence[str]]]
     probe: Callable[[str, str, str | None], Awaitable[TaskRecord]]
     can_reload: Callable[[], bool] = lambda: True
+    refused: Callable[[str], None] = lambda _: None
 
 
 def make_app(services: Services) -> web.Application:
@@ -141,6 +143,7 @@ class _Handlers:
         except UnknownAccountError as error:
             return web.Response(status=400, text=f"{error}\n")
         except TooManyProbesError as error:
+            self._services.refused("probes")
             return web.Response(status=503, text=f"{error}\n", headers={"Retry-After": "1"})
         page = self._services.page()
         alone = Page(page.renderer, CollectorRegistry(), page.stale_after)
@@ -192,6 +195,7 @@ class _Handlers:
                         await (_write_compressed(response, pieces) if compressed else _write(response, pieces))
                     await response.write_eof()
             except TimeoutError:
+                self._services.refused("slow_reader")
                 if request.transport is not None:
                     request.transport.abort()  # half an answer must not look like a whole one
         return response

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import os
+import re
 import socket
 import ssl
 from collections import Counter
@@ -177,6 +178,15 @@ async def test_client_certificates(house: House) -> None:
         assert (await it.get(it.client("prometheus.example"))).text == "in"
         assert await it.is_refused(it.client())
         assert await it.is_refused(it.client("prometheus.example", of=trustme.CA()))
+
+
+async def test_whatever_is_listed_is_an_authority(house: House) -> None:
+    """As in Go, an authority below another may be listed alone, and then only its own certificates are let in."""
+    below = house.authority.create_child_ca()
+    below.cert_pem.write_to_path(house.directory / "below.crt")
+    async with house.open(tls_server_config={**VERIFY, "client_ca_file": "below.crt"}) as it:
+        assert (await it.get(it.client("a.example", of=below))).text == "in"
+        assert await it.is_refused(it.client("a.example"))
 
 
 @pytest.mark.parametrize("kind", ["NoClientCert", "RequestClientCert"])
@@ -411,6 +421,9 @@ def test_the_program_behind_its_doors(guarded: Guarded) -> None:
         404,
     ]
     assert find(guarded.fetch("/metrics").text, "yunfu_exporter_http_refusals_total", reason="unauthorized") == 1
+    page = guarded.fetch("/")
+    assert page.headers["content-security-policy"] == HEADERS["Content-Security-Policy"]
+    assert not re.search(r"<style|\sstyle=|<script(?![^>]*\ssrc=)|\son\w+=|javascript:", page.text)  # what it forbids
     assert guarded.program.stop() == 0
 
 

@@ -142,6 +142,14 @@ async def test_an_unknown_user_costs_as_much_as_a_known_one(counted: Callable[..
     assert against.startswith(b"$2y$06$")
 
 
+async def test_nobody_comes_in_by_the_hash_of_nobody() -> None:
+    """The password of exporter-toolkit's well-known fake hash opens nothing, at the cost that it was made with."""
+    costly = {b"alice": bcrypt.hashpw(b"right", bcrypt.gensalt(10)).decode()}
+    assert bcrypt.checkpw(b"fakepassword", module._hash_of_nobody(costly).encode())
+    async with checking() as passwords:
+        assert not await passwords.is_right((b"nobody", b"fakepassword"), costly)
+
+
 async def test_one_check_at_a_time_and_few_wait(counted: Callable[..., Bcrypt]) -> None:
     """A flood of guesses is checked one by one, so many wait, the others are told to come again; the loop turns."""
     stand_in = counted(held=True)

@@ -105,7 +105,7 @@ async def is_closed(reader: asyncio.StreamReader) -> bytes:
 
 def request(path: str = "/quick", *headers: str, method: str = "GET") -> bytes:
     """Write a request."""
-    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: x", *headers, "", ""]).encode()
+    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: x", *headers, "", ""]).encode("utf-8", "surrogateescape")
 
 
 @pytest.mark.parametrize(
@@ -262,6 +262,8 @@ async def test_who_reads_slowly_gets_it_all() -> None:
         (request("/quick", "Content-Length: 10", method="POST") + b"0123456789", 200),
         (request("/quick", "Content-Encoding: gzip", "Content-Length: 3", method="POST") + b"\x1f\x8b!", 200),
         (request("/quick", "Transfer-Encoding: chunked", method="POST") + b"xyz\r\n", 400),
+        (request("/quick", "Expect: x"), 417),
+        (request("/quick", "Expect: \udc82"), 400),
         (b"GET / HTTP/9.9\r\n\r\n", 400),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 100, 400),
         (b"\r\n" * 8 + b"\x00\r\n\r\n", 400),
@@ -276,6 +278,7 @@ async def test_too_much_and_malformed(sent: bytes, status: int, caplog: pytest.L
             assert (await reader.readline()).split()[1] == str(status).encode()
         assert await port.get() == 200
         assert (port.refused["malformed"] == 1) is (status == 400)
+        assert (port.refused["too_large"] == 1) is (status == 413)
     assert not caplog.records
 
 
@@ -321,6 +324,15 @@ async def test_pipelined_requests_are_answered() -> None:
     async with serving(PATIENT) as port:
         reader, _ = await port.open(request() * 20 + request("/quick", "Connection: close"))
         assert (await is_closed(reader)).count(b"HTTP/1.1 200 OK") == 21
+
+
+async def test_the_size_is_that_of_one_request() -> None:
+    """On a kept connection any number of requests is served, however much they are together."""
+    async with serving(PATIENT) as port:
+        reader, writer = await port.open()
+        for _ in range(20):
+            writer.write(request("/quick", "X: " + "y" * 8000))
+            assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
 
 
 async def test_a_fault_of_our_own_is_logged(caplog: pytest.LogCaptureFixture) -> None:

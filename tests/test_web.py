@@ -79,6 +79,7 @@ class Site:
     reload: Callable[[], Awaitable[Sequence[str]]] = no_reload
     probe: Callable[..., Awaitable[TaskRecord]] = no_probe
     is_ready: bool = True
+    refused: list[str] = field(default_factory=list)
 
     def page(self) -> Page:
         """Make the page of the store, with one metric of the library's own."""
@@ -93,6 +94,7 @@ class Site:
             page=self.page,
             clock=lambda: NOW,
             unready=lambda: "" if self.is_ready else "the first round of polls is still under way",
+            refused=self.refused.append,
             reload=lambda: self.reload(),  # noqa: PLW0108  # a test replaces it later
             probe=lambda *words: self.probe(*words),  # noqa: PLW0108  # a test replaces it later
         )
@@ -597,6 +599,7 @@ async def test_an_answer_has_its_time(monkeypatch: pytest.MonkeyPatch, caplog: p
             assert not (await read_on(reader)).endswith(b"\r\n0\r\n\r\n")
         writer.transport.abort()
         assert (await it.get("/healthz")).status == 200
+    assert it.refused == ["slow_reader"]
     assert not caplog.records
 
 
@@ -686,3 +689,4 @@ async def test_probes_of_an_account_are_bounded() -> None:
         platform.let_go.set()
         assert sorted(reply.status for reply in await asyncio.gather(*probes)) == [200] * 5 + [503] * 7
         assert (await it.get(f"/probe?account=main&task={TASK}")).status == 200
+        assert 'yunfu_exporter_http_refusals_total{reason="probes"} 7' in (await it.get("/metrics")).text
