@@ -20,6 +20,7 @@ from exporter.faults import SettingsError
 from exporter.logs import fields, set_up
 from exporter.metrics import AccountCollector, ExporterMetrics
 from exporter.model import TaskRef
+from exporter.notify import tell_ready
 from exporter.serving import listening
 from exporter.settings import AccountSettings, Settings
 from exporter.shards import find_shard
@@ -87,6 +88,7 @@ class Daemon:
                 readiness = group.create_task(self._become_ready())
                 watch = group.create_task(doors.watch(self._note_web_config))
                 log.info("serving", extra=fields(listen=" ".join(map(str, self._settings.listen))))
+                tell_ready()
                 await self._stopping.wait()
                 log.info("stopping")
                 async with self._reloading:  # one under way would start accounts that nobody ends

@@ -13,6 +13,7 @@ ALLOWED: dict[str, set[str]] = {
     "model": set(),
     "errors": set(),
     "logs": set(),
+    "notify": {"logs"},
     "schedule": {"model"},
     "windows": set(),
     "tags": set(),
