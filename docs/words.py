@@ -134,6 +134,7 @@ _KEYS: Final = {
     "a plain port for /healthz and /readyz alone, for probes when the main port has TLS or auth": "只提供 /healthz 和 /readyz 的明文端口，主端口启用 TLS 或密码时供探针使用",
     "TLS, basic auth and headers of the main port, in the format of Prometheus' exporter-toolkit": "主端口的 TLS、密码和响应头，格式同 Prometheus 的 exporter-toolkit",
     "POST /-/reload reloads; false: only SIGHUP does": "是否允许用 POST /-/reload 重载；false：只能用 SIGHUP",
+    "true: a changed configuration file is taken up by itself, as by SIGHUP": "true：配置文件变更后自动生效，等同收到 SIGHUP",
     "which shard this exporter is, from 0; auto reads it from the pod of a StatefulSet": "本实例的分片序号，从 0 开始；auto：取自 StatefulSet 的 pod",
     "how many exporters share the tasks": "共有几个 exporter 分担任务",
     "least severity that is logged": "记录的最低日志级别",

@@ -19,6 +19,7 @@ from typing import Final
 from exporter.accounts import Account, Surroundings, open_account
 from exporter.budget import budget_lines
 from exporter.cautions import cautions
+from exporter.changes import Watched
 from exporter.daemon import make_daemon, make_surroundings
 from exporter.demo import demo, simulate
 from exporter.discovery import Choice
@@ -26,7 +27,7 @@ from exporter.doors import check_web_config
 from exporter.errors import ApiError
 from exporter.exposition import Page, TaskRenderer
 from exporter.faults import SettingsError
-from exporter.loading import load_settings, settings_help
+from exporter.loading import config_file, load_settings, settings_help
 from exporter.logs import set_up
 from exporter.plans import read_tokens
 from exporter.settings import Settings
@@ -117,12 +118,13 @@ def load(words: Sequence[str]) -> tuple[Settings, dict[str, Token]]:
 
 def _serve(words: list[str]) -> int:
     with _signals_before_the_loop():
+        config = Watched(config_file(words))  # before it is read, so that no change is missed
         settings, tokens = load(words)
         set_up(settings.log.level, settings.log.format)
         gc.set_threshold(
             50_000, 20, 1_000
         )  # full collections stop the loop for long where there are thousands of tasks
-        asyncio.run(make_daemon(settings, tokens, lambda: load(words)).run())
+        asyncio.run(make_daemon(settings, tokens, lambda: load(words), config).run())
     return OK
 
 

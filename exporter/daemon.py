@@ -10,10 +10,12 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import astuple
+from typing import Final
 
 from exporter import __version__, revision
 from exporter.accounts import Account, Surroundings, open_account
 from exporter.cautions import cautions
+from exporter.changes import Watched
 from exporter.doors import Doors, open_doors
 from exporter.exposition import Page, TaskRenderer
 from exporter.faults import SettingsError
@@ -30,6 +32,9 @@ from exporter.web import Services, UnknownAccountError, make_app, make_health_ap
 
 log = logging.getLogger(__name__)
 
+WATCH_SECONDS: Final = 5.0
+"""How often the configuration file is looked at, with ``auto_reload``."""
+
 Load = Callable[[], tuple[Settings, dict[str, Token]]]
 """Reads and checks the configuration and its files anew. Raises SettingsError."""
 
@@ -42,10 +47,17 @@ def make_surroundings(renderer: TaskRenderer) -> Surroundings:
     return Surroundings(store, metrics, time.time, random.Random())
 
 
-def make_daemon(settings: Settings, tokens: dict[str, Token], load: Load) -> Daemon:
-    """Wire a daemon; it calls ``load`` when it is told to reload."""
+def make_daemon(settings: Settings, tokens: dict[str, Token], load: Load, config: Watched | None = None) -> Daemon:
+    """Wire a daemon; it calls ``load`` when it is told to reload, or when the configuration file changes."""
     renderer = TaskRenderer(settings.info_labels)
-    return Daemon(settings, tokens, load=load, around=make_surroundings(renderer), renderer=renderer)
+    return Daemon(
+        settings,
+        tokens,
+        load=load,
+        config=config or Watched(None),
+        around=make_surroundings(renderer),
+        renderer=renderer,
+    )
 
 
 class Daemon:
@@ -57,12 +69,14 @@ class Daemon:
         tokens: dict[str, Token],
         *,
         load: Load,
+        config: Watched,
         around: Surroundings,
         renderer: TaskRenderer,
     ) -> None:
         self._settings = settings
         self._tokens = tokens
         self._load = load
+        self._config = config
         self._around = around
         self._renderer = renderer
         self._accounts: dict[str, Account] = {}
@@ -87,12 +101,13 @@ class Daemon:
                     self._start(account)
                 readiness = group.create_task(self._become_ready())
                 watch = group.create_task(doors.watch(self._note_web_config))
+                auto_reload = group.create_task(self._watch_config())
                 log.info("serving", extra=fields(listen=" ".join(map(str, self._settings.listen))))
                 tell_ready()
                 await self._stopping.wait()
                 log.info("stopping")
                 async with self._reloading:  # one under way would start accounts that nobody ends
-                    for task in (readiness, watch, *self._running.values()):
+                    for task in (readiness, watch, auto_reload, *self._running.values()):
                         task.cancel()
 
     def stop(self) -> None:
@@ -137,6 +152,13 @@ class Daemon:
         if self._next_reload is None:
             self._next_reload = self._group.create_task(self.reload())
         return asyncio.shield(self._next_reload)
+
+    async def _watch_config(self) -> None:
+        """Reload whenever the configuration file has changed, for as long as ``auto_reload`` is on."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            if await asyncio.to_thread(self._config.has_changed) and self._settings.auto_reload:
+                await self._reload_to_the_end()
 
     @asynccontextmanager
     async def _served(self) -> AsyncIterator[Doors]:

@@ -12,6 +12,7 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from exporter.changes import Stamp, stamp
 from exporter.connections import Refused, ServerTls
 from exporter.faults import SettingsError
 from exporter.gate import TokenBucket
@@ -29,8 +30,6 @@ HEADERS: Final = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 }
 """What every answer carries, unless the web configuration says otherwise."""
-
-Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +63,6 @@ def _load(path: Path) -> _InForce:
         {user.encode(): each.get_secret_value() for user, each in config.basic_auth_users.items()},
         (path, *(settings.files if settings else ())),
     )
-
-
-def _stamp(files: Sequence[Path]) -> Stamp:
-    """Tell one state of files from another; links are followed, so a mounted secret's swap shows too."""
-    return tuple(map(_stamp_of, files))
-
-
-def _stamp_of(file: Path) -> tuple[int, int, int] | None:
-    try:
-        stat = file.stat()
-    except OSError:
-        return None
-    return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
 
 @asynccontextmanager
@@ -121,7 +107,7 @@ class Doors:
         """Read the files anew and put them in force, or return their faults and change nothing."""
         if self._path is None:
             return []
-        self._seen = await asyncio.to_thread(_stamp, self._in_force.files)
+        self._seen = await asyncio.to_thread(stamp, self._in_force.files)
         try:
             new = await asyncio.to_thread(_load, self._path)
         except SettingsError as error:
@@ -131,7 +117,7 @@ class Doors:
                 f"{self._path}: tls_server_config: TLS can be neither added nor removed now; restart the exporter for it"
             ]
         if new.files != self._in_force.files:
-            self._seen = await asyncio.to_thread(_stamp, new.files)
+            self._seen = await asyncio.to_thread(stamp, new.files)
         if new.config.rate_limit != self._in_force.config.rate_limit:
             self._bucket = _make_bucket(new.config)
         self._in_force, self._is_open = new, True
@@ -141,7 +127,7 @@ class Doors:
         """Take up changed files until cancelled; ``tell`` hears the faults of each change, none if it is in force."""
         while self._path is not None:
             await asyncio.sleep(WATCH_SECONDS)
-            if await asyncio.to_thread(_stamp, self._in_force.files) != self._seen:
+            if await asyncio.to_thread(stamp, self._in_force.files) != self._seen:
                 tell(await self.refresh())
 
     def _present_tls(self) -> ServerTls:

@@ -13,6 +13,7 @@ import re
 from argparse import ArgumentError, ArgumentParser
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -62,6 +63,12 @@ def load_settings(arguments: Sequence[str] = (), environ: Mapping[str, str] = os
     if faults:
         raise SettingsError(faults)
     return settings
+
+
+def config_file(arguments: Sequence[str]) -> Path | None:
+    """Return the file that ``--config`` names among the words after the command."""
+    name = _read_arguments(arguments)[1]
+    return Path(name) if name else None
 
 
 def settings_help() -> str:

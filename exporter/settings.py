@@ -284,6 +284,9 @@ class Settings(BaseSettings):
         None, description="TLS, basic auth and headers of the main port, in the format of Prometheus' exporter-toolkit"
     )
     web: WebSettings = WebSettings()
+    auto_reload: Annotated[bool, BeforeValidator(parse_boolean)] = Field(
+        default=False, description="true: a changed configuration file is taken up by itself, as by SIGHUP"
+    )
     shard: ShardSettings = ShardSettings()
     log: LogSettings = LogSettings()
     poll: PollSettings = PollSettings()

@@ -21,7 +21,7 @@ USER = "40863af8-db4a-41c6-a269-eb5bc386d97f"
 TASK = "61551b2c-e3f3-4707-b4ed-f362f0925e03"
 ENVIRON = {"YUNFU_BASE_URL": "https://api.example.com", "YUNFU_USER_ID": USER, "YUNFU_TOKEN": TOKEN}
 ROOT_KEYS = (
-    "listen, health_listen, web_config_file, web, shard, log, poll, windows, timezone, labels, thresholds, links, "
+    "listen, health_listen, web_config_file, web, auto_reload, shard, log, poll, windows, timezone, labels, thresholds, links, "
     "accounts"
 )
 
@@ -109,6 +109,7 @@ def test_the_example_loads(file: Path) -> None:
         "health_listen": None,
         "web_config_file": None,
         "web": {"reload": True},
+        "auto_reload": False,
         "shard": {"ordinal": 0, "total": 1},
         "log": {"level": "info", "format": "logfmt"},
         "poll": {"interval": 60.0, "idle_interval": 900.0, "timeout": 10.0, "stale_after": 300.0},
@@ -178,6 +179,7 @@ def test_precedence(file: Path) -> None:
         (["--shard.ordinal=0", "--shard.total", "1"], {}, "shard", ShardSettings()),
         ([], {"YUNFU_SHARD__ORDINAL": "0", "YUNFU_SHARD__TOTAL": "1"}, "shard", ShardSettings()),
         (["--web_config_file=null"], {}, "web_config_file", None),
+        (["--auto_reload=true"], {}, "auto_reload", True),
         (["--web_config_file=web.yml"], {}, "web_config_file", Path("web.yml")),
         (["--web.reload=false"], {}, "web", WebSettings(reload=False)),
         ([], {"YUNFU_WEB__RELOAD": "true"}, "web", WebSettings(reload=True)),

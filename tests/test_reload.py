@@ -16,6 +16,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter import daemon as daemon_module
+from exporter.changes import Watched
 from exporter.daemon import Daemon, make_daemon
 from exporter.faults import SettingsError
 from exporter.settings import Settings
@@ -479,4 +480,33 @@ async def test_a_hold_outlives_a_reload(name: str, change: dict[str, object], *,
             await asyncio.sleep(0)
     assert set(daemon._around.gates) == {name}
     assert (daemon._around.gates[name].held_seconds > 900) is held
+    await end(daemon, running)
+
+
+def test_a_changed_file_is_taken_up_by_itself(daily: Daily) -> None:
+    """With auto_reload a changed file is in force without a signal, also one that replaces it; a fault is told as ever."""
+    daily.reload(daily.account(), auto_reload=True)
+    other = daily.config.with_name("other.yaml")
+    write_config(other, daily.account("renamed"), listen=daily.url.removeprefix("http://"), auto_reload=True)
+    other.replace(daily.config)
+    eventually(lambda: daily.value("yunfu_account_tasks", account="renamed", state="running") is not None)
+    daily.config.write_text("accounts: []")
+    eventually(lambda: daily.value(SUCCESSFUL) == 0)
+
+
+async def test_a_changed_file_waits_to_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without auto_reload, the default, a changed file is not even read."""
+    monkeypatch.setattr(daemon_module, "WATCH_SECONDS", 0.001)
+    loader, looks = Loader(), threading.Semaphore(0)
+
+    class Changing(Watched):
+        def has_changed(self) -> bool:
+            looks.release()
+            return True
+
+    daemon = make_daemon(loader.settings, loader.tokens(), loader, Changing(None))
+    running = asyncio.create_task(daemon.run())
+    for _ in range(3):
+        assert await asyncio.to_thread(looks.acquire, timeout=10)
+    assert not loader.asked.is_set()
     await end(daemon, running)

@@ -24,6 +24,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from exporter import web as web_module
 from exporter.accounts import Surroundings
+from exporter.changes import Watched
 from exporter.daemon import Daemon
 from exporter.exposition import Page, TaskRenderer
 from exporter.metrics import AccountCollector, ExporterMetrics
@@ -257,7 +258,9 @@ async def exporter(
     around = Surroundings(store, ExporterMetrics("1", "abc"), lambda: NOW, random.Random(1))
     around.metrics.registry.register(AccountCollector(store))
     tokens = {"main": Token("planted")}
-    daemon = Daemon(settings, tokens, load=lambda: (settings, tokens), around=around, renderer=renderer)
+    daemon = Daemon(
+        settings, tokens, load=lambda: (settings, tokens), config=Watched(None), around=around, renderer=renderer
+    )
     async with listening(app, [("127.0.0.1", platform_port)]):
         running = asyncio.create_task(daemon.run())
         try:
