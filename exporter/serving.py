@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -98,9 +98,9 @@ def _bounded(handle: _Handle, limits: Limits, refused: Refused) -> _Handle:
         if (request.content_length or 0) > limits.request_bytes:
             refused("too_large")
             return _last_word(413, "no request here needs a body")
-        if not _is_text(request.headers.values()):  # aiohttp itself stumbles over some of them
+        if not request.headers.get("Expect", "").isascii():  # aiohttp stumbles over what is not UTF-8
             refused("malformed")
-            return _last_word(400, "a header is not UTF-8")
+            return _last_word(400, "nothing of that kind is to be expected")
         connection = request.transport and request.transport.get_protocol()
         if not isinstance(connection, Connection):  # it has gone already
             return await handle(request)
@@ -108,14 +108,6 @@ def _bounded(handle: _Handle, limits: Limits, refused: Refused) -> _Handle:
             return await handle(request)
 
     return bounded
-
-
-def _is_text(values: Iterable[str]) -> bool:
-    try:
-        "".join(values).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _last_word(status: int, text: str) -> web.Response:
