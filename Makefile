@@ -7,6 +7,7 @@ DEV_INSTALLED := $(VENV)/.dev-installed
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' exporter/__init__.py)
 BUILDER ?= docker
 DIST ?= dist
+UPGRADE ?= --upgrade
 
 .PHONY: demo test lint format dashboards docs lock wheel image sbom clean
 
@@ -32,13 +33,12 @@ dashboards: $(DEV_INSTALLED)  ## write the dashboards' JSON from their code
 docs: $(DEV_INSTALLED)  ## write the references of the configuration and the metrics from the code
 	$(BIN)/python -m docs.build
 
-lock: $(DEV_INSTALLED)  ## renew the hashed locks; they name no host
-	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-annotate \
-		--python-version 3.11 pyproject.toml --output-file requirements.txt
-	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-annotate \
-		--python-version 3.11 pyproject.toml --group dev --output-file requirements-dev.txt
-	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-annotate \
-		--python-version 3.11 --group build --output-file requirements-build.txt
+LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11
+
+lock: $(DEV_INSTALLED)  ## renew the hashed locks, or with UPGRADE= only fit them to pyproject.toml; they name no host
+	$(LOCK) $(UPGRADE) pyproject.toml --output-file requirements.txt
+	$(LOCK) $(UPGRADE) pyproject.toml --group dev --output-file requirements-dev.txt
+	$(LOCK) $(UPGRADE) --group build --output-file requirements-build.txt
 
 # What is built records the sources it is from, and is the same for the same sources.
 wheel image sbom: export SOURCE_REVISION ?= $(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null)

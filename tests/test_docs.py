@@ -15,8 +15,11 @@ DOCUMENTS = documents()
 CHINESE_ONES = [document for document in DOCUMENTS if document.path.name.endswith(CHINESE)]
 ENGLISH_ONLY = {
     "README.md": "to come",
+    "CHANGELOG.md": "one list for all, added to with each change",
+    "CONTRIBUTING.md": "for contributors",
     "docs/dependencies.md": "for contributors",
     "docs/performance.md": "for contributors",
+    "docs/releasing.md": "for contributors",
 }
 """Documents with no Chinese twin beside those in docs/decisions, and why."""
 
