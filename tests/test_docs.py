@@ -14,7 +14,6 @@ from tests.markdown import CHINESE, Document, documents
 DOCUMENTS = documents()
 CHINESE_ONES = [document for document in DOCUMENTS if document.path.name.endswith(CHINESE)]
 ENGLISH_ONLY = {
-    "README.md": "to come",
     "CHANGELOG.md": "one list for all, added to with each change",
     "CONTRIBUTING.md": "for contributors",
     "docs/dependencies.md": "for contributors",
@@ -102,3 +101,14 @@ def test_each_language_leads_on_in_its_own(chinese: Document) -> None:
             is_own = twin.name == chinese.path.name.replace(CHINESE, ".md")
             has_chinese = twin.with_name(twin.name.replace(".md", CHINESE)).exists()
             assert is_own or name.endswith(CHINESE) or not has_chinese, f"{chinese}: {link} has a Chinese twin"
+
+
+def test_every_decision_and_document_is_listed() -> None:
+    """The index of decisions has all of them, and each README leads to each document for users of its language."""
+    decisions = Document(ROOT / "docs" / "decisions" / "README.md")
+    assert set(decisions.links) == {path.name for path in decisions.path.parent.glob("0*.md")}
+    for readme, suffix in (("README.md", ""), ("README.zh-CN.md", ".zh-CN")):
+        links = set(Document(ROOT / readme).links)
+        for path in (ROOT / "docs").glob("*.zh-CN.md"):
+            name = f"docs/{path.name.replace('.zh-CN', suffix)}"
+            assert name in links, f"{readme} does not lead to {name}"
