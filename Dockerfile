@@ -42,7 +42,7 @@ ENV PATH=/opt/yunfu-exporter/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECOD
 USER 65532:65532
 EXPOSE 10042
 STOPSIGNAL SIGTERM
-# Any answer will do: with TLS or passwords it is a refusal. It asks the usual port: override it if you listen elsewhere.
+# Any answer will do: with TLS or passwords it is a refusal, which is counted. If you listen elsewhere, override it.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=30s \
     CMD ["python3", "-c", "import socket; s = socket.create_connection(('127.0.0.1', 10042), 5); s.sendall(b'GET /healthz HTTP/1.0\\r\\n\\r\\n'); s.recv(1)"]
 ENTRYPOINT ["yunfu-exporter"]
