@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from exporter.gate import TokenBucket
 from exporter.passwords import BusyError, Passwords, read_basic
 from exporter.tls import make_tls
 from exporter.web_config import WebConfig, read_web_config
+
+log = logging.getLogger(__name__)
 
 WATCH_SECONDS: Final = 1.0
 """How often the files are looked at; changed ones are taken up within that time."""
@@ -127,8 +130,13 @@ class Doors:
         """Take up changed files until cancelled; ``tell`` hears the faults of each change, none if it is in force."""
         while self._path is not None:
             await asyncio.sleep(WATCH_SECONDS)
-            if await asyncio.to_thread(stamp, self._in_force.files) != self._seen:
+            if await asyncio.to_thread(stamp, self._in_force.files) == self._seen:
+                continue
+            try:
                 tell(await self.refresh())
+            except Exception as error:  # a fault of our own must not end what runs
+                log.exception("reading the web configuration broke off")
+                tell([f"{self._path}: reading it broke off with {type(error).__name__}; the log tells where"])
 
     def _present_tls(self) -> ServerTls:
         assert self._in_force.tls is not None, "it is neither added nor removed"  # noqa: S101  # told to mypy

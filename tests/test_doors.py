@@ -313,6 +313,29 @@ async def test_a_broken_file_changes_nothing(house: House, monkeypatch: pytest.M
         watch.cancel()
 
 
+async def test_a_fault_of_our_own_in_reading_ends_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """If reading breaks as nobody foresaw, that is told, what was in force stays, and the watch goes on."""
+    monkeypatch.setattr(module, "WATCH_SECONDS", 0.01)
+
+    def broken(_: Path) -> None:
+        raise RuntimeError("planted")
+
+    async with house.open(basic_auth_users={"alice": HASH}) as it:
+        watch = asyncio.create_task(it.doors.watch(it.told.append))
+        with monkeypatch.context() as for_now:
+            for_now.setattr(module, "_load", broken)
+            it.write(basic_auth_users={"bob": HASH})
+            await heard(it, [f"{it.path}: reading it broke off with RuntimeError; the log tells where"])
+        assert "planted" in caplog.text
+        assert (await it.get(headers=basic("alice", "right"))).status == 200
+        it.write(basic_auth_users={"carol": HASH})
+        await heard(it, [])
+        assert (await it.get(headers=basic("carol", "right"))).status == 200
+        watch.cancel()
+
+
 async def test_a_mounted_secret_that_is_swapped(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Kubernetes swaps a link to a directory: what it leads to then is taken up."""
     monkeypatch.setattr(module, "WATCH_SECONDS", 0.01)
