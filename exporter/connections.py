@@ -146,7 +146,7 @@ class Connection(asyncio.Protocol):
                 transport, self, tls.context, server_side=True, ssl_shutdown_timeout=SHUTDOWN_SECONDS
             )
         except OSError:  # TLS's own errors are OSErrors too
-            return self._refuse("tls", transport)
+            return self._refuse("tls", transport) if self in self._port.open else None
         if secure is None or transport.is_closing():
             return self._leave()
         if (certificate := secure.get_extra_info("peercert")) and not tls.admits(certificate):

@@ -374,6 +374,7 @@ async def test_handshakes_that_do_not_come_to_their_end(house: House) -> None:
         async with asyncio.timeout(10):
             while it.refused["slow_request"] < 7 or it.refused["connections"] < 12:  # noqa: ASYNC110  # no event
                 await asyncio.sleep(0.05)
+        assert set(it.refused) == {"slow_request", "connections"}
         for each in silent:
             each.close()
 

@@ -21,7 +21,7 @@ import trustme
 import yaml
 from aiohttp import web
 
-from exporter import poller
+from exporter import reading
 from exporter.accounts import Account, open_account
 from exporter.cli import run
 from exporter.client import YunfuClient
@@ -156,7 +156,7 @@ def test_the_daemon_shows_none(secretive: dict[str, Any], tmp_path: Path) -> Non
             tmp_path, "--config", str(config), env={"PYTHONASYNCIODEBUG": "1", "PYTHONDEVMODE": "1"}
         ) as program:
             eventually(answers(f"http://{health}/readyz"))
-            paths = ("/metrics", "/", "/sd", "/probe?account=x&task=y", f"/task/inline/{TASK}", "/nowhere")
+            paths = ("/metrics", "/", "/sd", "/probe?account=x&task=y", f"/task?account=inline&task={TASK}", "/nowhere")
             said = [ask(path).text for path in paths]
             said += [ask(f"/probe?account={name}&task={TASK}").text for name in ("inline", "file", "proxy")]
             said.append(ask(f"/probe?account={quote(INLINE)}&task={TASK}").text)
@@ -337,7 +337,7 @@ async def test_a_crash_shows_none(
     def crash(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    target: object = poller if where == "parse_stats" else YunfuClient
+    target: object = reading if where == "parse_stats" else YunfuClient
     monkeypatch.setattr(target, where, crash)
     mirror = Mirror()
     mirror.place = "field"
