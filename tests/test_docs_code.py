@@ -120,9 +120,11 @@ def test_commands_print_what_is_shown(block: Block, tmp_path: Path) -> None:
 
 @of("yaml")
 def test_configurations_are_good(block: Block, tmp_path: Path) -> None:
-    """The exporter's configuration goes through ``check``, the web configuration too, Prometheus' through promtool."""
+    """Those of the exporter go through ``check``, the web configuration too, Prometheus' through promtool; the chart knows its values."""
     content = yaml.safe_load(block.text)
-    if set(content) <= set(Settings.model_fields):
+    if block.path.is_relative_to(ROOT / "helm"):
+        _check_values(yaml.safe_load((block.path.parent / "values.yaml").read_text(encoding="utf-8")), content)
+    elif set(content) <= set(Settings.model_fields):
         load(["--config", str(_config(tmp_path, block.text))])
     elif set(content) <= set(WebConfig.model_fields):
         _check_web_config(tmp_path, block.text)
@@ -157,6 +159,14 @@ def _check_prometheus(directory: Path, content: dict[str, Any]) -> None:
     words = [promtool, "check", "config", str(directory / "prometheus.yml")]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _check_values(known: dict[str, Any], given: dict[str, Any]) -> None:
+    """Compare the keys with those of the chart's values.yaml, down to where these leave them to the user."""
+    assert known.keys() >= given.keys()
+    for key, value in given.items():
+        if isinstance(value, dict) and known[key] and key != "config":
+            _check_values(known[key], value)
 
 
 def test_the_example_shows_every_key_with_its_default(tmp_path: Path) -> None:
