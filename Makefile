@@ -9,7 +9,7 @@ BUILDER ?= docker
 DIST ?= dist
 UPGRADE ?= --upgrade
 
-.PHONY: demo test lint format dashboards docs lock wheel image sbom clean
+.PHONY: demo test lint format dashboards docs lock wheel image sbom audit clean
 
 demo: $(INSTALLED)  ## run the exporter on the built-in simulator
 	@exec $(BIN)/yunfu-exporter demo $(ARGS)
@@ -56,6 +56,9 @@ sbom: wheel  ## list what an installation consists of, as CycloneDX, in dist/
 	$(BIN)/uv pip install --quiet --python build/sbom --require-hashes -r requirements.txt
 	$(BIN)/uv pip install --quiet --python build/sbom --no-index --no-deps --find-links $(DIST) yunfu-exporter
 	$(BIN)/cyclonedx-py environment --output-reproducible --output-file $(DIST)/yunfu-exporter-$(VERSION).cdx.json build/sbom
+
+audit: $(DEV_INSTALLED)  ## look the locked packages up in the database of known vulnerabilities; needs the network
+	$(BIN)/uv tool run pip-audit --strict --require-hashes --disable-pip -r requirements.txt -r requirements-dev.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

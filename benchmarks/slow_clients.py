@@ -19,13 +19,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import bcrypt
 
-TASKS = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+TASKS = int(sys.argv[1]) if sys.argv[1:] and sys.argv[1].isdigit() else 10_000
 SECONDS = 30.0
 PASSWORD = "scraper"  # noqa: S105  # of this run alone
 Attack = Callable[[int], Awaitable[None]]
@@ -142,23 +142,32 @@ async def again(attack: Attack, port: int) -> None:
             await asyncio.sleep(0.01)
 
 
-@asynccontextmanager
-async def attacked(attack: Attack | None, clients: int, port: int) -> AsyncIterator[None]:
-    """Let so many clients attack for as long as the context lasts."""
-    tasks = [asyncio.create_task(again(attack, port)) for _ in range(clients) if attack is not None]
-    try:
+ATTACKS: dict[str, Attack] = {each.__name__: each for each in (say_nothing, dribble, read_nothing, guess)}
+
+
+async def attack_alone(name: str, clients: int, port: int) -> None:
+    """Let so many clients attack until killed: the whole of a process of its own."""
+    await asyncio.gather(*(again(ATTACKS[name], port) for _ in range(clients)))
+
+
+@contextmanager
+def attacked(attack: Attack | None, clients: int, port: int) -> Iterator[None]:
+    """Let so many clients attack for as long as the context lasts, in another process than the good one."""
+    if attack is None:
         yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        return
+    with subprocess.Popen([sys.executable, __file__, attack.__name__, str(clients), str(port)]) as process:
+        try:
+            yield
+        finally:
+            process.kill()
 
 
 async def watch(name: str, attack: Attack | None, clients: int, port: int, pid: int) -> None:
     """Scrape every second during an attack, and print what it was like."""
     took, memory = list[float](), list[float]()
     begin, cpu = time.monotonic(), cpu_seconds(pid)
-    async with attacked(attack, clients, port):
+    with attacked(attack, clients, port):
         end = begin + SECONDS
         while (start := time.monotonic()) < end:
             answer = await ask(port, "/metrics", basic(PASSWORD) + "Accept-Encoding: gzip\r\n", "127.0.0.2")
@@ -193,4 +202,7 @@ async def main() -> None:
 
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),) * 2)
-    asyncio.run(main())
+    if sys.argv[1:2] and sys.argv[1] in ATTACKS:
+        asyncio.run(attack_alone(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
+    else:
+        asyncio.run(main())
