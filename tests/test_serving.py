@@ -350,6 +350,19 @@ async def test_a_fault_of_our_own_is_logged(caplog: pytest.LogCaptureFixture) ->
     assert "planted" in caplog.text
 
 
+async def test_a_client_that_went_away_is_no_fault_of_ours(caplog: pytest.LogCaptureFixture) -> None:
+    """What a handler meets when it writes to a client that has gone is not logged: anybody can go away any number of times."""
+
+    async def late(_: web.Request) -> web.Response:
+        raise ConnectionResetError("Cannot write to closing transport")
+
+    app, number = web.Application(), free_port()
+    app.router.add_get("/", late)
+    async with listening(app, [("127.0.0.1", number)]):
+        await asyncio.to_thread(fetch, f"http://127.0.0.1:{number}/")
+    assert not caplog.records
+
+
 async def test_stopping_ends_all_connections() -> None:
     """At the end idle, half and busy connections are closed, within seconds."""
     async with asyncio.timeout(10), serving(PATIENT) as port:
