@@ -122,9 +122,9 @@ async def test_prometheus_comes_in_by_certificate_and_password(platform: Stack, 
         async with prometheus(platform, jobs):
 
             async def all_are_scraped() -> bool:
-                return len(await platform.vector("up", "job", "instance")) >= len(jobs) - 1 and (
-                    await platform.vector('count(yunfu_task_up{job="probes"} == 1)') == {(): len(platform.tasks)}
-                )
+                scraped = await platform.vector("count by (job) (up)", "job")
+                probed = await platform.vector('count(yunfu_task_up{job="probes"} == 1)')
+                return len(scraped) == len(jobs) and probed == {(): len(platform.tasks)}
 
             await until("all jobs were scraped", all_are_scraped)
             assert await platform.vector("min by (job) (up)", "job") == {
