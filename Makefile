@@ -9,7 +9,7 @@ BUILDER ?= docker
 DIST ?= dist
 UPGRADE ?= --upgrade
 
-.PHONY: demo test lint format dashboards docs lock wheel image sbom audit clean
+.PHONY: demo test lint format dashboards docs chart lock wheel image sbom audit clean
 
 demo: $(INSTALLED)  ## run the exporter on the built-in simulator
 	@exec $(BIN)/yunfu-exporter demo $(ARGS)
@@ -32,6 +32,10 @@ dashboards: $(DEV_INSTALLED)  ## write the dashboards' JSON from their code
 
 docs: $(DEV_INSTALLED)  ## write the references of the configuration and the metrics from the code
 	$(BIN)/python -m docs.build
+
+chart: $(DEV_INSTALLED)  ## write what is generated of the Helm chart: its READMEs' tables, schema and golden renders
+	$(BIN)/python -m helm.build
+	$(BIN)/python -m tests.chart
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11
 

@@ -1,0 +1,58 @@
+"""What helm test runs: the exporter is ready, and its main port serves the metrics or asks who is there."""
+
+import ssl
+import sys
+import time
+import urllib.error
+import urllib.request
+
+GUARDED = {401: "a password is needed", 429: "rate_limit is reached"}
+
+
+def ask(url: str) -> tuple[int, str]:
+    """Return the status and the body. Raises OSError, URLError among them."""
+    tls = ssl.create_default_context()
+    tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE  # which certificate it shows is Prometheus' matter
+    try:
+        with urllib.request.urlopen(url, timeout=5, context=tls) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def wait_until_ready(url: str, seconds: float = 90) -> None:
+    """Return once the exporter is ready; exit if it is not in time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            status, text = ask(url)
+        except OSError as error:
+            status, text = 0, str(error)
+        if status == 200:
+            print(f"{url}: ready")
+            return
+        if time.monotonic() > deadline:
+            sys.exit(f"{url} is not ready after {seconds:g} s: {status or ''} {text}")
+        time.sleep(1)
+
+
+def look_at(url: str) -> None:
+    """Exit unless there are metrics, or something that guards them."""
+    try:
+        status, text = ask(url)
+    except OSError as error:
+        if not (url.startswith("https:") and isinstance(error, (ConnectionResetError, ssl.SSLError))):
+            sys.exit(f"{url}: {error}")
+        print(f"{url}: closed after the handshake, as is done where a client certificate is needed")
+        return
+    if status in GUARDED:
+        print(f"{url}: {GUARDED[status]}")
+    elif status == 200 and "yunfu_exporter_build_info{" in text:
+        print(f"{url}: {len(text.splitlines())} lines")
+    else:
+        sys.exit(f"{url}: {status}, and no metrics of the exporter: {text[:200]}")
+
+
+if __name__ == "__main__":
+    wait_until_ready(sys.argv[1])
+    look_at(sys.argv[2])

@@ -1,0 +1,444 @@
+"""The chart as Helm renders it: Kubernetes, the exporter and Prometheus accept it, and mistakes in the values are refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import trustme
+import yaml
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+
+from exporter.simulator import SimulatorOptions
+from helm.build import CHART, RULES
+from tests.chart import (
+    CI_VALUES,
+    HELM,
+    TOOLS,
+    Manifest,
+    Pod,
+    golden,
+    golden_file,
+    helm,
+    is_dashboard,
+    of_kind,
+    rendered,
+    template,
+    the,
+)
+from tests.conftest import ROOT, Platform, eventually, fetch, free_port, run_program, running, simulated
+from tests.tools import need, need_file
+
+A_FILE = pytest.mark.parametrize("values", CI_VALUES, ids=lambda path: path.name.removesuffix("-values.yaml"))
+NEWEST = max(kubernetes_validate.utils.all_versions(), key=lambda text: [int(part) for part in text.split(".")])
+MODULES = Path(os.environ.get("GOMODCACHE", Path.home() / "go" / "pkg" / "mod"))
+CRDS = {
+    "github.com/prometheus-operator/prometheus-operator@v0.85.0": [
+        f"example/prometheus-operator-crd/monitoring.coreos.com_{kind}.yaml"
+        for kind in ("servicemonitors", "podmonitors", "prometheusrules")
+    ],
+    "github.com/cert-manager/cert-manager@v1.21.2": ["deploy/crds/cert-manager.io_certificates.yaml"],
+    "github.com/grafana/grafana-operator/v5@v5.18.0": [
+        "config/crd/bases/grafana.integreatly.org_grafanadashboards.yaml"
+    ],
+}
+MINIMAL = CHART / "ci" / "minimal-values.yaml"
+HASH = "$2y$10$X0h1gDsPszWURQaxFh.zoubFi6DXncSjhoQNJgRrnGs7EsimhC7zG"
+
+
+@A_FILE
+def test_lint_finds_no_fault(values: Path) -> None:
+    """Helm's own check, at its strictest."""
+    linted = helm("lint", "--strict", "--quiet", "--kube-version=1.30", "--values", values, CHART)
+    assert linted.returncode == 0, linted.stdout + linted.stderr
+
+
+@A_FILE
+def test_renders_are_as_they_were(values: Path) -> None:
+    """What a change of the chart does to its manifests is seen in the difference of the golden renders."""
+    assert golden(values) == golden_file(values).read_text(encoding="utf-8"), "if it is meant: make chart"
+
+
+@cache
+def operators_kinds() -> dict[tuple[str, str], Any]:
+    """Return the validators of the operators' kinds by apiVersion and kind, from the operators' own definitions."""
+    found = {}
+    for module, names in CRDS.items():
+        for name in names:
+            path = need_file(MODULES / module / name, f"go mod download {module}")
+            crd = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)["spec"]
+            for version in crd["versions"]:
+                schema = _strict(version["schema"]["openAPIV3Schema"])
+                schema["properties"]["metadata"] = {"type": "object"}
+                found[f"{crd['group']}/{version['name']}", crd["names"]["kind"]] = Draft202012Validator(schema)
+    return found
+
+
+def _strict(schema: Any) -> Any:
+    """Refuse unknown keys, as the API server does where a definition does not keep them."""
+    if isinstance(schema, list):
+        return [_strict(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    strict = {key: _strict(each) for key, each in schema.items()}
+    is_closed = schema.get("type") == "object" and "x-kubernetes-preserve-unknown-fields" not in schema
+    if is_closed and isinstance(schema.get("properties"), dict):
+        strict.setdefault("additionalProperties", False)
+    return strict
+
+
+@cache
+def kubernetes_kinds(version: str) -> tuple[Path, Registry[Any]]:
+    """Return the folder of a version's strict schemas, and what they refer to."""
+    folder = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema" / f"v{version}-local-strict"
+    definitions = Resource.from_contents(json.loads((folder / "_definitions.json").read_text(encoding="utf-8")))
+    return folder, definitions @ Registry()
+
+
+def faults_of(manifest: Manifest, version: str) -> list[str]:
+    """Return what a version of Kubernetes, or an operator, does not accept of a manifest."""
+    api, kind = manifest["apiVersion"], manifest["kind"]
+    validator = operators_kinds().get((api, kind))
+    if validator is None:
+        folder, registry = kubernetes_kinds(version)
+        group, _, name = api.rpartition("/")
+        file = folder / "-".join(filter(None, (kind.lower(), group.split(".")[0], f"{name}.json")))
+        validator = Draft202012Validator(json.loads(file.read_text(encoding="utf-8")), registry=registry)
+    return [f"{kind} {error.json_path}: {error.message[:300]}" for error in validator.iter_errors(manifest)]
+
+
+@pytest.mark.parametrize("version", ["1.25.0", "1.30.0", NEWEST])
+def test_kubernetes_accepts_it(version: str) -> None:
+    """An old, a middle and the newest version know every field of every render."""
+    for values in CI_VALUES:
+        manifests = rendered("--values", values, kubernetes=version)
+        assert [fault for each in manifests for fault in faults_of(each, version)] == [], values.name
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "Service", "ServiceMonitor", "PrometheusRule"])
+def test_a_misspelt_field_would_be_noticed(kind: str) -> None:
+    """The schemas are strict: each of the tests above can fail."""
+    manifest = the(rendered("--values", MINIMAL), kind)
+    assert len(faults_of({**manifest, "spec": {**manifest["spec"], "planted": 1}}, "1.30.0")) == 1
+
+
+@pytest.fixture
+def served() -> Iterator[Platform]:
+    """Give a platform that answers."""
+    with simulated(SimulatorOptions(tasks=2)) as platform:
+        yield platform
+
+
+@pytest.fixture
+def secrets() -> dict[str, dict[str, str]]:
+    """Give the Secrets that the values under test name, as a user would have made them."""
+    authority = trustme.CA()
+    issued = authority.issue_cert("localhost")
+    key = issued.private_key_pem.bytes().decode()
+    tls = {
+        "tls.crt": "".join(pem.bytes().decode() for pem in issued.cert_chain_pems),
+        "tls.key": key,
+        "ca.crt": authority.cert_pem.bytes().decode(),
+    }
+    account = yaml.safe_load(MINIMAL.read_text(encoding="utf-8"))["config"]["accounts"][0]
+    return {
+        "yunfu-tokens": {"main": "planted", "token": "planted"},
+        "my-yunfu": {"config.yaml": yaml.safe_dump({"accounts": [{**account, "token": "planted"}]})},
+        "my-web": {"web.yml": yaml.safe_dump({"tls_server_config": {"cert": tls["tls.crt"], "key": key}})},
+        "rel-yunfu-exporter-tls": tls,
+        "yunfu-tls": tls,
+        "monitoring-ca": tls,
+        "platform-ca": tls,
+    }
+
+
+@A_FILE
+def test_the_exporter_accepts_its_configuration(
+    values: Path, secrets: dict[str, dict[str, str]], tmp_path: Path
+) -> None:
+    """``check`` finds no fault in the words, files and variables that the pod would have."""
+    pod = Pod(rendered("--values", values), tmp_path, secrets)
+    pod.mount()
+    (tmp_path / "vault").mkdir()
+    (tmp_path / "vault" / "token").write_text("planted")
+    given = pod.container.get("env", [])
+    variables = {each["name"]: each.get("value", "0" if each["name"] == "POD_INDEX" else "planted") for each in given}
+    checked = run_program("check", *pod.words(free_port(), free_port())[1:], env=variables)
+    assert checked.returncode == 0, checked.stderr
+
+
+def helm_test(pod: Pod, listen: int, health: int) -> str:
+    """Run what ``helm test`` runs, on this machine's ports, and return what it says."""
+    (container,) = the(pod.manifests, "Pod")["spec"]["containers"]
+    ports = {"rel-yunfu-exporter.outbound.svc:10042": listen, "rel-yunfu-exporter.outbound.svc:10043": health}
+    words = [*container["command"], *container["args"]]
+    for host, port in ports.items():
+        words = [word.replace(host, f"127.0.0.1:{port}") for word in words]
+    tested = subprocess.run(words, check=False, text=True, capture_output=True, timeout=120)
+    assert tested.returncode == 0, tested.stderr
+    return tested.stdout
+
+
+def test_a_changed_configuration_is_taken_up(served: Platform, tmp_path: Path) -> None:
+    """Served as rendered, helm test finds it; the swapped files of a changed release are in force without a signal."""
+
+    def pod(name: str) -> Pod:
+        values = tmp_path / f"{name}.yaml"
+        values.write_text(yaml.safe_dump({"config": {"accounts": [served.account(name)]}}), encoding="utf-8")
+        return Pod(rendered("--values", values), tmp_path, {})
+
+    pod("main").mount()
+    listen, health = free_port(), free_port()
+    with running(tmp_path, *pod("main").words(listen, health)):
+        assert "/metrics: " in helm_test(pod("main"), listen, health)
+        pod("renamed").mount()
+        eventually(lambda: 'account="renamed"' in fetch(f"http://127.0.0.1:{listen}/metrics").text)
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [("cert-manager", "/metrics: a password is needed"), ("client-certificates", "a client certificate is needed")],
+)
+def test_helm_test_knows_guarded_ports(
+    name: str, answer: str, served: Platform, secrets: dict[str, dict[str, str]], tmp_path: Path
+) -> None:
+    """With TLS and passwords the probes' port still answers, and being asked who is there is as good as an answer."""
+    words = "--values", CHART / "ci" / f"{name}-values.yaml", f"--set=config.accounts[0].base_url={served.url}"
+    pod = Pod(rendered(*words), tmp_path, secrets)
+    pod.mount()
+    listen, health = free_port(), free_port()
+    with running(tmp_path, *pod.words(listen, health)):
+        assert answer in helm_test(pod, listen, health)
+
+
+def _groups(*words: str | Path) -> list[Any]:
+    groups: list[Any] = the(rendered(*words), "PrometheusRule")["spec"]["groups"]
+    return groups
+
+
+def test_the_shipped_rules_are_rendered_as_they_are() -> None:
+    """Without changes in the values the rules are those that promtool's unit tests are run with."""
+    shipped = [yaml.safe_load(path.read_text(encoding="utf-8"))["groups"] for path in sorted(RULES.glob("*.yaml"))]
+    assert _groups("--values", MINIMAL) == [group for groups in shipped for group in groups]
+
+
+def test_promtool_accepts_changed_rules(tmp_path: Path) -> None:
+    """Alerts can be turned off, and told another severity, pause, label and threshold; the rest stays as it is."""
+    changed = _groups("--values", CHART / "ci" / "alerts-values.yaml")
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": changed}, allow_unicode=True), encoding="utf-8")
+    promtool = need("promtool", "apt-get install prometheus")
+    checked = subprocess.run(
+        (promtool, "check", "rules", tmp_path / "rules.yaml"), check=False, text=True, capture_output=True, timeout=60
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    shipped = _groups("--values", MINIMAL)
+    differences = {}
+    alerts = {(rule["alert"], rule["expr"]): rule for group in changed for rule in group["rules"] if "alert" in rule}
+    for rule in (rule for group in shipped for rule in group["rules"] if "alert" in rule):
+        same = alerts.pop((rule["alert"], rule["expr"]), None)
+        labels = {**rule["labels"], "team": "outbound"}
+        if same != {**rule, "labels": labels}:
+            differences[rule["alert"], rule["labels"]["severity"]] = same and (same["for"], same["labels"]["severity"])
+    assert differences == {
+        ("YunfuTaskCarrierBlocked", "critical"): None,
+        ("YunfuTaskPoorList", "warning"): None,
+        ("YunfuTaskStalled", "warning"): ("30m", "info"),
+        ("YunfuTokenExpiring", "critical"): None,
+        ("YunfuTokenExpiring", "warning"): None,
+    }
+    ends = sorted(
+        (name, rule["labels"]["severity"], expr.rpartition("<")[2][:11]) for (name, expr), rule in alerts.items()
+    )
+    assert [end[:2] for end in ends] == [
+        ("YunfuTaskCarrierBlocked", "critical"),
+        ("YunfuTokenExpiring", "info"),
+        ("YunfuTokenExpiring", "warning"),
+    ]
+    assert [end[2] for end in ends[1:]] == [" 7 * 86400", " 12 * 3600"]
+    (blocked,) = (expr for name, expr in alerts if name == "YunfuTaskCarrierBlocked")
+    assert "[10m]) > 0.25" in blocked
+
+
+REFUSED = [
+    ({"replicas": 2}, "additional properties 'replicas' not allowed"),
+    ({"image": {"tga": "1"}}, "'tga'"),
+    ({"config": {"pol": {"interval": "30s"}}}, "'pol'"),
+    ({"config": {"accounts": [{"name": "main", "discovery": {"state": ["running"]}}]}}, "'state'"),
+    ({"config": {"listen": ":80"}}, "'listen'"),
+    ({"shards": 0}, "minimum"),
+    ({"monitor": {"enabled": "yes"}}, "must be one of"),
+    ({"web": {"basicAuthUsers": {"prometheus": "secret"}}}, "does not match pattern"),
+    ({"web": {"basicAuthUsers": {"prometheus": HASH}}}, "scrape.basicAuthSecret is empty"),
+    ({"web": {"existingSecret": "mine", "tls": {"secretName": "tls"}}}, "expected it alone"),
+    ({"web": {"existingSecret": "mine", "existingSecretHasTls": True}}, "scrape.tlsConfig is empty"),
+    ({"web": {"tls": {"secretName": "a"}, "certManager": {"enabled": True}}}, "both give a certificate"),
+    ({"web": {"tls": {"clientCaSecretName": "ca"}}}, "under TLS only"),
+    ({"web": {"tls": {"secretName": "a", "clientCaSecretName": "ca"}}}, "needs a client certificate"),
+    ({"web": {"certManager": {"enabled": True}}}, "issuerRef.name is missing"),
+    ({"config": {"accounts": []}}, "config.accounts is empty"),
+    ({"tokens": {"existingSecrets": []}}, 'account "main" has no token'),
+    ({"tokens": {"values": {"mian": "x"}}}, "tokens.values.mian: no account reads it"),
+    ({"config": {"accounts": [{"name": "华东"}]}}, "give the account a token_file, such as /run/secrets/yunfu/KEY"),
+    ({"existingConfig": {"secretName": "mine"}}, "expected it alone, without config"),
+    (
+        {"prometheusRule": {"alerts": {"YunfuTaskStaled": {"for": "1h"}}}},
+        "there is no such alert; expected one of Yunfu",
+    ),
+    (
+        {"prometheusRule": {"alerts": {"YunfuTokenExpiring": {"thresholds": {"days": 2}}}}},
+        "no such threshold; expected critical_hours, warning_days",
+    ),
+    ({"prometheusRule": {"alerts": {"YunfuTaskStalled": {"severty": "info"}}}}, "'severty'"),
+    ({"dashboards": {"languages": ["de"]}}, "must be one of"),
+]
+
+
+@pytest.mark.parametrize(("values", "fault"), REFUSED, ids=[fault for _, fault in REFUSED])
+def test_mistakes_are_refused(values: dict[str, Any], fault: str, tmp_path: Path) -> None:
+    """A misspelt key and values that do not go together are told, with what is accepted, and nothing is rendered."""
+    (tmp_path / "values.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+    refused = template("--values", MINIMAL, "--values", tmp_path / "values.yaml")
+    assert refused.returncode == 1
+    assert fault in refused.stderr
+    assert refused.stdout == ""
+
+
+def _pods() -> Iterator[tuple[str, Manifest]]:
+    for values in CI_VALUES:
+        for each in of_kind(rendered("--values", values), "Deployment", "StatefulSet", "Pod"):
+            spec = each["spec"] if each["kind"] == "Pod" else each["spec"]["template"]["spec"]
+            yield f"{values.name} {each['kind']}", spec
+
+
+def test_pods_are_restricted() -> None:
+    """By default they pass the Pod Security Standard ``restricted``, and have neither a token nor a writable root."""
+    seen = 0
+    for where, spec in _pods():
+        if where.startswith("surface-"):  # changes the security contexts
+            continue
+        context, own = spec["securityContext"], spec["containers"][0]["securityContext"]
+        assert (context["runAsNonRoot"], context["runAsUser"], context["seccompProfile"]) == (
+            True,
+            65532,
+            {"type": "RuntimeDefault"},
+        ), where
+        assert own == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }, where
+        assert (spec["automountServiceAccountToken"], spec["enableServiceLinks"]) == (False, False), where
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys(), where
+        kinds = {key for volume in spec.get("volumes", []) for key in volume if key != "name"}
+        assert kinds <= {"configMap", "secret", "projected"}, where
+        assert not any("hostPort" in port for port in spec["containers"][0].get("ports", [])), where
+        assert all("subPath" not in mount for mount in spec["containers"][0].get("volumeMounts", [])), where
+        seen += 1
+    assert seen == 2 * (len(CI_VALUES) - 1)
+
+
+@A_FILE
+def test_everything_selects_the_pods_of_its_own_release(values: Path) -> None:
+    """Services, policies, budgets and monitors fit the pods of their release and not those of another of the same chart."""
+    mine, other = rendered("--values", values), rendered("--values", values, release="other")
+
+    def pod_labels(manifests: tuple[Manifest, ...]) -> dict[str, str]:
+        (workload,) = of_kind(manifests, "Deployment", "StatefulSet")
+        labels: dict[str, str] = workload["spec"]["template"]["metadata"]["labels"]
+        return labels
+
+    service = [each for each in of_kind(mine, "Service") if not each["metadata"]["name"].endswith("-shards")]
+    for each in of_kind(
+        mine, "Service", "NetworkPolicy", "PodDisruptionBudget", "PodMonitor", "Deployment", "StatefulSet"
+    ):
+        spec = each["spec"]
+        selector = spec.get("podSelector") or spec["selector"]
+        labels = selector.get("matchLabels", selector)
+        assert labels.items() <= pod_labels(mine).items(), each["kind"]
+        assert not labels.items() <= pod_labels(other).items(), each["kind"]
+    for each in of_kind(mine, "ServiceMonitor"):
+        labels = each["spec"]["selector"]["matchLabels"]
+        fits = [one for one in of_kind(mine, "Service") if labels.items() <= one["metadata"]["labels"].items()]
+        assert fits == service
+    for each in of_kind(mine, "NetworkPolicy"):
+        assert all(rule["ports"] for rule in each["spec"].get("egress", []))
+        assert ("Egress" in each["spec"]["policyTypes"]) == bool(each["spec"].get("egress"))
+
+
+def test_scaling_restarts_nothing() -> None:
+    """Between two and more shards the pods' template stays the same; their number is in the configuration, which is reloaded."""
+    two, seven = (
+        rendered("--values", CHART / "ci" / "shards-values.yaml", "--set", f"shards={number}") for number in (2, 7)
+    )
+    assert the(two, "StatefulSet")["spec"]["template"] == the(seven, "StatefulSet")["spec"]["template"]
+    config = yaml.safe_load(the(seven, "ConfigMap", "-config")["data"]["yunfu.yaml"])
+    assert config["shard"] == {"ordinal": "auto", "total": 7}
+    assert the(seven, "StatefulSet")["spec"]["replicas"] == 7
+
+
+def test_operators_kinds_are_made_where_they_are_known() -> None:
+    """Where the cluster has no Prometheus operator, ``auto`` makes nothing of its; ``true`` insists."""
+    words = "template", RELEASE_NAME, CHART, "--kube-version=1.30", "--values", MINIMAL
+    assert "monitoring.coreos.com" not in helm(*words).stdout
+    assert helm(*words, "--set=monitor.enabled=true").stdout.count("kind: ServiceMonitor") == 1
+
+
+RELEASE_NAME = "alone"
+
+
+def test_the_package_has_everything(tmp_path: Path) -> None:
+    """A packaged chart has rules and dashboards as files, none of the tests' values, and renders what the folder renders."""
+    packed = helm("package", CHART, "--destination", tmp_path)
+    assert packed.returncode == 0, packed.stderr
+    (archive,) = tmp_path.glob("*.tgz")
+    assert archive.stat().st_size < 500_000  # Helm keeps it in a Secret, of which etcd takes 1 MiB
+    with tarfile.open(archive) as tar:
+        names = {name.removeprefix("yunfu-exporter/") for name in tar.getnames()}
+        assert all(member.isfile() for member in tar.getmembers())
+    sources = {"rules": ROOT / "prometheus" / "rules", "dashboards": ROOT / "grafana" / "dashboards"}
+    for name, source in sources.items():
+        files = {f"files/{name}/{path.relative_to(source)}" for path in source.rglob("*.*") if path.is_file()}
+        assert {each for each in names if each.startswith(f"files/{name}/")} == files
+    assert not any(name.startswith("ci/") for name in names)
+    words = (
+        "--namespace=outbound",
+        "--kube-version=1.30",
+        "--api-versions=monitoring.coreos.com/v1",
+        "--values",
+        MINIMAL,
+    )
+    assert helm("template", "rel", archive, *words).stdout == template("--values", MINIMAL).stdout
+
+
+def test_dashboards_are_shipped_as_they_are() -> None:
+    """Each dashboard is in a ConfigMap of its own, unchanged, and small enough for kubectl apply."""
+    shipped = {}
+    for each in filter(is_dashboard, rendered("--values", MINIMAL)):
+        ((name, text),) = each["data"].items()
+        shipped[name] = json.loads(text)
+        assert len(text) < 250_000
+        assert each["metadata"]["labels"]["grafana_dashboard"] == "1"
+        assert each["metadata"]["annotations"]["grafana_folder"] == (
+            "Yunfu" if name.endswith("-en.json") else "云蝠外呼"
+        )
+    folder = ROOT / "grafana" / "dashboards"
+    sources = {
+        f"yunfu-{path.stem}-{path.parent.name}.json": json.loads(path.read_text(encoding="utf-8"))
+        for path in folder.glob("*/*.json")
+    }
+    assert shipped == sources
+
+
+def test_ci_installs_what_these_tests_use() -> None:
+    """The versions pinned here are those that .ci/run installs."""
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert [each for each in (HELM, TOOLS.name, *CRDS) if each not in script] == []
