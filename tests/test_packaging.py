@@ -84,12 +84,14 @@ def test_hooks_are_make_targets() -> None:
 
 
 def test_the_workflow_runs_what_ci_runs() -> None:
-    """The last step is .ci/run; it may only read, and each action has a version."""
+    """The last step is .ci/run, with the Go that it cannot install itself; it may only read, and each action has a version."""
     workflow = load(".github/workflows/ci.yml")
     assert workflow["permissions"] == {"contents": "read"}
     steps = workflow["jobs"]["ci"]["steps"]
     assert steps[-1]["run"] == ".ci/run"
     assert all(re.fullmatch(r"actions/[\w-]+@v\d+", step["uses"]) for step in steps if "uses" in step)
+    (go,) = (step["with"] for step in steps if step.get("uses", "").startswith("actions/setup-go@"))
+    assert f"expected Go {go['go-version']} or newer" in read(".ci/run")
 
 
 def test_the_image_takes_only_what_it_names() -> None:
