@@ -7,13 +7,14 @@ an exporter and a simulator of its own. All listen on free ports of the loopback
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -48,7 +49,7 @@ PROMETHEUS_CONFIG: Final = """\
 global: {{scrape_interval: 1s, scrape_timeout: 1s}}
 scrape_configs:
   - job_name: yunfu
-    static_configs: [{{targets: ["{target}"]}}]
+    static_configs: [{{targets: {targets}}}]
 """
 
 
@@ -192,20 +193,27 @@ async def standing(directory: Path) -> AsyncIterator[Stack]:
         yield Stack(simulator, session, directory, url)
 
 
-@pytest.fixture(scope="module")
-def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """Run Prometheus; gives its address and the one that it scrapes every second."""
-    program = need("prometheus", "apt-get install prometheus")
-    directory, address, target = tmp_path_factory.mktemp("prometheus"), free_address(), free_address()
+@contextmanager
+def scraping(directory: Path, *targets: str) -> Iterator[str]:
+    """Run a Prometheus that scrapes these addresses every second; gives its own."""
+    program, address = need("prometheus", "apt-get install prometheus"), free_address()
     config = directory / "prometheus.yml"
-    config.write_text(PROMETHEUS_CONFIG.format(target=target), encoding="utf-8")
+    config.write_text(PROMETHEUS_CONFIG.format(targets=json.dumps(targets)), encoding="utf-8")
     words = [program, f"--config.file={config}", f"--storage.tsdb.path={directory / 'tsdb'}"]
     words += [f"--web.listen-address={address}", "--log.level=warn"]
     with (directory / "log").open("wb") as log, subprocess.Popen(words, stdout=log, stderr=log) as process:
         try:
-            yield address, target
+            yield address
         finally:
             process.terminate()
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """Run Prometheus; gives its address and the one that it scrapes."""
+    target = free_address()
+    with scraping(tmp_path_factory.mktemp("prometheus"), target) as address:
+        yield address, target
 
 
 @pytest.fixture
