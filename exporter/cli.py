@@ -154,6 +154,8 @@ def _check(words: list[str]) -> int:
         print("\n".join(budget_lines(settings, account, answer if isinstance(answer, int) else None)))
         for caution in cautions(account):
             print(f"  warning: {caution}")
+        if account.discovery is not None and not live:
+            print("  the number of tasks is known to the platform only: add --live to ask it")
         if live:
             print(
                 f"  live call: {f'failed: {answer.reason}: {answer}' if isinstance(answer, ApiError) else 'answered'}"

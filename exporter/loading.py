@@ -81,9 +81,10 @@ def settings_help() -> str:
             for part in path:
                 default = default.get(part) if isinstance(default, dict) else default
             text = ", ".join(map(str, default)) if isinstance(default, list) else default
+            text = str(text).lower() if isinstance(text, bool) else text
             shown = "" if path == ("accounts",) else f" (default: {'none' if text in (None, '') else text})"
             lines.append(_help_line(f"{'.'.join(path)} VALUE", f"{info.description}{shown}"))
-    lines.append("Each is also a variable, for example YUNFU_POLL__INTERVAL for --poll.interval.")
+    lines.append("Each is also an environment variable, for example YUNFU_POLL__INTERVAL for --poll.interval.")
     return "\n".join(lines)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -97,6 +98,7 @@ def test_help_lists_everything(words: list[str], capsys: pytest.CaptureFixture[s
     named = "serve demo simulate check once tasks --config --listen --health_listen --poll.stale_after --accounts"
     assert [word for word in named.split() if word not in out] == []
     assert "exit status: 0 done, 1 failed, 2 bad configuration" in out
+    assert re.search(r"--web.reload .*\(default: true\)$", out, re.MULTILINE)
     assert err == ""
 
 
@@ -171,6 +173,8 @@ def test_check_says_that_all_is_well(command: Command) -> None:
     assert (plain.status, plain.err) == (0, "")
     assert plain.out.startswith("the configuration is good\naccount default: ")
     assert "live call" not in plain.out
+    assert "add --live" in plain.out
+    assert "add --live" not in live.out
     assert (live.status, live.err) == (0, "")
     assert live.out.endswith("  live call: answered\n")
 
@@ -180,6 +184,7 @@ def test_check_live_tells_a_refused_token(command: Command) -> None:
     done = command("check", "--live", YUNFU_TOKEN="wrong")
     assert (done.status, done.err) == (1, "")
     assert done.out.endswith("  live call: failed: http_401: the platform answered HTTP 401 Unauthorized\n")
+    assert "add --live" not in done.out
 
 
 def test_once_prints_what_a_scrape_would(command: Command) -> None:
