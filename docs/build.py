@@ -86,7 +86,7 @@ def _section(model: type[BaseModel], path: str, say: Say) -> Iterator[str]:
             accepted = f"[{say('a section')}](#{re.sub(r'[^a-z_]', '', path + key)})"
             meaning = say(info.description or _sentence(part))
         else:
-            accepted, meaning = ", ".join(_accepted(info, say)), say(info.description or "")
+            accepted, meaning = say(", ").join(_accepted(info, say)), say(info.description or "")
         rows.append((f"`{key}`", accepted, _default(info, defaults.get(key), say), meaning.replace("|", "\\|")))
     yield from _table([say(head) for head in ("Key", "Accepted", "Default", "Meaning")], rows)
     for key, part in parts.items():
@@ -185,8 +185,8 @@ def _own() -> Iterator[Metric]:
 
 def _help(metric: Metric, say: Say) -> str:
     """Say what a metric is; a window's twin says what the metric of the whole life says."""
-    twin = re.fullmatch(r"(Within the window only:) (.*)", metric.help)
-    text = f"{say(twin[1])} {say(twin[2])}" if twin else say(metric.help)
+    twin = re.fullmatch(r"(Within the window only: )(.*)", metric.help)
+    text = say(twin[1]) + say(twin[2]) if twin else say(metric.help)
     return text.replace("|", "\\|")
 
 

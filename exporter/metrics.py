@@ -65,7 +65,7 @@ def status_families(info_labels: tuple[str, ...]) -> tuple[Family[TaskStatus], .
     return (
         Family(
             "yunfu_task_info",
-            "Names of a task, always 1; join on account and task. sub_account is empty for the account's own tasks.",
+            "Name and origin of a task, always 1; join on account and task. sub_account is empty for the account's own tasks.",
             info,
             ("name", "sub_account", "generation", *info_labels),
             lasting=True,
@@ -93,13 +93,13 @@ def status_families(info_labels: tuple[str, ...]) -> tuple[Family[TaskStatus], .
         ),
         Family(
             "yunfu_task_poll_interval_seconds",
-            "Seconds between two polls of the task at present: longer while it is idle or the API quota is short.",
+            "Seconds between two polls of the task right now: longer while it is idle or the API quota is short.",
             lambda status: status.interval,
             lasting=True,
         ),
         Family(
             "yunfu_task_answer_ratio_threshold",
-            "Configured lower bound of the task's answer ratio, 0-1; alert rules compare with it.",
+            "Configured minimum of the task's answer ratio, 0-1; alert rules compare with it.",
             lambda status: status.task.min_answer_ratio,
             fixed=True,
         ),
@@ -126,16 +126,20 @@ STATS_FAMILIES: Final[tuple[Family[TaskStats], ...]] = (
         "Share of calls that were answered, 0-1, as the platform reports it.",
         lambda s: s.answer_ratio,
     ),
-    Family("yunfu_task_progress_ratio", "How far the task's list is worked off, 0-1.", lambda s: s.progress_ratio),
+    Family(
+        "yunfu_task_progress_ratio",
+        "Share of the task's list that is done, 0-1, as the platform reports it.",
+        lambda s: s.progress_ratio,
+    ),
     Family(
         "yunfu_task_numbers",
-        "Phone numbers by present status; they move between statuses when they are dialled again.",
+        "Phone numbers by current status; a number's status changes when it is dialled again.",
         lambda s: s.numbers,
         ("status",),
     ),
     Family(
         "yunfu_task_intention_calls",
-        "Graded calls by the intention of the called: A (clear) to E (other), or the customer's own level.",
+        "Graded calls by the called person's intention: A (clear) to E (other), or a custom level.",
         lambda s: s.intention_calls,
         ("intention",),
     ),
@@ -147,7 +151,7 @@ STATS_FAMILIES: Final[tuple[Family[TaskStats], ...]] = (
     ),
     Family(
         "yunfu_task_round_calls",
-        "Calls by their number of conversation rounds.",
+        "Calls by number of conversation rounds.",
         lambda s: s.round_calls,
         ("rounds",),
     ),
@@ -164,14 +168,14 @@ STATS_FAMILIES: Final[tuple[Family[TaskStats], ...]] = (
 COUNTER_FAMILIES: Final[tuple[Family[Reading], ...]] = (
     Family(
         "yunfu_task_calls_total",
-        "Calls seen to be made since the exporter started, by outcome. For rate() and increase().",
+        "Calls made since the exporter started, by outcome. For rate() and increase().",
         lambda reading: reading.calls,
         ("outcome",),
         type="counter",
     ),
     Family(
         "yunfu_task_number_results_total",
-        "Numbers seen to reach a status since the exporter started; a redialled number counts each time.",
+        "Phone numbers that reached a status since the exporter started; a redialled number counts each time.",
         lambda reading: {status: count for status, count in reading.numbers.items() if status != "waiting"},
         ("status",),
         type="counter",
@@ -196,15 +200,15 @@ WINDOW_FAMILIES: Final[tuple[Family[TaskStats], ...]] = tuple(
 
 
 HTTP_REFUSALS: Final = (
-    "connections",  # all places were taken
-    "slow_request",  # a request did not come to its end in time
+    "connections",  # all connections were in use
+    "slow_request",  # a request was not complete in time
     "slow_reader",  # an answer was not read in time
-    "too_large",  # a request was larger than any needs to be
-    "malformed",  # it was no HTTP
-    "tls",  # TLS could not be agreed on, or the client's certificate is not accepted
+    "too_large",  # a request was too large
+    "malformed",  # it was not HTTP
+    "tls",  # the TLS handshake failed, or the client's certificate was not accepted
     "rate_limited",  # rate_limit of the web configuration
     "unauthorized",  # no password, or a wrong one
-    "busy",  # too many passwords waited to be checked
+    "busy",  # too many passwords were waiting to be checked
     "probes",  # more probes of an account than it can answer in time
 )
 """Why a request or connection is turned away."""
@@ -253,17 +257,17 @@ class ExporterMetrics:
         )
         self.reload_successful = Gauge(
             "yunfu_exporter_config_last_reload_successful",
-            "1 if the last load of the configuration worked, 0 if it failed and the one before is still in force.",
+            "1 if the last load of the configuration worked, 0 if it failed and the previous one is still in use.",
             registry=self.registry,
         )
         self.reload_success_timestamp = Gauge(
             "yunfu_exporter_config_last_reload_success_timestamp_seconds",
-            "When the configuration in force was loaded, Unix time.",
+            "When the configuration in use was loaded, Unix time.",
             registry=self.registry,
         )
         self._http_refusals = Counter(
             "yunfu_exporter_http_refusals_total",
-            "Requests and connections that the exporter's own port turned away, by reason.",
+            "Requests and connections that the exporter's own port rejected, by reason.",
             ("reason",),
             registry=self.registry,
         )
@@ -271,17 +275,17 @@ class ExporterMetrics:
             self._http_refusals.labels(reason)
         self._shard_ordinal = Gauge(
             "yunfu_exporter_shard_ordinal",
-            "Which shard of the tasks this exporter polls, from 0; not below yunfu_exporter_shards: none.",
+            "Which shard of the tasks this exporter polls, from 0; none if it is not below yunfu_exporter_shards.",
             registry=self.registry,
         )
         self._shards = Gauge(
             "yunfu_exporter_shards",
-            "How many exporters share the tasks, as this one is configured.",
+            "How many exporters share the tasks, according to this one's configuration.",
             registry=self.registry,
         )
         self._links = Gauge(
             "yunfu_exporter_links_info",
-            "Configured addresses that alerts lead to, always 1; no sample if none is configured.",
+            "Configured URLs that alerts link to, always 1; no sample if none is configured.",
             ("grafana", "runbook"),
             registry=self.registry,
         )
@@ -344,17 +348,17 @@ class AccountCollector(Collector):
         return [
             GaugeMetricFamily(
                 "yunfu_account_up",
-                "1 if the platform served the account's last call, 0 if it refused the account or was out of reach.",
+                "1 if the platform served the account's last call, 0 if it refused the account or could not be reached.",
                 labels=["account"],
             ),
             GaugeMetricFamily(
                 "yunfu_account_token_expiry_timestamp_seconds",
-                "When the account's token expires, Unix time; no sample for a token that does not say.",
+                "When the account's token expires, Unix time; no sample if the token does not say.",
                 labels=["account"],
             ),
             GaugeMetricFamily(
                 "yunfu_account_discovery_last_success_timestamp_seconds",
-                "When the account's list of tasks was last read whole, Unix time.",
+                "When the account's list of tasks was last read completely, Unix time.",
                 labels=["account"],
             ),
             GaugeMetricFamily(

@@ -109,10 +109,10 @@ class _Part(BaseModel):
 
 
 class ShardSettings(_Part):
-    """Which part of the tasks is polled, where several exporters share them."""
+    """Which part of the tasks this exporter polls when several share them."""
 
     ordinal: Annotated[int | Literal["auto"], BeforeValidator(_parse_ordinal)] = Field(
-        0, description="which shard this exporter is, from 0; auto reads it from the pod of a StatefulSet"
+        0, description="number of this exporter's shard, from 0; auto: taken from the pod of a StatefulSet"
     )
     total: Annotated[WholeNumber, Field(ge=1, le=1000)] = Field(1, description="how many exporters share the tasks")
 
@@ -126,28 +126,28 @@ class ShardSettings(_Part):
 
 
 class WebSettings(_Part):
-    """What may be asked of the main port."""
+    """What clients may do on the main port."""
 
     reload: Annotated[bool, BeforeValidator(parse_boolean)] = Field(
-        default=True, description="POST /-/reload reloads; false: only SIGHUP does"
+        default=True, description="allow reloading by POST /-/reload; false: only SIGHUP reloads"
     )
 
 
 class LogSettings(_Part):
     """What is logged, and how."""
 
-    level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severity that is logged")
-    format: Literal["logfmt", "json"] = Field("logfmt", description="form of a log line: logfmt or json")
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="lowest level that is logged")
+    format: Literal["logfmt", "json"] = Field("logfmt", description="log format: logfmt or json")
 
 
 class PollSettings(_Part):
-    """How often the platform is asked, and how long an answer counts."""
+    """How often the platform is polled, and how long its answers count."""
 
-    interval: Duration = Field(60.0, description="a running task, and one whose numbers move, is polled this often")
-    idle_interval: Duration = Field(900.0, description="a paused, waiting or finished task is polled this often")
-    timeout: Duration = Field(10.0, description="longest time of one API call")
+    interval: Duration = Field(60.0, description="how often to poll a task that runs or whose numbers change")
+    idle_interval: Duration = Field(900.0, description="how often to poll a paused, waiting or finished task")
+    timeout: Duration = Field(10.0, description="timeout of one API call")
     stale_after: Duration = Field(
-        300.0, description="how overdue a success may be before the task's statistics leave /metrics"
+        300.0, description="how overdue a successful poll may be before the task's statistics leave /metrics"
     )
 
     @field_validator("idle_interval")
@@ -169,45 +169,47 @@ class PollSettings(_Part):
 
 
 class LabelSettings(_Part):
-    """Bounds on labels."""
+    """Limits on labels."""
 
-    tag_limit: WholeNumber = Field(50, ge=0, description='most tag values per task; the rest add up under tag="_other"')
+    tag_limit: WholeNumber = Field(
+        50, ge=0, description='maximum number of tag values per task; the rest are added up under tag="_other"'
+    )
 
 
 class ThresholdSettings(_Part):
-    """Defaults of the thresholds that alerts compare with."""
+    """Default thresholds of the alerts."""
 
     min_answer_ratio: Ratio = Field(0.2, description="default of yunfu_task_answer_ratio_threshold, from 0 to 1")
 
 
 class LinksSettings(_Part):
-    """Where alerts lead to; told to the alert rules by yunfu_exporter_links_info."""
+    """Where the links in alerts lead; passed to the alert rules by yunfu_exporter_links_info."""
 
     grafana: BaseUrl | None = Field(
-        None, description="address of the Grafana with the dashboards, for dashboard_url in alerts"
+        None, description="URL of the Grafana with the dashboards, for dashboard_url in alerts"
     )
     runbook: BaseUrl | None = Field(
-        None, description="address of the runbook's page, for runbook_url in alerts; #alertname is added"
+        None, description="URL of the runbook, for runbook_url in alerts; #alertname is appended"
     )
 
 
 class DiscoverySettings(_Part):
-    """Which tasks are found by themselves."""
+    """Which tasks are discovered."""
 
     generations: Annotated[
         tuple[Annotated[Literal[1, 2], BeforeValidator(parse_whole_number)], ...], AfterValidator(_distinct)
-    ] = Field((1, 2), description="which list endpoints")
-    sub_accounts: bool = Field(default=False, strict=True, description="true: all sub-accounts' tasks too")
+    ] = Field((1, 2), description="which generations of tasks to list, 1.0 and 2.0")
+    sub_accounts: bool = Field(default=False, strict=True, description="true: include the tasks of all sub-accounts")
     states: Annotated[tuple[Literal["running", "waiting", "paused"], ...], AfterValidator(_distinct)] = Field(
         ("running", "waiting"),
-        description="which states are polled; the others only appear in info and state",
+        description="task states that are polled; tasks in other states appear only in yunfu_task_info and yunfu_task_state",
     )
     include: Pattern = Field(
-        re.compile(".*", re.DOTALL), description="regular expression on the whole name of a task to take"
+        re.compile(".*", re.DOTALL), description="poll only tasks whose whole name matches this regular expression"
     )
-    exclude: Pattern | None = Field(None, description="regular expression on the whole name of a task to leave out")
-    interval: Duration = Field(60.0, description="how often the lists are read")
-    max_tasks: WholeNumber = Field(5000, ge=1, description="most tasks taken from an account")
+    exclude: Pattern | None = Field(None, description="skip tasks whose whole name matches this regular expression")
+    interval: Duration = Field(60.0, description="how often to read the task lists")
+    max_tasks: WholeNumber = Field(5000, ge=1, description="maximum number of tasks per account")
 
 
 class TaskSettings(_Part):
@@ -216,31 +218,33 @@ class TaskSettings(_Part):
     id: Uuid = Field(description="the UUID of the task")
     name: Text | None = Field(None, description="name of the task, instead of the platform's")
     sub_user_id: Uuid | None = Field(None, description="UUID of the sub-account that owns the task")
-    min_answer_ratio: Ratio | None = Field(None, description="the task's own threshold, from 0 to 1")
+    min_answer_ratio: Ratio | None = Field(None, description="the task's own threshold of the answer rate, from 0 to 1")
     labels: dict[Annotated[str, BeforeValidator(parse_label_name)], Text] = Field(
-        {}, description="labels for yunfu_task_info"
+        {}, description="labels to add to yunfu_task_info"
     )
 
 
 class AccountSettings(_Part):
-    """An account of the platform: where it is, who it is, how fast it may be asked, and which of its tasks."""
+    """A platform account: its address, credentials and rate limit, and which of its tasks to poll."""
 
     name: Text = Field(description="the value of the account label")
     base_url: BaseUrl = Field(description="the address of the platform's API, http or https")
     user_id: Uuid = Field(description="the UUID of the account")
-    token_file: FilePath | None = Field(None, description="file with the token; read anew when it changes")
+    token_file: FilePath | None = Field(None, description="file with the token; read again when it changes")
     token: Annotated[SecretStr, BeforeValidator(parse_token)] | None = Field(
         None, description="the token itself, instead of token_file"
     )
     rate_limit: Annotated[float, BeforeValidator(parse_number)] = Field(
-        5.0, gt=0, description="API calls a second, burst of one second"
+        5.0, gt=0, description="API calls per second, with a burst of one second's worth"
     )
-    concurrency: WholeNumber = Field(8, ge=1, description="API calls at once")
+    concurrency: WholeNumber = Field(8, ge=1, description="concurrent API calls")
     proxy: Annotated[SecretStr, BeforeValidator(parse_proxy)] | None = Field(
-        None, description="address of an HTTP proxy, which may have user:password@"
+        None, description="URL of an HTTP proxy, may contain user:password@"
     )
-    ca_file: FilePath | None = Field(None, description="certificates to trust instead of the system's")
-    discovery: DiscoverySettings | None = Field(None, description="null: only the tasks listed below; {}: defaults")
+    ca_file: FilePath | None = Field(None, description="PEM file of certificates to trust instead of the system's")
+    discovery: DiscoverySettings | None = Field(
+        None, description="null: only the tasks listed under tasks; {}: discover with the defaults"
+    )
     tasks: tuple[TaskSettings, ...] = Field((), description="tasks to poll, each by its id")
 
     @field_validator("token")
@@ -274,24 +278,25 @@ class Settings(BaseSettings):
 
     listen: Annotated[tuple[ListenAddress, ...], BeforeValidator(split_text), AfterValidator(_distinct)] = Field(
         (Address("0.0.0.0", 10042),),  # noqa: S104 - Prometheus comes from elsewhere
-        description="where to serve, HOST:PORT, [IPv6]:PORT or :PORT; several allowed",
+        description="addresses to serve on: HOST:PORT, [IPv6]:PORT or :PORT; several allowed",
     )
     health_listen: ListenAddress | None = Field(
         None,
-        description="a plain port for /healthz and /readyz alone, for probes when the main port has TLS or auth",
+        description="a plain HTTP port with only /healthz and /readyz, for probes when the main port has TLS or passwords",
     )
     web_config_file: FilePath | None = Field(
         None, description="TLS, basic auth and headers of the main port, in the format of Prometheus' exporter-toolkit"
     )
     web: WebSettings = WebSettings()
     auto_reload: Annotated[bool, BeforeValidator(parse_boolean)] = Field(
-        default=False, description="true: a changed configuration file is taken up by itself, as by SIGHUP"
+        default=False, description="true: reload when the configuration file changes, as on SIGHUP"
     )
     shard: ShardSettings = ShardSettings()
     log: LogSettings = LogSettings()
     poll: PollSettings = PollSettings()
     windows: Annotated[tuple[Window, ...], BeforeValidator(split_text)] = Field(
-        (), description="extra spans: today, yesterday, 15m, 1h, 24h …; the whole life is always there"
+        (),
+        description="additional time windows: today, yesterday, 15m, 1h, 24h …; a task's lifetime totals are always there",
     )
     timezone: Annotated[ZoneInfo, BeforeValidator(parse_timezone)] = Field(
         ZoneInfo("Asia/Shanghai"), description="time zone of the platform's times"
@@ -300,7 +305,7 @@ class Settings(BaseSettings):
     thresholds: ThresholdSettings = ThresholdSettings()
     links: LinksSettings = LinksSettings()
     accounts: Annotated[tuple[AccountSettings, ...], AfterValidator(_not_empty)] = Field(
-        description="the accounts, as YAML; or one by YUNFU_BASE_URL, YUNFU_USER_ID and YUNFU_TOKEN or YUNFU_TOKEN_FILE"
+        description="the accounts, as YAML; for a single one, YUNFU_BASE_URL, YUNFU_USER_ID and YUNFU_TOKEN or YUNFU_TOKEN_FILE will do"
     )
 
     @field_validator("windows")

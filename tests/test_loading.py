@@ -27,7 +27,7 @@ ROOT_KEYS = (
 
 EXAMPLE = """
 listen: "0.0.0.0:10042"          # several allowed as a list; [::]:10042 works
-health_listen: null               # a plain port for /healthz and /readyz alone, for probes when the main port has TLS or auth
+health_listen: null               # a plain HTTP port with only /healthz and /readyz, for probes when the main port has TLS or passwords
 web_config_file: null             # TLS and basic auth, the exporter-toolkit format
 shard: {ordinal: 0, total: 1}     # ordinal: auto reads it from the pod
 log: {level: info, format: logfmt}   # or json
@@ -35,10 +35,10 @@ poll:
   interval: 60s                   # a running task, and one whose numbers move
   idle_interval: 15m              # a paused, waiting or finished task
   timeout: 10s                    # one API call
-  stale_after: 5m                 # how overdue a success may be before the task's statistics leave /metrics
-windows: []                       # extra spans: today, yesterday, 15m, 1h, 24h …; the whole life is always there
+  stale_after: 5m                 # how overdue a successful poll may be before the task's statistics leave /metrics
+windows: []                       # additional time windows: today, yesterday, 15m, 1h, 24h …; a task's lifetime totals are always there
 timezone: Asia/Shanghai           # of the platform's times
-labels: {tag_limit: 50}           # most tag values per task; the rest add up under tag="_other"
+labels: {tag_limit: 50}           # maximum number of tag values per task; the rest are added up under tag="_other"
 thresholds: {min_answer_ratio: 0.2}   # default of yunfu_task_answer_ratio_threshold
 links: {grafana: null, runbook: null}   # where alerts lead to
 accounts:
@@ -46,14 +46,14 @@ accounts:
     base_url: https://api.example.com
     user_id: 40863af8-db4a-41c6-a269-eb5bc386d97f
     token_file: /run/secrets/yunfu-token     # or token: …; a changed file is picked up without restart
-    rate_limit: 5                 # API calls a second, burst of one second
-    concurrency: 8                # API calls at once
+    rate_limit: 5                 # API calls per second, with a burst of one second's worth
+    concurrency: 8                # concurrent API calls
     proxy: null
     ca_file: null
     discovery:                    # null: only the tasks listed below
-      generations: [1, 2]         # which list endpoints
-      sub_accounts: false         # true: all sub-accounts' tasks too
-      states: [running, waiting]  # which states are polled; the others only appear in info and state
+      generations: [1, 2]         # which generations of tasks to list, 1.0 and 2.0
+      sub_accounts: false         # true: include the tasks of all sub-accounts
+      states: [running, waiting]  # task states that are polled; tasks in other states appear only in yunfu_task_info and yunfu_task_state
       include: ".*"               # on the task's name
       exclude: null
       interval: 60s
@@ -265,7 +265,7 @@ FILE_FAULTS: list[tuple[str, str]] = [
     (f"{TOKEN}: 1\n{TOKEN}: 2", "FILE: line 2, column 1: this key is given twice; expected each once"),
     (f"{OPAQUE}: 1\n{OPAQUE}: 2", "FILE: line 2, column 1: this key is given twice; expected each once"),
     ("a: 1\na: 2", "FILE: line 2, column 1: the key 'a' is given twice; expected each once"),
-    ("# nothing", "accounts: missing; expected the accounts, as YAML; or one by YUNFU_BASE_URL, YUNFU_USER_ID and YUNFU_TOKEN or YUNFU_TOKEN_FILE"),
+    ("# nothing", "accounts: missing; expected the accounts, as YAML; for a single one, YUNFU_BASE_URL, YUNFU_USER_ID and YUNFU_TOKEN or YUNFU_TOKEN_FILE will do"),
     ("accounts: []", "accounts: is empty; expected at least one"),
     ("accounts: {}", "accounts: is a mapping; expected a list"),
     ("accounts: [main]", "accounts[0]: is text; expected a mapping"),
@@ -490,7 +490,7 @@ def test_help_lists_every_option() -> None:
     keys += [f"--{key}.{name}" for key, value in sections.items() if isinstance(value, dict) for name in value]
     assert sorted(lines) == sorted([*keys, "--config", "--accounts"])
     assert lines["--poll.idle_interval"].split(maxsplit=2)[2] == (
-        "a paused, waiting or finished task is polled this often (default: 15m)"
+        "how often to poll a paused, waiting or finished task (default: 15m)"
     )
     assert lines["--listen"].endswith("several allowed (default: 0.0.0.0:10042)")
     assert lines["--windows"].endswith("(default: none)")
