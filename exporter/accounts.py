@@ -273,7 +273,7 @@ class Account:
                     known = self._token.value
                     status = self._store.account(self.name)
                     self._store.put_account(replace(status, token_expiry=self._token.expiry()))
-                    log.info("token file was changed and is in force", extra=fields(account=self.name))
+                    log.info("token file changed; the new token is in use", extra=fields(account=self.name))
                 breaks = False
             except Exception:
                 if not breaks:  # told once, not every second
@@ -296,7 +296,9 @@ class Account:
 
     def _tell(self, failing: str) -> None:
         if failing and not self._failing:
-            log.warning("discovery fails; the list before stays", extra=fields(account=self.name, error=failing))
+            log.warning(
+                "discovery fails; the previous list stays in use", extra=fields(account=self.name, error=failing)
+            )
         elif self._failing and not failing:
             log.info("discovery works again", extra=fields(account=self.name))
         self._failing = failing

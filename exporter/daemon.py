@@ -133,7 +133,9 @@ class Daemon:
                 faults = [f"the reload broke off with {type(error).__name__}; the log tells where"]
             self._note_reload("all", worked=not faults)
             if faults:
-                log.error("reload failed; the configuration before stays", extra=fields(faults="; ".join(faults)))
+                log.error(
+                    "reload failed; the previous configuration stays in use", extra=fields(faults="; ".join(faults))
+                )
             return faults
 
     def exposition(self) -> bytes:
@@ -254,7 +256,7 @@ class Daemon:
                 for account in list(self._accounts.values()):
                     await account.first_round()
         except TimeoutError:
-            log.warning("ready, although the first round of polls is not through yet")
+            log.warning("ready, although the first round of polls is not complete yet")
         self.ready.set()
 
     async def _probe(self, name: str, task_id: str, sub_user_id: str | None) -> TaskRecord:
@@ -283,9 +285,11 @@ class Daemon:
         """Tell that the web configuration was taken up, or why not."""
         self._note_reload("web", worked=not faults)
         if faults:
-            log.error("web configuration is broken; the one before stays", extra=fields(faults="; ".join(faults)))
+            log.error(
+                "web configuration is broken; the previous one stays in use", extra=fields(faults="; ".join(faults))
+            )
         else:
-            log.info("web configuration taken up", extra=fields(file=self._settings.web_config_file))
+            log.info("web configuration reloaded", extra=fields(file=self._settings.web_config_file))
 
     def _note_reload(self, what: str, *, worked: bool) -> None:
         """Show whether what was read last, of all and of the web configuration alone, is in force."""

@@ -172,10 +172,10 @@ class _Handlers:
         if not self._services.can_reload():
             return web.Response(status=403, text="turned off by web.reload; SIGHUP reloads\n")
         if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:  # what browsers tell
-            return web.Response(status=403, text="a page of another site asked for this; no reload\n")
+            return web.Response(status=403, text="the request came from a page of another site; no reload\n")
         faults = await self._services.reload()
         if faults:
-            text = "the configuration before stays in force:\n" + "".join(f"{fault}\n" for fault in faults)
+            text = "the previous configuration stays in use:\n" + "".join(f"{fault}\n" for fault in faults)
             return web.Response(status=500, text=text)
         return web.Response(text="reloaded\n")
 

@@ -46,7 +46,7 @@ _CURVES: Final = {"CurveP256": "prime256v1", "CurveP384": "secp384r1", "CurveP52
 
 def _parse_version(value: object) -> object:
     if value in ("TLS10", "TLS11"):
-        raise ValueError(f"{value} is no longer spoken by OpenSSL; expected 'TLS12' or 'TLS13'")
+        raise ValueError(f"{value} is no longer supported by OpenSSL; expected 'TLS12' or 'TLS13'")
     return value
 
 
@@ -196,7 +196,7 @@ class TlsSettings(_Part):
     @classmethod
     def _one_curve(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if len(value) > 1:
-            raise ValueError("Python's ssl can be told one curve only; expected one, or none for OpenSSL's choice")
+            raise ValueError("Python's ssl accepts only one curve; expected one, or none for OpenSSL's choice")
         return value
 
     @staticmethod

@@ -109,7 +109,7 @@ def test_it_serves_at_once_and_is_ready_within_an_interval(platform: Platform, t
         eventually(answers(f"{url}/readyz"))
         assert time.monotonic() - begin < 4
         said = [line["msg"] for line in read_logs(program.logs, "logfmt")]
-        assert said == ["serving", "ready, although the first round of polls is not through yet"]
+        assert said == ["serving", "ready, although the first round of polls is not complete yet"]
 
 
 def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
@@ -184,5 +184,5 @@ def test_a_changed_token_file_is_taken_up_without_a_restart(platform: Platform, 
         assert 'yunfu_account_up{account="main"} 0' in fetch(f"{url}/metrics").text
         token.write_text(platform.simulator.accounts[0].token)
         eventually(lambda: 'yunfu_account_up{account="main"} 1' in fetch(f"{url}/metrics").text)
-        assert "token file was changed and is in force" in messages(program)
+        assert "token file changed; the new token is in use" in messages(program)
         assert program.stop() == 0

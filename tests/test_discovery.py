@@ -535,7 +535,7 @@ def test_a_failing_page_leaves_the_list_before_in_force(
             assert page(around)["yunfu_account_discovery_last_success_timestamp_seconds{}"] > 600
             assert (uuid(150), None) in lists.polled
         assert [record.getMessage() for record in caplog.records if record.name == "exporter.accounts"] == [
-            "discovery fails; the list before stays",
+            "discovery fails; the previous list stays in use",
             "discovery works again",
         ]
         assert caplog.records[0].__dict__["fields"]["error"].startswith(("http_5xx: the", "malformed: page 2"))

@@ -468,8 +468,8 @@ def test_the_program_takes_up_what_changes(guarded: Guarded) -> None:
     assert guarded.is_good() == 0  # the reload that was asked for is still not done
     assert guarded.fetch("/-/reload", "POST").status == 200
     assert guarded.is_good() == 1
-    assert program.logs.count("web configuration is broken; the one before stays") == 1
-    assert program.logs.count("web configuration taken up") == 2
+    assert program.logs.count("web configuration is broken; the previous one stays in use") == 1
+    assert program.logs.count("web configuration reloaded") == 2
     assert "secret" not in program.logs
 
 

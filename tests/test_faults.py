@@ -570,7 +570,7 @@ async def test_a_changed_token_file_ends_the_hold_at_once(
     assert sorted(story(caplog)) == [
         "calls fail",
         "calls no longer fail for this reason",
-        "token file was changed and is in force",
+        "token file changed; the new token is in use",
     ]
 
 

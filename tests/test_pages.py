@@ -124,17 +124,17 @@ def test_the_verdict_counts_what_needs_a_look(house: House) -> None:
     )
     house.task("a", stats(0.5))
     assert house.verdict() == (
-        "none of 1 running task answers below its threshold; the account is being polled",
+        "none of 1 running task is below its answer-rate threshold; the account is being polled",
         Tone.GOOD,
     )
     house.task("b", stats(0.1))
     assert house.verdict() == (
-        "1 of 2 running tasks answers below its threshold; the account is being polled",
+        "1 of 2 running tasks is below its answer-rate threshold; the account is being polled",
         Tone.WARN,
     )
     house.task("c", FAILED)
     assert house.verdict() == (
-        "1 task cannot be read; 1 of 2 running tasks answers below its threshold; the account is being polled",
+        "1 task cannot be read; 1 of 2 running tasks is below its answer-rate threshold; the account is being polled",
         Tone.BAD,
     )
     house.now += INTERVAL + STALE_AFTER + 1
@@ -302,13 +302,13 @@ def test_whatever_is_asked_is_a_question(query: dict[str, str]) -> None:
         (
             {"up": False, "error": REFUSED, "token_expiry": NOW - 7200},
             {"held_seconds": 40},
-            ["The token expired 2 h ago.", "Calls are held back for another 40 s."],
+            ["The token expired 2 h ago.", "Calls are paused for another 40 s."],
             Tone.BAD,
         ),
         ({"token_expiry": NOW + 3 * 86_400}, {}, ["The token expires in 3 days."], Tone.WARN),
         ({"token_expiry": NOW + 8 * 86_400}, {}, [], Tone.GOOD),
-        ({}, {"discovery_error": "http_5xx: x"}, ["Discovery fails, the list before stays"], Tone.WARN),
-        ({}, {"calls_needed": 600}, ["The quota is short: all intervals are stretched 2.0 times."], Tone.WARN),
+        ({}, {"discovery_error": "http_5xx: x"}, ["Discovery fails; the previous list stays in use"], Tone.WARN),
+        ({}, {"calls_needed": 600}, ["The quota is too small: all intervals are stretched 2.0 times."], Tone.WARN),
         ({"tasks_left_out": 1}, {}, ["1 task is not polled because the account is over its max_tasks."], Tone.WARN),
     ],
 )
@@ -330,10 +330,10 @@ def test_accounts_in_trouble_come_first_and_are_named(house: House) -> None:
     house.task("a", stats())
     house.account("second", up=False, error=REFUSED)
     assert [row.name for row in house.overview().accounts] == ["second", "main"]
-    assert house.verdict()[0].endswith("; account second is not served by the platform")
+    assert house.verdict()[0].endswith("; account second cannot use the platform")
     house.account("third", up=False, error=REFUSED)
     assert house.verdict() == (
-        "none of 1 running task answers below its threshold; 2 of 3 accounts are not served by the platform",
+        "none of 1 running task is below its answer-rate threshold; 2 of 3 accounts cannot use the platform",
         Tone.BAD,
     )
 
@@ -348,7 +348,7 @@ def test_an_overdue_task_is_laid_to_its_account_if_that_is_down(house: House) ->
     house.account(up=False, error=REFUSED)
     (row,) = house.overview().rows
     assert row.problem is not None
-    assert "does not serve its account" in ENGLISH(row.problem)
+    assert "its account cannot use the platform" in ENGLISH(row.problem)
 
 
 def test_a_task_s_page_has_the_very_lines_of_metrics(house: House) -> None:
@@ -386,10 +386,10 @@ def test_why_a_series_is_not_there_is_said(house: House) -> None:
     fresh = house.task("fresh", TaskStats(answered=1, numbers={"connected": 1}, unread={"answer_rate.taskProgress": 2}))
     why = house.why_not(fresh)
     assert "yunfu_task_answered_calls" not in why
-    assert why["yunfu_task_answer_ratio"] == "The platform's last answer did not tell it."
+    assert why["yunfu_task_answer_ratio"] == "The platform's last answer did not contain it."
     assert "answer_rate.taskProgress" in why["yunfu_task_progress_ratio"]
     assert why["yunfu_task_llm_tag_calls"] == "The platform's last answer lists none."
-    assert why["yunfu_task_concurrency_limit"].startswith("The platform's list does not tell it")
+    assert why["yunfu_task_concurrency_limit"].startswith("The platform's list does not contain it")
     assert why[detail.WINDOWS] == "No window is configured (windows)."
 
     new = house.task("new")
@@ -408,10 +408,10 @@ def test_what_is_on_metrics_is_said_in_a_sentence(house: House) -> None:
     leaving = house.task("e", stats())
     house.store.miss(leaving.ref)
     answers = {task.name: ENGLISH(house.detail(task).answer) for task in (fresh, new, failed, paused, leaving)}
-    assert answers["a"].startswith("All that the platform told 0 s ago is on /metrics: 16 series.")
+    assert answers["a"].startswith("Everything the platform reported 0 s ago is on /metrics: 16 series.")
     assert answers["b"].startswith("The task has not been polled yet")
     assert answers["c"].startswith("No poll of the task has worked yet")
-    assert "discovery.states does not have paused" in answers["d"]
+    assert "discovery.states does not include paused" in answers["d"]
     assert answers["e"].endswith("all of it leaves /metrics in 5 min.")
     house.now += INTERVAL + STALE_AFTER + 60
     assert ENGLISH(house.detail(fresh).answer).startswith("The statistics left /metrics 1 min ago")
@@ -429,7 +429,7 @@ def test_an_unknown_task_is_explained(house: House) -> None:
         assert isinstance(missing, Missing)
         return " ".join(map(ENGLISH, missing.sentences))
 
-    assert said("x", unknown) == "No account is called “x”. There is: main."
+    assert said("x", unknown) == "No account is called “x”. Configured: main."
     assert said("main", unknown).endswith("only the tasks that the configuration lists are polled.")
     missing = house.find("main", task.ref.id)
     assert isinstance(missing, Missing)

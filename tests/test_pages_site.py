@@ -168,11 +168,11 @@ async def test_nothing_foreign_is_injected() -> None:
 @pytest.mark.parametrize(
     ("path", "status", "text"),
     [
-        ("/task", 400, "A task is named by its UUID"),
-        ("/task?account=main", 400, "A task is named by its UUID"),
-        ("/task?account=main&task=x", 400, "A task is named by its UUID"),
-        (f"/task?task={TASK}", 400, "A task is named by its UUID"),
-        (f"/task?account=nobody&task={TASK}", 404, "No account is called “nobody”. There is: main."),
+        ("/task", 400, "A task is addressed by its account"),
+        ("/task?account=main", 400, "A task is addressed by its account"),
+        ("/task?account=main&task=x", 400, "A task is addressed by its account"),
+        (f"/task?task={TASK}", 400, "A task is addressed by its account"),
+        (f"/task?account=nobody&task={TASK}", 404, "No account is called “nobody”. Configured: main."),
         (f"/task?account=main&task={TASK[:-1]}4", 404, "Discovery is off for this account"),
         (f"/task?account=main&task={TASK.upper()}", 200, "first"),
         ("/static/style.css", 200, "prefers-color-scheme"),

@@ -112,7 +112,7 @@ def test_a_bad_file_leaves_everything_as_it_was(daily: Daily) -> None:
     reply = daily.reload(daily.account(rate_limit=-1), daily.account("second", token_file="/nowhere"), pol={})
     assert reply.status == 500
     assert reply.text.splitlines() == [
-        "the configuration before stays in force:",
+        "the previous configuration stays in use:",
         "pol: unknown key; did you mean 'poll'?",
         "accounts[0].rate_limit: '-1' is out of range; expected above 0",
         "accounts[1].token: given beside token_file; expected one of token and token_file",

@@ -182,7 +182,7 @@ def test_certificates_in_the_file_itself(directory: Path) -> None:
         ({"tls_server_config": {**TLS, "min_version": "TLS111"}},
          "tls_server_config.min_version: 'TLS111' is not known; expected 'TLS12' or 'TLS13'"),
         ({"tls_server_config": {**TLS, "min_version": "TLS10"}},
-         "tls_server_config.min_version: TLS10 is no longer spoken by OpenSSL; expected 'TLS12' or 'TLS13'"),
+         "tls_server_config.min_version: TLS10 is no longer supported by OpenSSL; expected 'TLS12' or 'TLS13'"),
         ({"tls_server_config": {**TLS, "min_version": "TLS13", "max_version": "TLS12"}},
          "tls_server_config.max_version: is below min_version; expected at least that"),
         ({"tls_server_config": {**TLS, "cipher_suites": "all"}},
@@ -194,7 +194,7 @@ def test_certificates_in_the_file_itself(directory: Path) -> None:
          ("tls_server_config.curve_preferences[0]: 'CurveP257' is not known; expected one of CurveP256, CurveP384, "
          "CurveP521, X25519")),
         ({"tls_server_config": {**TLS, "curve_preferences": ["CurveP256", "X25519"]}},
-         ("tls_server_config.curve_preferences: Python's ssl can be told one curve only; expected one, or none for "
+         ("tls_server_config.curve_preferences: Python's ssl accepts only one curve; expected one, or none for "
          "OpenSSL's choice")),
         ({"tls_server_config": {**TLS, "prefer_server_cipher_suites": "maybe"}},
          "tls_server_config.prefer_server_cipher_suites: 'maybe' is neither; expected true or false"),

@@ -39,33 +39,33 @@ _FRAME: Final = {
         "exporter 没有响应；以下内容截至 {time}，正在重试。",
     ),
     "by_hand": Text("Reload the page to see newer numbers.", "要看最新数据，请重新加载页面。"),
-    "times_in": Text("Times are those of {zone}.", "时间均为 {zone} 时区。"),
+    "times_in": Text("Times are in {zone}.", "时间均为 {zone} 时区。"),
     "none": Text("–", "–"),
     "and": Text("; ", "；"),
     "stop": Text(".", "。"),
 }
 
 _VERDICT: Final = {
-    "verdict": Text("State of affairs", "当前状况"),
+    "verdict": Text("Current state", "当前状况"),
     "verdict.none": Text("no task is polled", "没有正在采集的任务"),
     "verdict.starting": Text(
         "the first round of polls is under way, {n} {n:task|tasks} to go", "首轮采集进行中，还有 {n} 个任务"
     ),
     "verdict.idle": Text("no task is running", "没有外呼中的任务"),
     "verdict.low_running": Text(
-        "{n} of {of} running {of:task|tasks} {n:answers|answer} below {n:its|their} threshold",
+        "{n} of {of} running {of:task|tasks} {n:is|are} below {n:its|their} answer-rate threshold",
         "{of} 个外呼中的任务里有 {n} 个接通率低于阈值",
     ),
     "verdict.low_active": Text(
-        "{n} of {of} active {of:task|tasks} {n:answers|answer} below {n:its|their} threshold",
+        "{n} of {of} active {of:task|tasks} {n:is|are} below {n:its|their} answer-rate threshold",
         "{of} 个未完成的任务里有 {n} 个接通率低于阈值",
     ),
     "verdict.no_low_running": Text(
-        "none of {of} running {of:task|tasks} answers below its threshold",
+        "none of {of} running {of:task|tasks} is below its answer-rate threshold",
         "{of} 个外呼中的任务接通率均不低于阈值",
     ),
     "verdict.no_low_active": Text(
-        "none of {of} active {of:task|tasks} answers below its threshold",
+        "none of {of} active {of:task|tasks} is below its answer-rate threshold",
         "{of} 个未完成的任务接通率均不低于阈值",
     ),
     "verdict.failing": Text("{n} {n:task|tasks} cannot be read", "{n} 个任务读取失败"),
@@ -73,15 +73,13 @@ _VERDICT: Final = {
     "verdict.new": Text("{n} {n:task has|tasks have} not been polled yet", "{n} 个任务尚未采集"),
     "verdict.served": Text("{of:the account is|all accounts are} being polled", "{of} 个账号采集正常"),
     "verdict.not_called": Text("no account has been called yet", "尚未调用任何账号的接口"),
-    "verdict.account_down": Text("account {account} is not served by the platform", "账号 {account} 无法访问平台"),
-    "verdict.accounts_down": Text(
-        "{n} of {of} accounts are not served by the platform", "{of} 个账号里有 {n} 个无法访问平台"
-    ),
+    "verdict.account_down": Text("account {account} cannot use the platform", "账号 {account} 无法访问平台"),
+    "verdict.accounts_down": Text("{n} of {of} accounts cannot use the platform", "{of} 个账号里有 {n} 个无法访问平台"),
     "verdict.account_trouble": Text(
-        "account {account} is polled, but has trouble", "账号 {account} 采集正常，但有待处理的问题"
+        "account {account} is polled, but has a problem", "账号 {account} 采集正常，但有待处理的问题"
     ),
     "verdict.accounts_trouble": Text(
-        "{n} of {of} accounts are polled, but have trouble", "{of} 个账号里有 {n} 个有待处理的问题"
+        "{n} of {of} accounts are polled, but have problems", "{of} 个账号里有 {n} 个有待处理的问题"
     ),
 }
 
@@ -93,7 +91,7 @@ _ACCOUNTS: Final = {
     "account.up": Text("Up", "正常"),
     "account.down": Text("Down", "不可用"),
     "account.unknown": Text("Not called yet", "尚未调用"),
-    "account.token": Text("Token", "令牌"),
+    "account.token": Text("Token", "token"),
     "account.quota": Text("API calls a minute", "每分钟接口调用"),
     "account.quota_use": Text("{needed} needed of {allowed} allowed", "需要 {needed}，允许 {allowed}"),
     "account.tasks": Text("Tasks", "任务"),
@@ -102,19 +100,19 @@ _ACCOUNTS: Final = {
     "account.discovery_off": Text("off: only the listed tasks", "关闭：只采集配置中列出的任务"),
     "account.discovery_never": Text("has not worked yet", "尚未成功"),
     "account.discovery_fails": Text(
-        "Discovery fails, the list before stays: {why}", "任务发现失败，沿用上次的列表：{why}"
+        "Discovery fails; the previous list stays in use: {why}", "任务发现失败，沿用上次的列表：{why}"
     ),
     "account.token_expired": Text(
-        "The token expired {when}. Get a new one on the platform and put it in the token file; it is taken up within a second.",
-        "令牌已过期（{when}）。请在平台上获取新令牌并写入令牌文件，一秒内生效。",
+        "The token expired {when}. Get a new one on the platform and put it in the token file; it takes effect within a second.",
+        "token 已过期（{when}）。请在平台上获取新 token 并写入 token 文件，一秒内生效。",
     ),
     "account.token_soon": Text(
         "The token expires {when}. Get a new one on the platform before that and put it in the token file.",
-        "令牌将于{when}过期。请提前在平台上获取新令牌并写入令牌文件。",
+        "token 将于{when}过期。请提前在平台上获取新 token 并写入 token 文件。",
     ),
-    "account.held": Text("Calls are held back for another {span}.", "接口调用已暂停，{span}后继续。"),
+    "account.held": Text("Calls are paused for another {span}.", "接口调用已暂停，{span}后继续。"),
     "account.over_quota": Text(
-        "The quota is short: all intervals are stretched {times} times. Raise rate_limit if the platform allows it, "
+        "The quota is too small: all intervals are stretched {times} times. Raise rate_limit if the platform allows it, "
         "lengthen poll.interval, or poll fewer tasks.",
         "配额不足：所有采集间隔延长到 {times} 倍。若平台允许可调高 rate_limit，也可加长 poll.interval 或减少采集的任务。",
     ),
@@ -123,7 +121,7 @@ _ACCOUNTS: Final = {
         "or narrow include, exclude or states.",
         "账号的任务数超过 max_tasks，{n} 个任务未采集。请调高 discovery.max_tasks，或收窄 include、exclude、states。",
     ),
-    "token.opaque": Text("its expiry is not known", "有效期未知"),
+    "token.opaque": Text("expiry unknown", "有效期未知"),
     "token.expires": Text("expires {when}", "{when}过期"),
     "token.expired": Text("expired {when}", "已过期（{when}）"),
 }
@@ -174,16 +172,16 @@ _TASKS: Final = {
     "age.stale": Text("left /metrics", "已从 /metrics 移除"),
     "name.none": Text("(no name)", "（无名称）"),
     "task.overdue": Text(
-        "Its numbers left /metrics: a success is overdue by {late}, although the last poll worked. Look at the quota and "
-        "at yunfu_exporter_poll_lag_seconds.",
+        "Its numbers were removed from /metrics: a successful poll is overdue by {late}, although the last one worked. Check "
+        "the quota and yunfu_exporter_poll_lag_seconds.",
         "数据已从 /metrics 移除：上次采集虽成功，但下一次已逾期 {late}。请检查配额和 yunfu_exporter_poll_lag_seconds。",
     ),
     "task.overdue_account": Text(
-        "Its numbers left /metrics: a success is overdue by {late}, because the platform does not serve its account.",
+        "Its numbers were removed from /metrics: a successful poll is overdue by {late}, because its account cannot use the platform.",
         "数据已从 /metrics 移除：账号无法访问平台，采集已逾期 {late}。",
     ),
     "task.low": Text(
-        "Over its whole life {ratio} of {calls} calls were answered; the threshold is {threshold}.",
+        "Over its lifetime, {ratio} of {calls} calls were answered; the threshold is {threshold}.",
         "任务累计 {calls} 通呼叫，接通率 {ratio}，低于阈值 {threshold}。",
     ),
     "task.new": Text("It has not been polled yet.", "尚未采集。"),
@@ -192,22 +190,22 @@ _TASKS: Final = {
         "平台列表中已没有此任务（{since}起），即将从 /metrics 移除。",
     ),
     "task.unpolled": Text(
-        "It is not polled: discovery.states does not have {state}.", "未采集：discovery.states 不含“{state}”。"
+        "It is not polled: discovery.states does not include {state}.", "未采集：discovery.states 不含“{state}”。"
     ),
     "hidden.include": Text(
-        "It is listed by the platform but left out: its name does not match discovery.include.",
+        "The platform lists it, but it is not polled: its name does not match discovery.include.",
         "平台上有此任务，但未采集：名称不匹配 discovery.include。",
     ),
     "hidden.exclude": Text(
-        "It is listed by the platform but left out: its name matches discovery.exclude.",
+        "The platform lists it, but it is not polled: its name matches discovery.exclude.",
         "平台上有此任务，但未采集：名称匹配 discovery.exclude。",
     ),
     "hidden.max_tasks": Text(
-        "It is listed by the platform but left out: the account is over its discovery.max_tasks.",
+        "The platform lists it, but it is not polled: the account is over its discovery.max_tasks.",
         "平台上有此任务，但未采集：账号的任务数超过 discovery.max_tasks。",
     ),
     "hidden.shard": Text(
-        "Another exporter polls it: the tasks are divided by shard, and this one is another shard's.",
+        "Another exporter polls it: the tasks are divided among shards, and this one belongs to another.",
         "由另一个 exporter 采集：任务按分片划分，此任务属于其他分片。",
     ),
     "state.running": Text("Running", "外呼中"),
@@ -218,48 +216,48 @@ _TASKS: Final = {
 
 _REASONS: Final = {
     "reason.timeout": Text(
-        "The platform did not answer in time. It is tried again with growing gaps; if it lasts, look at the way to the "
-        "platform and at poll.timeout.",
+        "The platform did not answer in time. The exporter retries at growing intervals; if it persists, check the "
+        "network to the platform and poll.timeout.",
         "平台未在时限内应答。会以递增的间隔重试；若持续出现，请检查到平台的网络和 poll.timeout。",
     ),
     "reason.connect": Text(
-        "The platform cannot be reached. Look at base_url, DNS, proxy and firewall.",
+        "The platform cannot be reached. Check base_url, DNS, proxy and firewall.",
         "无法连接平台。请检查 base_url、DNS、代理和防火墙。",
     ),
     "reason.tls": Text(
-        "The platform's certificate is not trusted, or TLS failed. Look at ca_file and base_url.",
+        "The platform's certificate is not trusted, or TLS failed. Check ca_file and base_url.",
         "平台证书不受信任或 TLS 握手失败。请检查 ca_file 和 base_url。",
     ),
     "reason.http_401": Text(
-        "The platform does not accept the token. Put a new one in the token file; it is taken up within a second.",
-        "平台拒绝了令牌。请将新令牌写入令牌文件，一秒内生效。",
+        "The platform does not accept the token. Put a new one in the token file; it takes effect within a second.",
+        "平台不接受这个 token。请把新 token 写入 token 文件，一秒内生效。",
     ),
     "reason.http_403": Text(
-        "The task belongs to someone else. Look at user_id and at the task's sub_user_id.",
+        "The task belongs to someone else. Check user_id and the task's sub_user_id.",
         "无权访问此任务。请检查 user_id 和任务的 sub_user_id。",
     ),
     "reason.http_404": Text(
-        "The platform knows no such task. Was it deleted, or is its id misspelt?",
+        "The platform knows no such task. Was it deleted, or is its id wrong?",
         "平台上没有此任务。可能已被删除，或 ID 有误。",
     ),
     "reason.http_407": Text(
-        "The proxy wants a password. Look at the account's proxy.", "代理要求身份验证。请检查该账号的 proxy 设置。"
+        "The proxy wants a password. Check the account's proxy.", "代理要求身份验证。请检查该账号的 proxy 设置。"
     ),
     "reason.http_3xx": Text(
-        "The platform redirects elsewhere, which is not followed. Look at base_url.",
+        "The platform redirects elsewhere, which the exporter does not follow. Check base_url.",
         "平台返回重定向，exporter 不会跟随。请检查 base_url。",
     ),
     "reason.http_4xx": Text(
-        "The platform refuses the call with HTTP {code}. Look at base_url and user_id.",
+        "The platform refuses the call with HTTP {code}. Check base_url and user_id.",
         "平台以 HTTP {code} 拒绝了请求。请检查 base_url 和 user_id。",
     ),
     "reason.http_5xx": Text(
-        "The platform has a fault of its own. It is tried again with growing gaps; if it lasts, ask the platform's operator.",
+        "The platform has an internal error. The exporter retries at growing intervals; if it persists, ask the platform's operator.",
         "平台内部故障。会以递增的间隔重试；若持续出现，请联系平台运营方。",
     ),
     "reason.throttled": Text(
-        "The platform says there are too many calls. All calls of the account wait as long as it asks; lower rate_limit if "
-        "it happens again.",
+        "The platform says there are too many calls. All calls of the account wait as long as it asks; if it happens "
+        "again, lower rate_limit.",
         "平台提示请求过多。该账号的所有请求会按要求等待；若再次出现，请调低 rate_limit。",
     ),
     "reason.api_error": Text(
@@ -268,7 +266,7 @@ _REASONS: Final = {
     ),
     "reason.malformed": Text(
         "The answer is not the platform's API. Does base_url lead to it, or is a proxy or a login page in between?",
-        "应答不是平台接口的格式。请确认 base_url 指向平台接口，中间没有代理或登录页。",
+        "应答不是平台接口的格式。请确认 base_url 指向平台接口，且中间没有代理或登录页。",
     ),
     "reason.other": Text("The last poll failed; the log says more.", "上次采集失败，详见日志。"),
 }
@@ -287,7 +285,7 @@ _DETAIL: Final = {
     "detail.not_polled": Text("not polled", "不采集"),
     "detail.last_success": Text("Last success", "上次成功"),
     "detail.never": Text("never", "从未"),
-    "detail.why": Text("Why is this series not there?", "为什么没有这条时间序列？"),
+    "detail.why": Text("Why is a series missing?", "为什么没有这条时间序列？"),
     "detail.gone": Text(
         "Nothing of this task is on /metrics any more: the platform has not known it since {since}.",
         "此任务已完全从 /metrics 移除：平台自{since}起已没有它。",
@@ -297,8 +295,8 @@ _DETAIL: Final = {
         "平台自{since}起已没有此任务；它将于{leaves}从 /metrics 完全移除。",
     ),
     "detail.unpolled": Text(
-        "The task is known but not polled, because discovery.states does not have {state}. Only its info and state are on "
-        "/metrics, and what was read before until it is stale.",
+        "The task is known but not polled, because discovery.states does not include {state}. /metrics has only its "
+        "info and state, and what was read earlier until that is stale.",
         "任务已知但未采集，因为 discovery.states 不含“{state}”。/metrics 上只有它的基本信息和状态（以及尚未过期的旧数据）。",
     ),
     "detail.new": Text(
@@ -309,12 +307,12 @@ _DETAIL: Final = {
         "No poll of the task has worked yet, so there are no statistics.", "该任务从未采集成功，因此没有统计数据。"
     ),
     "detail.stale": Text(
-        "The statistics left /metrics {since}: no poll has worked since {success}, and stale_after is over. They come "
+        "The statistics left /metrics {since}: no poll has worked since {success}, and stale_after has passed. They come "
         "back with the next poll that works.",
         "统计数据已于{since}从 /metrics 移除：自{success}起没有成功的采集，且已超过 stale_after。下次采集成功后恢复。",
     ),
     "detail.fresh": Text(
-        "All that the platform told {success} is on /metrics: {n} series. What it did not tell has no series; the table says why.",
+        "Everything the platform reported {success} is on /metrics: {n} series. What it did not report has no series; the table says why.",
         "{success}平台返回的数据都在 /metrics 上，共 {n} 条时间序列。平台没有返回的数据没有时间序列，原因见下表。",
     ),
     "detail.restart": Text(
@@ -322,8 +320,8 @@ _DETAIL: Final = {
         "计数器（…_total）在 exporter 启动时从 0 开始，只累计两次采集之间的增量。",
     ),
     "detail.series": Text("Every value on /metrics", "/metrics 上的全部取值"),
-    "detail.absent": Text("Metrics that are not there", "缺失的指标"),
-    "detail.reason": Text("Why it is not there", "缺失的原因"),
+    "detail.absent": Text("Missing metrics", "缺失的指标"),
+    "detail.reason": Text("Why it is missing", "缺失的原因"),
     "detail.metric": Text("Metric", "指标"),
     "detail.values": Text("Values", "取值"),
     "detail.lines": Text("Lines on /metrics", "/metrics 原文"),
@@ -344,25 +342,25 @@ _DETAIL: Final = {
     "absent.untried": Text("It has not been polled yet.", "尚未采集。"),
     "absent.not_read": Text("No poll has worked yet.", "尚未有成功的采集。"),
     "absent.stale": Text("The numbers were too old to be shown.", "数据过旧，已移除。"),
-    "absent.not_told": Text("The platform's last answer did not tell it.", "平台最近的应答中没有此项。"),
+    "absent.not_told": Text("The platform's last answer did not contain it.", "平台最近的应答中没有此项。"),
     "absent.empty": Text("The platform's last answer lists none.", "平台最近的应答中列表为空。"),
     "absent.unread": Text(
         "The platform's last answer had it in a form that cannot be read ({fields}); yunfu_exporter_unread_fields_total counts these.",
         "平台最近的应答中此项格式无法识别（{fields}）；yunfu_exporter_unread_fields_total 对此计数。",
     ),
     "absent.not_listed": Text(
-        "The platform's list does not tell it, or is not read.", "平台的任务列表没有此项，或未读取列表。"
+        "The platform's list does not contain it, or is not read.", "平台的任务列表没有此项，或未读取列表。"
     ),
     "absent.window_none": Text("No window is configured (windows).", "未配置统计窗口（windows）。"),
     "absent.window_over": Text("Its windows are over or stale.", "窗口已结束或数据过旧。"),
-    "absent.uncounted": Text("Nothing to count was told yet.", "尚无可计数的数据。"),
+    "absent.uncounted": Text("Nothing to count has been reported yet.", "尚无可计数的数据。"),
     "missing.title": Text("There is no such page", "页面不存在"),
     "missing.bad_id": Text(
-        "A task is named by its UUID, such as the platform shows, and by its account: task?account=main&task=61551b2c-….",
+        "A task is addressed by its account and its UUID, as the platform shows it: task?account=main&task=61551b2c-….",
         "任务由账号和平台显示的 UUID 指定：task?account=main&task=61551b2c-…。",
     ),
     "missing.account": Text(
-        "No account is called “{account}”. There is: {known}.", "没有名为“{account}”的账号。现有：{known}。"
+        "No account is called “{account}”. Configured: {known}.", "没有名为“{account}”的账号。现有：{known}。"
     ),
     "missing.no_account": Text("No account is running yet.", "还没有运行中的账号。"),
     "missing.task": Text(
@@ -375,7 +373,7 @@ _DETAIL: Final = {
     ),
     "missing.not_listed": Text(
         "The platform's lists, read {ago}, do not have it. Was it deleted, is it a sub-account's (discovery.sub_accounts), or "
-        "is it of a generation that is not looked for (discovery.generations)?",
+        "is it of a generation that is not listed (discovery.generations)?",
         "{ago}读取的平台任务列表中没有它。它可能已删除，或属于子账号（discovery.sub_accounts），或属于未读取的任务版本（discovery.generations）。",
     ),
     "missing.not_discovered": Text("The platform's lists have not been read yet.", "尚未读到平台的任务列表。"),

@@ -181,7 +181,7 @@ def test_the_expired_token_is_seen_at_once(shop: Served, readers: Readers) -> No
     """The verdict names the account, and its row says since when and what to do."""
     with readers(shop.url) as reader:
         page = reader.open()
-        expect(page.locator("h1")).to_contain_text("account cards is not served by the platform")
+        expect(page.locator("h1")).to_contain_text("account cards cannot use the platform")
         row = page.locator("table.accounts tbody").first
         expect(row).to_contain_text("expired 2 h ago")
         expect(row).to_contain_text("Get a new one on the platform and put it in the token file")
@@ -221,7 +221,7 @@ def test_a_switched_language_stays(shop: Served, readers: Readers) -> None:
         page = reader.open()
         expect(page.locator("h1")).to_contain_text("账号 cards 无法访问平台")
         page.get_by_role("link", name="English").click()
-        expect(page.locator("h1")).to_contain_text("account cards is not served")
+        expect(page.locator("h1")).to_contain_text("account cards cannot use the platform")
         expect(page).to_have_url(f"{shop.url}/")
         page.locator(TASK).last.click()
         expect(page.locator("html")).to_have_attribute("lang", "en")

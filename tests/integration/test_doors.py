@@ -133,11 +133,11 @@ async def test_prometheus_comes_in_by_certificate_and_password(platform: Stack, 
                 **{(each["job_name"],): 0 for each in jobs[2:]},
             }
             assert await platform.vector('count(yunfu_task_up{job="good"} == 1)') == {(): len(platform.tasks)}
-            before = output.read_text().count("web configuration taken up")
+            before = output.read_text().count("web configuration reloaded")
             keys.issue("server", "127.0.0.1")
 
             async def is_renewed() -> bool:
-                return output.read_text().count("web configuration taken up") > before
+                return output.read_text().count("web configuration reloaded") > before
 
             await until("the new certificate is taken up", is_renewed)
             scraped = (await platform.vector('timestamp(up{job="good"})'))[()]
