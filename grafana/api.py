@@ -69,7 +69,7 @@ def latency(panels: Panels) -> timeseries.Panel:
     return _quantiles(
         panels,
         Text("Duration of API calls", "接口调用耗时"),
-        Text("How long calls of the platform's API take, failed ones included.", "平台接口调用的耗时，含失败的调用。"),
+        Text("How long calls to the platform's API take, failed ones included.", "平台接口调用的耗时，含失败的调用。"),
         REQUESTS,
     )
 
@@ -92,7 +92,7 @@ def calls(panels: Panels) -> timeseries.Panel:
     """Return a graph of the calls, by endpoint."""
     panel = panels.timeseries(
         Text("API calls a minute, by endpoint", "每分钟接口调用数，按接口"),
-        Text("Calls of the platform's API, failed ones included.", "平台接口的调用数，含失败的调用。"),
+        Text("Calls to the platform's API, failed ones included.", "平台接口的调用数，含失败的调用。"),
         PER_MINUTE,
         Query(f"sum by (endpoint) (rate({chosen(f'{REQUESTS}_count')}[$__rate_interval])) * 60", "{{endpoint}}"),
     )
@@ -106,9 +106,9 @@ def failures(panels: Panels) -> timeseries.Panel:
     panel = panels.timeseries(
         Text("Failed API calls a minute, by reason", "每分钟失败的接口调用数，按原因"),
         Text(
-            "Calls of the platform's API that failed. 401: renew the token. 429: lower the rate limit. 5xx and time-outs:"
+            "Calls to the platform's API that failed. 401: renew the token. 429: lower the rate limit. 5xx and time-outs:"
             " the platform.",
-            "失败的平台接口调用。401：更换令牌；429：调低限速；5xx 与超时：平台问题。",
+            "失败的平台接口调用。401：更换 token；429：调低限速；5xx 与超时：平台问题。",
         ),
         PER_MINUTE,
         Query(f"sum by (reason) (rate({counter}[$__rate_interval])) * 60 {seen}", "{{reason}}"),

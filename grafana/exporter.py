@@ -56,7 +56,7 @@ def _down(panels: Panels) -> stat.Panel:
     panel = panels.stat(
         Text("Exporters down", "不可用的采集器"),
         Text(
-            "Exporters that were there in the time range and that Prometheus cannot scrape now.",
+            "Exporters that were seen in the time range and that Prometheus cannot scrape now.",
             "所选时间范围内出现过、但 Prometheus 当前无法抓取的采集器数。",
         ),
         "none",
@@ -85,7 +85,7 @@ def _reload(panels: Panels) -> stat.Panel:
     panel = panels.stat(
         Text("Configuration", "配置"),
         Text(
-            "Whether the last load of the configuration worked. If it was refused, the one before is still in force.",
+            "Whether the last load of the configuration worked. If it was refused, the previous one is still in use.",
             "最近一次配置加载是否成功。若失败，仍沿用之前的配置。",
         ),
         "none",

@@ -49,7 +49,7 @@ def _under_threshold(panels: Panels) -> stat.Panel:
     panel = panels.stat(
         Text("Under threshold", "低于阈值的任务"),
         Text(
-            "Dialling tasks whose answer rate within the window is so far under their threshold that chance is no explanation.",
+            "Dialling tasks whose answer rate within the window is too far under their threshold to be chance.",
             "统计窗口内接通率低于阈值、且无法用偶然波动解释的外呼中任务数。",
         ),
         "none",
@@ -99,8 +99,7 @@ def _alerts(panels: Panels) -> stat.Panel:
     panel = panels.stat(
         Text("Alerts firing", "正在告警"),
         Text(
-            "Critical alerts and warnings that fire, on tasks, accounts and exporters; those for information are left out."
-            " A dash: Prometheus does not have the shipped rules.",
+            "Critical alerts and warnings that are firing, on tasks, accounts and exporters; info alerts are left out. A dash: Prometheus has not loaded the shipped rules.",
             "正在触发的严重与警告级告警数（任务、账号、采集器），不含提示级。显示横线说明 Prometheus 未加载随附的规则。",
         ),
         "none",
@@ -113,7 +112,7 @@ def _stale(panels: Panels) -> stat.Panel:
     panel = panels.stat(
         Text("No fresh data", "数据过期的任务"),
         Text(
-            "Polled tasks whose statistics are overdue: nothing can be said of them. The exporter dashboard tells why.",
+            "Polled tasks whose statistics are overdue: their state is unknown. The exporter dashboard shows why.",
             "已超时未能成功采集统计数据的任务数，其现状未知。原因见采集器面板。",
         ),
         "none",
@@ -174,7 +173,7 @@ def _failures(panels: Panels) -> timeseries.Panel:
         Text("Failed numbers a minute, by reason", "每分钟未接通号码数，按原因"),
         Text(
             "What dialled numbers ended with when it was no talk, all tasks together. Reds are the line, purples the list,"
-            " yellows and oranges the called.",
+            " yellows and oranges the people called.",
             "全部任务未接通号码的结果。红色系：线路问题；紫色系：名单质量问题；黄、橙色系：被叫用户原因。",
         ),
         PER_MINUTE,
@@ -191,7 +190,7 @@ def _accounts(panels: Panels) -> table.Panel:
     running = ALL.value("yunfu_task_state", of='state="running"')
     served = {
         1: (Text("Reachable", "正常"), OKAY),
-        0: (Text("Refused or out of reach", "被拒绝或无法连接"), BAD),
+        0: (Text("Refused or unreachable", "被拒绝或无法连接"), BAD),
     }
     expiry = [*unit("s", 1), *cell("color-text"), *thresholds(BAD, {86400: WARN, 7 * 86400: "text"})]
     rows = [
@@ -208,7 +207,7 @@ def _accounts(panels: Panels) -> table.Panel:
         Rows(
             f"{per_account(chosen('yunfu_account_token_expiry_timestamp_seconds'))} - time()",
             {},
-            Column(Text("Token expires in", "令牌有效期剩余"), 0, expiry),
+            Column(Text("Token expires in", "token 剩余有效期"), 0, expiry),
             "expiry",
         ),
         Rows(
@@ -254,8 +253,8 @@ def _accounts(panels: Panels) -> table.Panel:
         panels,
         Text("Accounts · API calls of the last $window", "账号 · 最近 $window 的接口调用"),
         Text(
-            "Whether the platform serves each account, how long its token is good for, its tasks, and its use of the API.",
-            "各账号的接口是否可用、令牌剩余有效期、任务数，以及接口调用情况。",
+            "Whether the platform serves each account, how long its token is valid, its tasks, and its use of the API.",
+            "各账号的接口是否可用、token 剩余有效期、任务数，以及接口调用情况。",
         ),
         rows,
     )

@@ -141,7 +141,8 @@ def _tiles(board: Board, panels: Panels) -> None:
         panels,
         Text("Calls (n)", "呼叫数（n）"),
         Text(
-            "The calls of the past $window, of which the answer rate is.", "最近 $window的呼叫数，即接通率的样本量 n。"
+            "The calls of the past $window, on which the answer rate is based.",
+            "最近 $window的呼叫数，即接通率的样本量 n。",
         ),
         "locale",
         (f"{ask.calls()} or {ask.threshold()} * 0", "", QUIET),
@@ -150,7 +151,7 @@ def _tiles(board: Board, panels: Panels) -> None:
     progress = _tile(
         panels,
         PROGRESS,
-        Text("How far the list is worked off, as the platform reports it.", "平台报告的名单完成比例。"),
+        Text("Share of the list that is done, as the platform reports it.", "平台报告的名单完成比例。"),
         "percentunit",
         (ask.value("yunfu_task_progress_ratio"), "", QUIET),
     )
@@ -173,8 +174,8 @@ def _age_tile(panels: Panels) -> stat.Panel:
         panels,
         Text("Age of data", "数据时间"),
         Text(
-            "Since the statistics were last read. Orange: overdue by more than a poll interval; violet: given up as stale.",
-            "距上次成功读取统计的时间。橙色：超期一个轮询周期以上；紫色：已判为过期。",
+            "Since the statistics were last read. Orange: overdue by more than a poll interval; violet: stale.",
+            "距上次成功读取统计的时间。橙色：逾期超过一个采集间隔；紫色：已判为过期。",
         ),
         "s",
         (f"({age}) unless ({overdue})", "", QUIET),

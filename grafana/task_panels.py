@@ -126,11 +126,11 @@ def results(panels: Panels) -> timeseries.Panel:
         Text("Results over time", "呼叫结果占比"),
         Text(
             "What the numbers dialled in each five minutes or more came to, as shares of all results; their number (n) "
-            "is in the tooltip. Green: connected; reds: the line; violets: the list; yellows and browns: the called. "
+            "is in the tooltip. Green: connected; reds: the line; violets: the list; yellows and browns: the people called. "
             "A number that is dialled again leaves its status, so failures that are redialled count short here and "
             "the green is more than the answer rate.",
             "每个时间段（五分钟以上）内各呼叫结果的占比，结果数（n）见提示框。绿色：呼叫成功；红色系：线路；紫色系：名单；"
-            "黄棕色系：被叫用户。号码重呼时会离开原状态，因此会重呼的失败类型在此少计，绿色占比高于接通率。",
+            "黄棕色系：被叫用户。号码重拨时会离开原状态，因此会重拨的失败类型在此少计，绿色占比高于接通率。",
         ),
         "percentunit",
         *shares,
@@ -227,7 +227,7 @@ def progress(panels: Panels) -> timeseries.Panel:
     graph = panels.timeseries(
         Text("Progress over time", "外呼进度变化"),
         Text(
-            "How far the list is worked off, and how many numbers still wait for a call.",
+            "Share of the list that is done, and how many numbers still wait for a call.",
             "名单完成比例，以及仍在等待呼叫的号码数。",
         ),
         "percentunit",

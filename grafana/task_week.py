@@ -53,7 +53,7 @@ def calls_by_hour(panels: Panels) -> table.Panel:
     return _matrix(
         panels,
         Text("The calls of these hours (n)", "各时段的呼叫数（n）"),
-        Text("The calls that the answer rates beside it are of.", "左侧接通率所依据的呼叫数。"),
+        Text("The calls behind the answer rates on the left.", "左侧接通率所依据的呼叫数。"),
         ask.by_hour(ask.calls("1h")),
         "locale",
         dashboard.FieldColorModeId.CONTINUOUS_BLUES,

@@ -74,11 +74,9 @@ def tasks_table(panels: Panels) -> table.Panel:
         Text("Tasks, those in trouble first · last $window", "任务一览（问题任务优先） · 最近 $window"),
         Text(
             "One row a task; click a name to open the task. Answer rate, calls and the main reason for failure are those of"
-            " the window chosen above; A+B share, graded calls and progress are those of the whole task. Alert: a critical"
-            " alert fires, if Prometheus has the shipped rules. Under threshold: the answer rate is so low that chance is"
-            " no explanation (99.3 % sure). Low, not certain: under the threshold, but on too few calls to be sure."
+            " the window chosen above; A+B share, graded calls and progress are those of the whole task. Alert: a critical alert is firing (needs the shipped rules in Prometheus). Under threshold: the answer rate is too low to be chance (99.3 % sure). Low, not certain: under the threshold, but on too few calls to be sure."
             " No fresh data: the last successful poll is overdue. The variable Rows limits the table to the tasks that"
-            " need a look most, so that it also serves ten thousand.",
+            " need a look most, so it copes with ten thousand of them.",
             "每行一个任务，点击任务名查看详情。接通率、呼叫数和主要失败原因按上方所选统计窗口计算；A+B 占比、已评级数和外呼进度为"
             "任务整体数据。告警：有严重告警正在触发（需 Prometheus 加载随附的规则）。低于阈值：接通率低到无法用偶然波动解释"
             "（置信度 99.3%）。偏低，尚不确定：低于阈值，但呼叫数太少，还不能下结论。数据过期：已超时未能成功采集。变量“行数”"

@@ -77,7 +77,7 @@ REASONS: Final = {
     "timeout": Text("Timeout", "超时"),
     "connect": Text("Connection failed", "连接失败"),
     "tls": Text("TLS failed", "TLS 失败"),
-    "http_401": Text("401 token refused", "401 令牌无效"),
+    "http_401": Text("401 token refused", "401 token 无效"),
     "http_403": Text("403 forbidden", "403 无权访问"),
     "http_404": Text("404 not found", "404 不存在"),
     "http_5xx": Text("5xx platform error", "5xx 平台错误"),
@@ -85,7 +85,7 @@ REASONS: Final = {
     "api_error": Text("Refused by the API", "接口返回失败"),
     "malformed": Text("Unreadable answer", "响应无法解析"),
 }
-"""Why a call of the platform's API failed, by the value of the ``reason`` label."""
+"""Why a call to the platform's API failed, by the value of the ``reason`` label."""
 
 ENDPOINTS: Final = {
     "stat": Text("Task statistics", "任务统计"),
