@@ -164,7 +164,7 @@ _KEYS: Final = {
     "tasks to poll, each by its id": "要采集的任务，逐个写明 ID",
     "which generations of tasks to list, 1.0 and 2.0": "读取哪几代任务的列表接口",
     "true: include the tasks of all sub-accounts": "true：同时包含所有子账号的任务",
-    "task states that are polled; tasks in other states appear only in yunfu_task_info and yunfu_task_state": "采集哪些状态的任务；其他状态的只出现在 info 和 state 指标里",
+    "task states that are polled; tasks in other states appear only in yunfu_task_info and yunfu_task_state": "采集哪些状态的任务；其他状态的只出现在 yunfu_task_info 和 yunfu_task_state 里",
     "poll only tasks whose whole name matches this regular expression": "只采集名称完整匹配此正则的任务",
     "skip tasks whose whole name matches this regular expression": "不采集名称完整匹配此正则的任务",
     "how often to read the task lists": "多久读取一次任务列表",

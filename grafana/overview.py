@@ -113,7 +113,7 @@ def _stale(panels: Panels) -> stat.Panel:
         Text("No fresh data", "数据过期的任务"),
         Text(
             "Polled tasks whose statistics are overdue: their state is unknown. The exporter dashboard shows why.",
-            "已超时未能成功采集统计数据的任务数，其现状未知。原因见采集器面板。",
+            "已超时未能成功采集统计数据的任务数，其现状未知。原因见“采集器”仪表盘。",
         ),
         "none",
         Query(count(ALL.stale(), ALL.value("yunfu_task_poll_interval_seconds")), instant=True),
