@@ -207,7 +207,7 @@ def _accounts(panels: Panels) -> table.Panel:
         Rows(
             f"{per_account(chosen('yunfu_account_token_expiry_timestamp_seconds'))} - time()",
             {},
-            Column(Text("Token expires in", "token 剩余有效期"), 0, expiry),
+            Column(Text("Token expires in", "Token 剩余有效期"), 0, expiry),
             "expiry",
         ),
         Rows(

@@ -7,6 +7,7 @@ asked in ``tests/integration/test_docs_queries.py``.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -47,6 +48,14 @@ def test_every_block_is_tried_or_says_why_not() -> None:
     """Code is in a language that a test here knows; ``text`` is what a program printed."""
     unknown = [str(block) for block in BLOCKS if block.language not in {"sh", "console", "yaml", "promql", "text"}]
     assert not unknown, "name the language, or say before the block: <!-- not run: WHY -->"
+
+
+def test_a_block_that_is_not_run_names_tests_that_there_are() -> None:
+    """Where a test stands in for running a block, that test is in the repository."""
+    for document in documents():
+        for block in document.blocks:
+            for name in re.findall(r"tests/[\w/]+\.py", block.not_run):
+                assert (ROOT / name).is_file(), f"{block}: {name}"
 
 
 @dataclass(frozen=True, slots=True)

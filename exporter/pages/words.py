@@ -91,7 +91,7 @@ _ACCOUNTS: Final = {
     "account.up": Text("Up", "正常"),
     "account.down": Text("Down", "不可用"),
     "account.unknown": Text("Not called yet", "尚未调用"),
-    "account.token": Text("Token", "token"),
+    "account.token": Text("Token", "Token"),
     "account.quota": Text("API calls a minute", "每分钟接口调用"),
     "account.quota_use": Text("{needed} needed of {allowed} allowed", "需要 {needed}，允许 {allowed}"),
     "account.tasks": Text("Tasks", "任务"),
