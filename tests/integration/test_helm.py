@@ -374,6 +374,27 @@ def test_everything_selects_the_pods_of_its_own_release(values: Path) -> None:
         assert ("Egress" in each["spec"]["policyTypes"]) == bool(each["spec"].get("egress"))
 
 
+def test_no_label_of_the_values_replaces_one_that_things_are_selected_by(tmp_path: Path) -> None:
+    """A label of the values that has the name of one of the chart's is left out; each name stands once."""
+    values = tmp_path / "values.yaml"
+    taken = {"app.kubernetes.io/name": "planted", "app.kubernetes.io/component": "planted", "team": "outbound"}
+    values.write_text(yaml.safe_dump({"commonLabels": taken, "podLabels": taken, "service": {"labels": taken}}))
+    made = template("--values", MINIMAL, "--values", values)
+    assert "planted" not in made.stdout
+    assert all(
+        each["metadata"]["labels"]["team"] == "outbound"
+        for each in yaml.load_all(made.stdout, yaml.CSafeLoader)
+        if each
+    )
+
+
+def test_a_release_may_be_called_by_a_number() -> None:
+    """Every label is text, whatever the release is called."""
+    for each in rendered("--values", MINIMAL, "--set=fullnameOverride=yunfu", release="2026"):
+        assert each["metadata"]["labels"]["app.kubernetes.io/instance"] == "2026"
+        assert faults_of(each, NEWEST) == []
+
+
 def test_scaling_restarts_nothing() -> None:
     """Between two and more shards the pods' template stays the same; their number is in the configuration, which is reloaded."""
     two, seven = (

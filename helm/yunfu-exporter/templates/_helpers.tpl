@@ -14,8 +14,8 @@
 {{- end }}
 
 {{- define "yunfu-exporter.identity" -}}
-app.kubernetes.io/name: {{ include "yunfu-exporter.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "yunfu-exporter.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "yunfu-exporter.selector" -}}
@@ -33,7 +33,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{/*
 The metadata of an object, of a list: the root, the suffix of its name, its component, and a dict that may have
-labels, annotations and a namespace of its own.
+labels, annotations and a namespace of its own. No label of the values replaces one of the chart's, by which things are selected.
 */}}
 {{- define "yunfu-exporter.metadata" -}}
 {{- $root := index . 0 -}}
@@ -41,11 +41,8 @@ labels, annotations and a namespace of its own.
 name: {{ include "yunfu-exporter.fullname" $root }}{{ index . 1 }}
 namespace: {{ default $root.Release.Namespace $own.namespace }}
 labels:
-  {{- include "yunfu-exporter.labels" $root | nindent 2 }}
-  app.kubernetes.io/component: {{ index . 2 }}
-  {{- with merge (dict) (default (dict) $own.labels) $root.Values.commonLabels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- $labels := merge (include "yunfu-exporter.labels" $root | fromYaml) (dict "app.kubernetes.io/component" (index . 2)) }}
+  {{- toYaml (merge $labels (default (dict) $own.labels) $root.Values.commonLabels) | nindent 2 }}
 {{- with merge (dict) (default (dict) $own.annotations) $root.Values.commonAnnotations }}
 annotations:
   {{- toYaml . | nindent 2 }}
