@@ -96,17 +96,24 @@ def _alert_rows(language: str) -> Iterator[tuple[str, ...]]:
 
 
 def config_schema() -> dict[str, Any]:
-    """Return the schema of ``config``: which keys there are. What each accepts, the exporter says better."""
-    return _section(Settings, without=SET_BY_CHART)
+    """Return the schema of ``config``: which keys there are and must be. What each accepts, the exporter says better."""
+    schema = _section(Settings, without=SET_BY_CHART)
+    del schema["required"]  # accounts may be in the environment
+    return schema
 
 
 def _section(model: type[BaseModel], without: Iterable[str] = ()) -> dict[str, Any]:
-    keys = {key: _key(info) for key, info in model.model_fields.items() if key not in without}
-    return {"type": "object", "additionalProperties": False, "properties": keys}
+    fields = {key: info for key, info in model.model_fields.items() if key not in without}
+    keys = {key: _key(info) for key, info in fields.items()}
+    section = {"type": "object", "additionalProperties": False, "properties": keys}
+    required = [key for key, info in fields.items() if info.is_required()]
+    return {**section, "required": required} if required else section
 
 
 def _key(info: FieldInfo) -> dict[str, Any]:
     about = {"description": info.description} if info.description else {}
+    if info.annotation is str:
+        about["type"] = "string"
     kinds = (info.annotation, *get_args(info.annotation))
     part = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
     if part is None:

@@ -268,6 +268,7 @@ def test_promtool_accepts_changed_rules(tmp_path: Path) -> None:
     assert "[10m]) > 0.25" in blocked
 
 
+ACCOUNT = yaml.safe_load(MINIMAL.read_text(encoding="utf-8"))["config"]["accounts"][0]
 REFUSED = [
     ({"replicas": 2}, "additional properties 'replicas' not allowed"),
     ({"image": {"tga": "1"}}, "'tga'"),
@@ -287,7 +288,15 @@ REFUSED = [
     ({"config": {"accounts": []}}, "config.accounts is empty"),
     ({"tokens": {"existingSecrets": []}}, 'account "main" has no token'),
     ({"tokens": {"values": {"mian": "x"}}}, "tokens.values.mian: no account reads it"),
-    ({"config": {"accounts": [{"name": "华东"}]}}, "give the account a token_file, such as /run/secrets/yunfu/KEY"),
+    (
+        {"config": {"accounts": [{**ACCOUNT, "name": "华东"}]}},
+        "give the account a token_file, such as /run/secrets/yunfu/KEY",
+    ),
+    ({"config": {"accounts": [{"name": "main"}]}}, "missing properties 'base_url', 'user_id'"),
+    ({"config": {"accounts": [{**ACCOUNT, "name": 10086}]}}, "got number, want string"),
+    ({"fullnameOverride": "yunfu.east"}, "does not match pattern"),
+    ({"web": {"certManager": {"duration": "90d"}}}, "does not match pattern"),
+    ({"podDisruptionBudget": {"maxUnavailable": "0%"}}, "does not match pattern"),
     ({"existingConfig": {"secretName": "mine"}}, "expected it alone, without config"),
     (
         {"prometheusRule": {"alerts": {"YunfuTaskStaled": {"for": "1h"}}}},
