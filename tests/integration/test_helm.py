@@ -8,7 +8,9 @@ import subprocess
 import tarfile
 from collections.abc import Iterator
 from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import kubernetes_validate
@@ -218,6 +220,34 @@ def test_helm_test_knows_guarded_ports(
     listen, health = free_port(), free_port()
     with running(tmp_path, *pod.words(listen, health)):
         assert answer in helm_test(pod, listen, health)
+
+
+def test_helm_test_fits_into_its_pod_however_many_tasks_there_are() -> None:
+    """A page of 30 MB, as some 5,000 tasks have, is looked through in less memory than the pod may take."""
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # the name is the library's
+            self.send_response(200)
+            self.end_headers()
+            for _ in range(30 if self.path == "/" else 1):
+                self.wfile.write('yunfu_task_info{account="main",name="老客户回访"} 1\n'.encode() * 18_000)
+            self.wfile.write(b'yunfu_exporter_build_info{version="0"} 1\n')
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's
+            pass
+
+    (container,) = the(rendered("--values", MINIMAL), "Pod")["spec"]["containers"]
+    limit = int(container["resources"]["limits"]["memory"].removesuffix("Mi")) << 20
+    bounded = f"import resource; resource.setrlimit(resource.RLIMIT_DATA, ({limit}, {limit}))\n{container['args'][0]}"
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        Thread(target=server.serve_forever).start()
+        url = f"http://127.0.0.1:{server.server_port}/"
+        try:
+            words = [*container["command"], bounded, f"{url}readyz", url]
+            tested = subprocess.run(words, check=False, text=True, capture_output=True, timeout=60)
+        finally:
+            server.shutdown()
+    assert tested.stdout.endswith(f"{url}: 540001 lines\n"), tested.stderr
 
 
 def _groups(*words: str | Path) -> list[Any]:

@@ -1,5 +1,6 @@
 """What helm test runs: the exporter is ready, and its main port serves the metrics or asks who is there."""
 
+import http.client
 import ssl
 import sys
 import time
@@ -9,15 +10,15 @@ import urllib.request
 GUARDED = {401: "a password is needed", 429: "rate_limit is reached"}
 
 
-def ask(url: str) -> tuple[int, str]:
-    """Return the status and the body. Raises OSError, URLError among them."""
+def ask(url: str) -> http.client.HTTPResponse | urllib.error.HTTPError:
+    """Return the answer, to be read and closed. Raises OSError, URLError among them."""
     tls = ssl.create_default_context()
     tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE  # which certificate it shows is Prometheus' matter
     try:
-        with urllib.request.urlopen(url, timeout=5, context=tls) as answer:
-            return answer.status, answer.read().decode()
+        answer: http.client.HTTPResponse = urllib.request.urlopen(url, timeout=5, context=tls)
     except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
+        return error
+    return answer
 
 
 def wait_until_ready(url: str, seconds: float = 90) -> None:
@@ -25,7 +26,8 @@ def wait_until_ready(url: str, seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
     while True:
         try:
-            status, text = ask(url)
+            with ask(url) as answer:
+                status, text = answer.status, answer.read().decode()
         except OSError as error:
             status, text = 0, str(error)
         if status == 200:
@@ -38,19 +40,24 @@ def wait_until_ready(url: str, seconds: float = 90) -> None:
 
 def look_at(url: str) -> None:
     """Exit unless there are metrics, or something that guards them."""
+    lines, first, is_ours = 0, "", False
     try:
-        status, text = ask(url)
+        with ask(url) as answer:
+            for line in answer:  # one by one, since all that a large fleet has would not fit into this pod
+                lines += 1
+                first = first or line.decode(errors="replace")
+                is_ours = is_ours or line.startswith(b"yunfu_exporter_build_info{")
     except OSError as error:
         if not (url.startswith("https:") and isinstance(error, (ConnectionResetError, ssl.SSLError))):
             sys.exit(f"{url}: {error}")
         print(f"{url}: closed after the handshake, as is done where a client certificate is needed")
         return
-    if status in GUARDED:
-        print(f"{url}: {GUARDED[status]}")
-    elif status == 200 and "yunfu_exporter_build_info{" in text:
-        print(f"{url}: {len(text.splitlines())} lines")
+    if answer.status in GUARDED:
+        print(f"{url}: {GUARDED[answer.status]}")
+    elif answer.status == 200 and is_ours:
+        print(f"{url}: {lines} lines")
     else:
-        sys.exit(f"{url}: {status}, and no metrics of the exporter: {text[:200]}")
+        sys.exit(f"{url}: {answer.status}, and no metrics of the exporter: {first[:200]}")
 
 
 if __name__ == "__main__":
