@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -147,6 +148,8 @@ class Pod:
         if name in self.secrets:
             return self.secrets[name]
         (made,) = (each for each in of_kind(self.manifests, "Secret", "ConfigMap") if each["metadata"]["name"] == name)
+        if made["kind"] == "Secret" and "data" in made:
+            return {key: b64decode(text).decode() for key, text in made["data"].items()}
         data: Mapping[str, str] = made.get("stringData") or made["data"]
         return data
 
