@@ -189,7 +189,9 @@ class YunfuClient:
             self._gate.hold(error.seconds)
             raise
         except (Unauthorized, EnvelopeError) as error:
-            if error.holds and token == self._token.value and not self.take_up_token():
+            if isinstance(error, EnvelopeError) and error.code == HTTPStatus.TOO_MANY_REQUESTS:
+                self._gate.hold(DEFAULT_THROTTLE_SECONDS)
+            elif error.holds and token == self._token.value and not self.take_up_token():
                 self._gate.hold(KNOCK_SECONDS)
             raise
 

@@ -37,12 +37,15 @@ class ApiError(Exception):
     """A call failed. The message is for people and holds no secret; ``reason`` is the metric's label value.
 
     ``answered`` tells that the platform is there, accepts the account, and refused this one call: no other task's
-    calls need fail the same way. ``holds`` tells that the whole account is held back after it.
+    calls need fail the same way. ``holds`` tells that the whole account is held back after it. ``missing`` tells that
+    the platform knows no such task, ``lasting`` that a retry soon could not mend it.
     """
 
     reason: str
     answered: bool = False
     holds: bool = False
+    missing: bool = False
+    lasting: bool = False
 
 
 class ApiTimeout(ApiError):
@@ -83,9 +86,14 @@ class Unauthorized(HttpError):
 class Forbidden(HttpError):
     """The token is good, but not for this resource."""
 
+    lasting = True
+
 
 class NotFound(HttpError):
     """There is no such task."""
+
+    missing = True
+    lasting = True
 
 
 class Throttled(HttpError):
@@ -100,7 +108,7 @@ class Throttled(HttpError):
 
 
 class EnvelopeError(ApiError):
-    """The answer is a well-formed refusal with HTTP status 200."""
+    """The answer is a well-formed refusal with HTTP status 200; its ``code`` means what it would as the status."""
 
     reason = "api_error"
     answered = True
@@ -108,8 +116,10 @@ class EnvelopeError(ApiError):
     def __init__(self, code: float | None, message: str) -> None:
         super().__init__(message)
         self.code = code
-        self.holds = code == HTTPStatus.UNAUTHORIZED
+        self.holds = code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS}
         self.answered = not self.holds
+        self.missing = code == HTTPStatus.NOT_FOUND
+        self.lasting = code in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 
 
 class MalformedError(ApiError):

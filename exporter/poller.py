@@ -17,7 +17,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from exporter.client import YunfuClient
-from exporter.errors import ApiError, Forbidden, NotFound
+from exporter.errors import ApiError
 from exporter.logs import fields
 from exporter.metrics import ExporterMetrics
 from exporter.model import Task, TaskRef
@@ -276,7 +276,7 @@ class AccountPoller:
                 self._store.know(progress.task, self.poll_interval(ref))
         if error is None or error.holds:  # the gate sees to a hold
             return None
-        if isinstance(error, Forbidden | NotFound):  # nothing that a retry soon could mend
+        if error.lasting:
             return self._plan.cadence.idle_interval * self._rng.uniform(0.75, 1.0)
         return back_off(self._schedule.interval(ref), progress.failures, self._rng)
 

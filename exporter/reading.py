@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from exporter.client import YunfuClient
-from exporter.errors import ApiError, NotFound
+from exporter.errors import ApiError
 from exporter.model import TaskRef, TaskStats, parse_stats
 from exporter.store import UNCHANGED, PollOutcome, Unchanged, WindowReading
 from exporter.tags import limit_tags
@@ -74,7 +74,7 @@ class TaskReader:
                 reading = WindowReading(window.label, stats, span.expires)
                 outcome = replace(outcome, windows=(*outcome.windows, reading))
         except ApiError as error:
-            return replace(outcome, error=f"{error.reason}: {error}", missing=isinstance(error, NotFound)), error
+            return replace(outcome, error=f"{error.reason}: {error}", missing=error.missing), error
         return outcome, None
 
     async def _stats(

@@ -564,6 +564,14 @@ async def test_a_throttle_says_how_long_to_wait(headers: dict[str, str], seconds
         assert calls.gate.held_seconds == pytest.approx(seconds, abs=0.5)
 
 
+async def test_a_throttle_in_the_envelope_holds_the_account_too() -> None:
+    """HTTP 200 with code 429 holds all calls back for half a minute; it is the account that is not served."""
+    async with calling(Platform(envelope(None, code=429, status="error"))) as calls:
+        error = await calls.fail()
+        assert (error.reason, error.answered, error.holds) == ("api_error", False, True)
+        assert calls.gate.held_seconds == pytest.approx(client.DEFAULT_THROTTLE_SECONDS, abs=0.5)
+
+
 @pytest.mark.parametrize(
     ("status", "body"),
     [(401, b""), (200, envelope(None, code=401, status="error"))],

@@ -15,7 +15,17 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from exporter.client import Answer, YunfuClient
-from exporter.errors import ApiError, ApiTimeout, ConnectError, Forbidden, HttpError, NotFound, Throttled, Unauthorized
+from exporter.errors import (
+    ApiError,
+    ApiTimeout,
+    ConnectError,
+    EnvelopeError,
+    Forbidden,
+    HttpError,
+    NotFound,
+    Throttled,
+    Unauthorized,
+)
 from exporter.exposition import TaskRenderer
 from exporter.gate import Gate
 from exporter.metrics import ExporterMetrics
@@ -303,9 +313,18 @@ def test_slow_and_failing_tasks_delay_no_other(broken: Script, caplog: pytest.Lo
     scenario()
 
 
-@pytest.mark.parametrize("error", [Forbidden(403, "not yours"), NotFound(404, "no such task")])
-def test_refused_tasks_are_asked_seldom(error: ApiError) -> None:
-    """What a retry soon could not mend is tried again at about the idle interval."""
+@pytest.mark.parametrize(
+    ("error", "missing"),
+    [
+        (Forbidden(403, "not yours"), False),
+        (NotFound(404, "no such task"), True),
+        (EnvelopeError(403, "not yours"), False),
+        (EnvelopeError(404, "no such task"), True),
+    ],
+    ids=repr,
+)
+def test_refused_tasks_are_asked_seldom(error: ApiError, *, missing: bool) -> None:
+    """What a retry soon could not mend is tried again at about the idle interval; only a task that is denied is missing."""
 
     @in_virtual_time
     async def scenario() -> None:
@@ -315,7 +334,7 @@ def test_refused_tasks_are_asked_seldom(error: ApiError) -> None:
             await asyncio.sleep(4900)
             assert all(0.75 * IDLE <= gap - 0.1 <= IDLE for gap in gaps(bench.client.calls["a"]))
             status = bench.record("a").status
-            assert (status.up, status.missing_since is not None) == (False, isinstance(error, NotFound))
+            assert (status.up, status.missing_since is not None) == (False, missing)
             await asyncio.sleep(1000)
             assert bench.record("a").status.missing_since is None
             assert gaps(bench.client.calls["a"])[-1] <= INTERVAL + 0.1
