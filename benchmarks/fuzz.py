@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from copy import deepcopy
 from math import isfinite
@@ -178,9 +178,9 @@ class Hostile:
         """Answer the payload as statistics."""
         return open_answer(self.body, known)
 
-    async def get(self, *_: object) -> Any:
+    async def get(self, _: str, __: str, ___: object, read: Callable[[Mapping[str, Any]], Any]) -> Any:
         """Answer the payload as a page of a list."""
-        return open_envelope(self.body)
+        return read(open_envelope(self.body))
 
 
 class Broken(logging.Handler):

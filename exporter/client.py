@@ -142,9 +142,14 @@ class YunfuClient:
         path = f"/user/{self.user_id}/task/{ref.id}/stat"
         return await self._call("stat", path, query, lambda body: open_answer(body, known))
 
-    async def get(self, endpoint: str, path: str, query: list[tuple[str, str]]) -> Mapping[str, Any]:
-        """Return the envelope of a GET below ``/agent-api``; ``endpoint`` is the metric's label. Raises ApiError."""
-        return await self._call(endpoint, path, query, open_envelope)
+    async def get(
+        self, endpoint: str, path: str, query: list[tuple[str, str]], read: Callable[[Mapping[str, Any]], Read]
+    ) -> Read:
+        """Return what ``read`` makes of the envelope of a GET below ``/agent-api``; ``endpoint`` is the metric's label.
+
+        Raises ApiError; one that ``read`` raises is a failure of the call.
+        """
+        return await self._call(endpoint, path, query, lambda body: read(open_envelope(body)))
 
     @property
     def held_seconds(self) -> float:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -24,7 +25,7 @@ MAX_PAGES: Final = 1000
 """The most pages that are read of one list; a platform that claims more is not believed."""
 
 PAGE_TRIES: Final = 3
-"""How often a page is tried that times out, breaks off or is answered 5xx."""
+"""How often a page is tried that times out, breaks off, is answered 5xx or cannot be read."""
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
@@ -103,8 +104,7 @@ async def count_tasks(client: YunfuClient, plan: DiscoveryPlan) -> int | None:
     """Ask each list for its length, with one call a list; None if one does not say. Raises ApiError."""
     totals = []
     for endpoint, path, _ in _lists(plan, client.user_id):
-        meta = (await client.get(endpoint, path, [("page", "1"), ("per_page", "1")])).get("meta")
-        totals.append(read_count(meta.get("total")) if isinstance(meta, dict) else None)
+        totals.append(await client.get(endpoint, path, [("page", "1"), ("per_page", "1")], _total))
     known = [total for total in totals if total is not None]
     return sum(known) if len(known) == len(totals) else None
 
@@ -156,30 +156,41 @@ def _lists(plan: DiscoveryPlan, user_id: str) -> Iterable[tuple[str, str, str]]:
 async def _pages(client: YunfuClient, endpoint: str, path: str) -> AsyncIterator[object]:
     page = last = 1
     while page <= last:
-        envelope = await _page(client, endpoint, path, page)
-        entries, meta = envelope.get("data"), envelope.get("meta")
-        if isinstance(entries, dict):  # PHP writes a list with a gap as an object
-            entries = list(entries.values())
-        pages = read_count(meta.get("last_page")) if isinstance(meta, dict) else None
-        if not isinstance(entries, list) or pages is None:
-            raise MalformedError(f"page {page} of the list is no list with its number of pages")
-        if pages > MAX_PAGES:
-            raise MalformedError(f"the list claims {pages} pages; at most {MAX_PAGES} are read")
+        entries, last = await _page(client, endpoint, path, page)
         for entry in entries:
             yield entry
-        page, last = page + 1, pages
+        page += 1
 
 
-async def _page(client: YunfuClient, endpoint: str, path: str, page: int) -> Mapping[str, Any]:
+async def _page(client: YunfuClient, endpoint: str, path: str, page: int) -> tuple[list[object], int]:
     """Read a page; try again if it fails by chance, as one of a hundred pages will, and the others would be for nothing."""
+    query = [("page", str(page)), ("per_page", str(PER_PAGE))]
     for left in reversed(range(PAGE_TRIES)):
         try:
-            return await client.get(endpoint, path, [("page", str(page)), ("per_page", str(PER_PAGE))])
+            return await client.get(endpoint, path, query, partial(_entries, page))
         except ApiError as error:
             is_final = error.holds or (isinstance(error, HttpError) and error.answered)
             if is_final or not left:
                 raise
     raise AssertionError("unreachable: the last try returns or raises")
+
+
+def _entries(page: int, envelope: Mapping[str, Any]) -> tuple[list[object], int]:
+    """Return the entries of a page and how many pages there are. Raises MalformedError."""
+    entries, meta = envelope.get("data"), envelope.get("meta")
+    if isinstance(entries, dict):  # PHP writes a list with a gap as an object
+        entries = list(entries.values())
+    pages = read_count(meta.get("last_page")) if isinstance(meta, dict) else None
+    if not isinstance(entries, list) or pages is None:
+        raise MalformedError(f"page {page} of the list is no list with its number of pages")
+    if pages > MAX_PAGES:
+        raise MalformedError(f"the list claims {pages} pages; at most {MAX_PAGES} are read")
+    return entries, pages
+
+
+def _total(envelope: Mapping[str, Any]) -> int | None:
+    meta = envelope.get("meta")
+    return read_count(meta.get("total")) if isinstance(meta, dict) else None
 
 
 def _parse(entry: object, generation: str, timezone: ZoneInfo, unread: Callable[[str], None]) -> ListedTask | None:

@@ -8,7 +8,7 @@ import gzip
 import inspect
 import json
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -344,16 +344,23 @@ async def test_the_known_answer_comes_without_data() -> None:
 
 
 async def test_the_observer_is_told_of_each_call() -> None:
-    """Endpoint, duration and error of every call are told, waiting for the gate not counted."""
+    """Endpoint, duration and error of every call are told, waiting for the gate not counted; so are answers of no use."""
+
+    def refuse(_: Mapping[str, Any]) -> None:
+        raise MalformedError("no list")
+
     platform = Platform()
     async with calling(platform) as calls:
         await calls.client.stat(REF)
-        await calls.client.get("tasks", f"/user/{USER}/task", [("page", "1")])
+        await calls.client.get("tasks", f"/user/{USER}/task", [("page", "1")], dict)
+        with pytest.raises(MalformedError) as caught:
+            await calls.client.get("tasks", f"/user/{USER}/task", [("page", "2")], refuse)
         platform.prepare(b"", status=503)
         error = await calls.fail()
     assert [(endpoint, error) for endpoint, _, error in calls.seen] == [
         ("stat", None),
         ("tasks", None),
+        ("tasks", caught.value),
         ("stat", error),
     ]
     assert all(0 < seconds < 5 for _, seconds, _ in calls.seen)
