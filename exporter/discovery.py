@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from exporter.client import YunfuClient
@@ -30,6 +30,9 @@ PAGE_TRIES: Final = 3
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
 _ORDER: Final = {TaskState.RUNNING: 0, TaskState.WAITING: 1, TaskState.UNKNOWN: 2, TaskState.PAUSED: 3}
+
+
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,28 +200,32 @@ def _parse(entry: object, generation: str, timezone: ZoneInfo, unread: Callable[
     if not isinstance(entry, dict):
         unread("tasks")
         return None
-    uuid = entry.get("uuid")
-    uuid = uuid.lower() if isinstance(uuid, str) else ""
-    if not _UUID.fullmatch(uuid):
+    uuid = _uuid(entry.get("uuid"))
+    if uuid is None:
         unread("tasks.uuid")
         return None
-    name, owner = entry.get("name"), entry.get("user_id")
-    owner = owner.lower() if isinstance(owner, str) else ""
+
+    def part(name: str, read: Callable[[object], Read | None]) -> Read | None:
+        value = entry.get(name)
+        found = read(value)
+        if found is None and value is not None:
+            unread(f"tasks.{name}")
+        return found
+
     extra = entry.get("new_task_extra")
     return ListedTask(
         id=uuid,
-        name=clean_label(name) if isinstance(name, str) else "",
-        owner=owner if _UUID.fullmatch(owner) else "",
+        name=part("name", _name) or "",
+        owner=part("user_id", _uuid) or "",
         generation="2" if isinstance(extra, dict) and extra else generation,
-        state=_state(entry, extra),
-        created=_moment(entry.get("create_datetime"), timezone, unread),
-        concurrency_limit=read_count(entry.get("maximumcall")),
+        state=_state(part("enable", _flag), extra),
+        created=part("create_datetime", partial(_moment, timezone)),
+        concurrency_limit=part("maximumcall", read_count),
     )
 
 
-def _state(entry: Mapping[str, Any], extra: object) -> TaskState:
+def _state(enable: bool | None, extra: object) -> TaskState:  # noqa: FBT001  # the platform's flag
     """Read the state: both flags set: dialling; only ``enable``: waits for its dial window. 1.0 has only ``enable``."""
-    enable = _flag(entry.get("enable"))
     if enable is None:
         return TaskState.UNKNOWN
     if not enable:
@@ -226,6 +233,15 @@ def _state(entry: Mapping[str, Any], extra: object) -> TaskState:
     if not isinstance(extra, dict) or not extra:
         return TaskState.RUNNING
     return TaskState.RUNNING if _flag(extra.get("call_status")) else TaskState.WAITING
+
+
+def _uuid(value: object) -> str | None:
+    text = value.lower() if isinstance(value, str) else ""
+    return text if _UUID.fullmatch(text) else None
+
+
+def _name(value: object) -> str | None:
+    return clean_label(value) if isinstance(value, str) else None
 
 
 def _flag(value: object) -> bool | None:
@@ -236,13 +252,10 @@ def _flag(value: object) -> bool | None:
     return None if count is None else count > 0
 
 
-def _moment(value: object, timezone: ZoneInfo, unread: Callable[[str], None]) -> float | None:
-    if value is None:
-        return None
+def _moment(timezone: ZoneInfo, value: object) -> float | None:
     if isinstance(value, str) and _MOMENT.fullmatch(value):
         with suppress(ValueError, OverflowError):
             return datetime.fromisoformat(value).replace(tzinfo=timezone).timestamp()
-    unread("tasks.create_datetime")
     return None
 
 
