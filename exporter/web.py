@@ -150,13 +150,17 @@ class _Handlers:
         return await self._answer(request, alone, [record])
 
     async def service_discovery(self, request: web.Request) -> web.Response:
-        """Answer Prometheus' http_sd: each task a target of /probe, at the address the question came to."""
+        """Answer Prometheus' http_sd: each task a target of /probe, at the address the question came to.
+
+        Each is an instance of its own: of that address alone, they would all write the one series of ``up``.
+        """
         targets = []
         for record in self._services.store.records():
             task, interval = record.status.task, record.status.interval
             if interval is None:  # known, but not polled
                 continue
             labels = {
+                "instance": f"{task.ref.account}/{task.ref.id}",
                 "__metrics_path__": "/probe",
                 "__param_account": task.ref.account,
                 "__param_task": task.ref.id,

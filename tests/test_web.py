@@ -399,6 +399,7 @@ async def test_service_discovery_lists_polled_tasks_as_probe_targets() -> None:
     assert all(isinstance(value, str) for group in groups for value in group["labels"].values())
     assert [group["labels"] for group in groups] == [
         {
+            "instance": "main/00000000-0000-0000-0000-000000000000",
             "__metrics_path__": "/probe",
             "__param_account": "main",
             "__param_task": "00000000-0000-0000-0000-000000000000",
@@ -406,6 +407,7 @@ async def test_service_discovery_lists_polled_tasks_as_probe_targets() -> None:
             "__meta_yunfu_task_state": "running",
         },
         {
+            "instance": f"main/{TASK}",
             "__metrics_path__": "/probe",
             "__param_account": "main",
             "__param_task": TASK,

@@ -133,6 +133,7 @@ async def test_prometheus_comes_in_by_certificate_and_password(platform: Stack, 
                 **{(each["job_name"],): 0 for each in jobs[2:]},
             }
             assert await platform.vector('count(yunfu_task_up{job="good"} == 1)') == {(): len(platform.tasks)}
+            assert await platform.vector('count(up{job="probes"})') == {(): len(platform.tasks)}
             before = output.read_text().count("web configuration reloaded")
             keys.issue("server", "127.0.0.1")
 
