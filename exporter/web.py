@@ -9,7 +9,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from weakref import WeakValueDictionary
 
@@ -145,6 +145,8 @@ class _Handlers:
         except TooManyProbesError as error:
             self._services.refused("probes")
             return web.Response(status=503, text=f"{error}\n", headers={"Retry-After": "1"})
+        # It was asked for by its name, so it is answered with up 0 also when the platform has long denied it.
+        record = replace(record, status=replace(record.status, missing_since=None))
         page = self._services.page()
         alone = Page(page.renderer, CollectorRegistry(), page.stale_after)
         return await self._answer(request, alone, [record])

@@ -235,7 +235,12 @@ class StandIn:
 
 @asynccontextmanager
 async def exporter(
-    *, tasks: Sequence[str] = (TASK,), broken: bool = False, timeout_seconds: float = 5, **more: Any
+    *,
+    tasks: Sequence[str] = (TASK,),
+    broken: bool = False,
+    timeout_seconds: float = 5,
+    clock: Callable[[], float] = lambda: NOW,
+    **more: Any,
 ) -> AsyncIterator[tuple[StandIn, Site]]:
     """Run the whole exporter on a stand-in for the platform."""
     platform_port, port = free_port(), free_port()
@@ -254,8 +259,8 @@ async def exporter(
     poll = PollSettings(interval=60, idle_interval=60, timeout=timeout_seconds, stale_after=300)
     settings = Settings(listen=(Address("127.0.0.1", port),), poll=poll, accounts=(account,))
     renderer = TaskRenderer()
-    store = Store(renderer, lambda: NOW)
-    around = Surroundings(store, ExporterMetrics("1", "abc"), lambda: NOW, random.Random(1))
+    store = Store(renderer, clock)
+    around = Surroundings(store, ExporterMetrics("1", "abc"), clock, random.Random(1))
     around.metrics.registry.register(AccountCollector(store))
     tokens = {"main": Token("planted")}
     daemon = Daemon(
@@ -349,6 +354,19 @@ async def test_probe_of_a_task_that_fails_says_so() -> None:
     for found in (unknown, polled, down):
         assert [value for key, value in found.items() if key[0] == "yunfu_task_up"] == [0]
         assert not [key for key in found if key[0] == "yunfu_task_answered_calls"]
+
+
+async def test_probe_of_a_task_that_has_left_says_that_it_is_down() -> None:
+    """A configured task that the platform denies for longer than stale_after leaves /metrics, but a probe still answers."""
+    now = NOW
+    async with exporter(tasks=(OTHER,), clock=lambda: now) as (_, it):
+        now += 301
+        found, everything = (
+            samples(await it.get(f"/probe?account=main&task={OTHER}")),
+            samples(await it.get("/metrics")),
+        )
+    assert found["yunfu_task_up", OTHER] == 0
+    assert not any(key[-1] == OTHER for key in everything)
 
 
 async def test_probe_passes_the_sub_account_on() -> None:
