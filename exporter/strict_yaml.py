@@ -1,4 +1,7 @@
-"""YAML without surprises: a key given twice is an error, keys are text, a date stays the text it is. Never quotes values."""
+"""YAML without surprises: a key given twice is an error, keys are text, dates stay text. Never quotes values.
+
+A number is one as JSON writes it: YAML 1.1 would also take 1:30 for 90 and 010 for 8.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,10 @@ from exporter.values import TOKEN_SIGN, describe, show
 
 # What PyYAML's messages quote of the file, which may be a secret; '<block end>' is a word of its own.
 _QUOTED: Final = re.compile(r"""\s'(?!<)[^']{2,}'|\s"[^"]{2,}\"""")
+_NUMBERS: Final = {
+    "tag:yaml.org,2002:int": re.compile(r"-?(0|[1-9][0-9]*)$"),
+    "tag:yaml.org,2002:float": re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+([eE][-+]?[0-9]+)?|[eE][-+]?[0-9]+)$"),
+}
 
 
 def read_yaml(name: str, like: str) -> dict[str, Any]:
@@ -54,7 +61,7 @@ class _RefusedError(yaml.MarkedYAMLError):
 
 class _StrictLoader(yaml.SafeLoader):
     yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own attribute, never written
-        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+        first: [(tag, _NUMBERS.get(tag, pattern)) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 

@@ -12,16 +12,30 @@ QUOTES = 'expected YAML, with quotes around texts like "[::]:10042"'
 
 
 def test_reads_yaml_and_json() -> None:
-    """Mappings, lists, numbers and anchors are read, a date stays text, no document is null."""
-    text = "base: &b {x: 1, y: 2}\nmore: {<<: *b, y: 3}\nday: 2024-01-01\nlist: [null, true, 1.5]"
+    """Mappings, lists, numbers and anchors are read, no document is null."""
+    text = "base: &b {x: 1, y: 2}\nmore: {<<: *b, y: 3}\nlist: [null, true, 1.5]"
     assert parse_yaml(text) == {
         "base": {"x": 1, "y": 2},
         "more": {"x": 1, "y": 3},
-        "day": "2024-01-01",
         "list": [None, True, 1.5],
     }
     assert parse_yaml('{"a": ["\\u4e00"]}') == {"a": ["一"]}
     assert parse_yaml("# nothing\n") is None
+
+
+@pytest.mark.parametrize("text", ["2024-01-01", "1:30", "1:30.5", "010", "0x10", "0b1", "1_000", ".inf", ".nan", "1e"])
+def test_what_only_yaml_takes_for_a_number_or_a_date_stays_text(text: str) -> None:
+    """No one who writes 1:30 means 90; whoever reads the value says what is accepted."""
+    assert parse_yaml(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("0", 0), ("-12", -12), ("1.50", 1.5), ("-0.5", -0.5), ("1e3", 1000.0), ("2.5E-1", 0.25)]
+)
+def test_numbers_are_those_of_json(text: str, number: float) -> None:
+    """Whole numbers stay whole."""
+    read = parse_yaml(text)
+    assert (read, type(read)) == (number, type(number))
 
 
 @pytest.mark.parametrize(
