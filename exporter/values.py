@@ -237,5 +237,7 @@ def parse_window(value: object) -> WindowSettings:
 
 
 def split_text(value: object) -> object:
-    """Read a comma-separated text as the list it stands for; anything else stays as it is."""
+    """Read a comma-separated text as the list it stands for, and a number as a list of it; the rest stays as it is."""
+    if isinstance(value, int | float):
+        return [value]
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
