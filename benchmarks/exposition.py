@@ -27,7 +27,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 from exporter.exposition import Page, TaskRenderer
-from exporter.metrics import AccountCollector, ExporterMetrics
+from exporter.instrumentation import AccountCollector, ExporterMetrics
 from exporter.model import STATUSES, Task, TaskRef, TaskState, TaskStats
 from exporter.serving import listening
 from exporter.store import PollOutcome, Store

@@ -37,7 +37,7 @@ from exporter.client import Answer, YunfuClient, open_answer, open_envelope
 from exporter.discovery import DiscoveryPlan, choose, list_tasks
 from exporter.errors import ApiError
 from exporter.exposition import Page, TaskRenderer
-from exporter.metrics import ExporterMetrics
+from exporter.instrumentation import ExporterMetrics
 from exporter.model import Task, TaskRef, TaskState
 from exporter.poller import AccountPoller, PollPlan
 from exporter.schedule import Cadence

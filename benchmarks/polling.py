@@ -26,7 +26,7 @@ from soak import call, cpu_seconds, process
 
 from exporter.accounts import Surroundings, open_account
 from exporter.exposition import TaskRenderer
-from exporter.metrics import ExporterMetrics
+from exporter.instrumentation import ExporterMetrics
 from exporter.model import TaskRef
 from exporter.settings import AccountSettings, PollSettings, Settings, TaskSettings
 from exporter.store import Lines, Reading, Store

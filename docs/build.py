@@ -19,15 +19,8 @@ from pydantic.fields import FieldInfo
 from docs.words import ACCEPTED, CHINESE, ENDPOINTS, LABELS, REFUSALS
 from exporter.errors import REASONS
 from exporter.exposition import TaskRenderer
-from exporter.metrics import (
-    COUNTER_FAMILIES,
-    STATS_FAMILIES,
-    WINDOW_FAMILIES,
-    AccountCollector,
-    ExporterMetrics,
-    Family,
-    status_families,
-)
+from exporter.instrumentation import AccountCollector, ExporterMetrics
+from exporter.metrics import COUNTER_FAMILIES, STATS_FAMILIES, WINDOW_FAMILIES, Family, status_families
 from exporter.model import STATUSES, TaskState
 from exporter.pages.words import WORDS
 from exporter.settings import Settings

@@ -16,8 +16,8 @@ from exporter.client import YunfuClient, open_session
 from exporter.discovery import PER_PAGE, Choice, HidingRule, choose, complete, count_tasks, list_endpoints, list_tasks
 from exporter.errors import REASONS, ApiError, ApiTimeout
 from exporter.gate import Gate
+from exporter.instrumentation import ExporterMetrics
 from exporter.logs import fields
-from exporter.metrics import ExporterMetrics
 from exporter.model import Task, TaskRef
 from exporter.pages import AccountFacts
 from exporter.plans import configured_tasks, discovery_plan, poll_plan

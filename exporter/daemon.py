@@ -19,8 +19,8 @@ from exporter.changes import Watched
 from exporter.doors import Doors, open_doors
 from exporter.exposition import Page, TaskRenderer
 from exporter.faults import SettingsError
+from exporter.instrumentation import AccountCollector, ExporterMetrics
 from exporter.logs import fields, set_up
-from exporter.metrics import AccountCollector, ExporterMetrics
 from exporter.model import TaskRef
 from exporter.notify import tell_ready
 from exporter.serving import listening
@@ -313,12 +313,7 @@ def _forget(around: Surroundings, account: str) -> None:
     """Let all series of an account leave: its tasks', and those of its calls."""
     around.store.forget_account(account)
     around.gates.pop(account, None)
-    own = around.metrics
-    for metric in (own.request_duration, own.failures, own.throttled_seconds, own.poll_lag, own.unread_fields):
-        samples = [sample.labels for family in metric.collect() for sample in family.samples]
-        for values in {tuple(v for name, v in labels.items() if name != "le") for labels in samples}:
-            if values[0] == account:
-                metric.remove(*values)
+    around.metrics.forget_account(account)
 
 
 def _unchangeable(before: Settings, after: Settings) -> list[str]:

@@ -18,8 +18,8 @@ from zoneinfo import ZoneInfo
 
 from exporter.client import YunfuClient
 from exporter.errors import ApiError
+from exporter.instrumentation import ExporterMetrics
 from exporter.logs import fields
-from exporter.metrics import ExporterMetrics
 from exporter.model import Task, TaskRef
 from exporter.reading import Memory, TaskReader
 from exporter.schedule import Cadence, Due, Schedule, back_off

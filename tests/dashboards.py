@@ -12,15 +12,8 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from exporter.exposition import TaskRenderer
-from exporter.metrics import (
-    COUNTER_FAMILIES,
-    STATS_FAMILIES,
-    WINDOW_FAMILIES,
-    AccountCollector,
-    ExporterMetrics,
-    Family,
-    status_families,
-)
+from exporter.instrumentation import AccountCollector, ExporterMetrics
+from exporter.metrics import COUNTER_FAMILIES, STATS_FAMILIES, WINDOW_FAMILIES, Family, status_families
 from exporter.store import Store
 from grafana.build import FOLDER
 

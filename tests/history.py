@@ -33,7 +33,7 @@ from yarl import URL
 from exporter import __version__
 from exporter.accounts import Surroundings, open_account
 from exporter.exposition import Page, TaskRenderer
-from exporter.metrics import AccountCollector, ExporterMetrics
+from exporter.instrumentation import AccountCollector, ExporterMetrics
 from exporter.settings import AccountSettings, DiscoverySettings, Settings
 from exporter.simulator import Fault, Simulator, SimulatorOptions
 from exporter.simulator.server import Request, Response

@@ -17,7 +17,7 @@ from exporter.client import Answer, YunfuClient
 from exporter.errors import REASONS, HttpError
 from exporter.exposition import Page, TaskRenderer
 from exporter.gate import Gate
-from exporter.metrics import ExporterMetrics
+from exporter.instrumentation import ExporterMetrics
 from exporter.settings import AccountSettings, Settings, TaskSettings
 from exporter.simulator import Fault, SimulatedTask, Simulator, SimulatorOptions
 from exporter.simulator.server import Request, Response

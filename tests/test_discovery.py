@@ -26,7 +26,7 @@ from exporter.client import Answer, YunfuClient
 from exporter.discovery import MAX_PAGES, PAGE_TRIES, PER_PAGE, Choice, DiscoveryPlan, count_tasks, list_tasks
 from exporter.errors import ApiError, HttpError, MalformedError
 from exporter.exposition import Page, TaskRenderer
-from exporter.metrics import AccountCollector, ExporterMetrics
+from exporter.instrumentation import AccountCollector, ExporterMetrics
 from exporter.settings import Settings
 from exporter.simulator import Simulator, SimulatorOptions
 from exporter.store import Store

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from docs import build, words
-from exporter.metrics import HTTP_REFUSALS
+from exporter.instrumentation import HTTP_REFUSALS
 from tests.conftest import ROOT
 from tests.markdown import CHINESE, Document, documents
 

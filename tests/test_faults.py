@@ -26,7 +26,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter import accounts, client, poller, schedule
 from exporter.accounts import Account, Surroundings, open_account
 from exporter.exposition import Page, TaskRenderer
-from exporter.metrics import AccountCollector, ExporterMetrics
+from exporter.instrumentation import AccountCollector, ExporterMetrics
 from exporter.model import Task, TaskRef
 from exporter.settings import Settings
 from exporter.simulator import Fault, Simulator, SimulatorOptions

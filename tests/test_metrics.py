@@ -4,15 +4,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
 from exporter.exposition import TaskRenderer
-from exporter.metrics import (
-    COUNTER_FAMILIES,
-    STATS_FAMILIES,
-    WINDOW_FAMILIES,
-    AccountCollector,
-    ExporterMetrics,
-    Family,
-    status_families,
-)
+from exporter.instrumentation import AccountCollector, ExporterMetrics
+from exporter.metrics import COUNTER_FAMILIES, STATS_FAMILIES, WINDOW_FAMILIES, Family, status_families
 from exporter.model import Task, TaskRef, TaskState
 from exporter.store import AccountStatus, Store
 

@@ -28,7 +28,7 @@ from exporter.errors import (
 )
 from exporter.exposition import TaskRenderer
 from exporter.gate import Gate
-from exporter.metrics import ExporterMetrics
+from exporter.instrumentation import ExporterMetrics
 from exporter.model import Task, TaskRef, TaskState
 from exporter.poller import BATCH_SECONDS, AccountPoller, PollPlan
 from exporter.schedule import Cadence, spread

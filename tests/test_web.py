@@ -27,7 +27,7 @@ from exporter.accounts import Surroundings
 from exporter.changes import Watched
 from exporter.daemon import Daemon
 from exporter.exposition import Page, TaskRenderer
-from exporter.metrics import AccountCollector, ExporterMetrics
+from exporter.instrumentation import AccountCollector, ExporterMetrics
 from exporter.model import Task, TaskRef, TaskState, parse_stats
 from exporter.serving import listening
 from exporter.settings import AccountSettings, PollSettings, Settings, TaskSettings
