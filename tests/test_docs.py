@@ -7,6 +7,7 @@ import re
 import pytest
 
 from docs import build, words
+from exporter.doors import HEADERS
 from exporter.instrumentation import HTTP_REFUSALS
 from tests.conftest import ROOT
 from tests.markdown import CHINESE, Document, documents
@@ -48,6 +49,14 @@ def test_a_text_without_translation_is_named() -> None:
 def test_every_reason_of_a_refusal_is_explained() -> None:
     """The reference has each reason for which the exporter's port turns somebody away."""
     assert tuple(words.REFUSALS) == HTTP_REFUSALS
+
+
+@pytest.mark.parametrize("suffix", ["", ".zh-CN"])
+def test_the_headers_shown_are_those_sent(suffix: str) -> None:
+    """The page on security shows just what the main port puts before every answer."""
+    page = Document(ROOT / "docs" / f"security{suffix}.md")
+    shown = next(block.text for block in page.blocks if block.text.startswith("Content-Security-Policy"))
+    assert dict(line.split(": ", 1) for line in shown.splitlines()) == HEADERS
 
 
 @A_DOCUMENT
