@@ -148,7 +148,7 @@ async def _show(
     lines = daemon.exposition().decode().splitlines()
     tasks = sum(line.startswith("yunfu_task_up{") and line.endswith(" 1") for line in lines)
     print(
-        f"{tasks} tasks are read every {settings.poll.interval:g} s; their time runs {simulator_speed:g} times as fast.",
+        f"{tasks} tasks are read every {settings.poll.interval:g} s; simulated time runs {simulator_speed:g} times as fast.",
         flush=True,
     )
     task = _a_running_task(lines)
@@ -159,7 +159,7 @@ async def _show(
     if stack is not None:
         body = json.dumps({"kind": "carrier_block", "task": task})
         print(
-            f"\nLet its line be blocked, and see the alert:\n\ncurl -d '{body}' {simulator_url}/_control/incidents",
+            f"\nTo block its line and see the alert:\n\ncurl -d '{body}' {simulator_url}/_control/incidents",
             flush=True,
         )
 

@@ -180,7 +180,7 @@ class Stack:
                 yield f"{program.name:<18}  {program.url}{program.page}"
             else:
                 yield f"{program.name:<18}  is not installed; to install it: {program.install}"
-        yield f"The rules run {self.pace:g} times as fast, as the simulated time does. All data is gone when you stop."
+        yield f"The rules run {self.pace:g} times as fast, like the simulated time. All data is gone when you stop."
 
 
 @asynccontextmanager

@@ -44,7 +44,7 @@ def test_the_demo_shows_campaigns_that_move(tmp_path: Path) -> None:
         text = eventually(lambda: shown(program) if "yunfu_task_numbers{" in shown(program) else "")
         assert text.startswith(f"exporter            {url}/  (metrics: {url}/metrics, service discovery: {url}/sd)\n")
         assert f"simulated platform  http://{simulator}/" in text
-        assert re.search(r"^\d\d tasks are read every 5 s; their time runs 20 times as fast\.$", text, re.MULTILINE)
+        assert re.search(r"^\d\d tasks are read every 5 s; simulated time runs 20 times as fast\.$", text, re.MULTILINE)
         for family in ("info", "answer_ratio", "progress_ratio", "numbers"):
             assert f"\nyunfu_task_{family}{{" in text
         assert answers(f"http://{simulator}/_control/truth")()
