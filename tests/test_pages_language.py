@@ -22,7 +22,7 @@ PAGES = Path(exporter.pages.__file__).parent
 HAN = re.compile("[\u4e00-\u9fff]")
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 ENGLISH, CHINESE = Speaker("en", SHANGHAI), Speaker("zh", SHANGHAI)
-SAME_IN_BOTH = {"none", "answer.calls", "generation.1", "generation.2"}
+SAME_IN_BOTH = {"none", "account.token", "answer.calls", "generation.1", "generation.2"}
 """Texts that are no words."""
 
 KINDS = {"bool", "generation", "intention", "outcome", "reason", "rounds", "status", "tag", "window"}
