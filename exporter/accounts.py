@@ -25,7 +25,7 @@ from exporter.poller import AccountPoller
 from exporter.settings import AccountSettings, Settings
 from exporter.shards import Shard, find_shard
 from exporter.store import PollOutcome, Store, TaskRecord
-from exporter.tokens import Token
+from exporter.tokens import Token, TokenError
 from exporter.web import TooManyProbesError
 
 log = logging.getLogger(__name__)
@@ -275,8 +275,15 @@ class Account:
                     self._store.put_account(replace(status, token_expiry=self._token.expiry()))
                     log.info("token file changed; the new token is in use", extra=fields(account=self.name))
                 breaks = False
-            except Exception:
+            except TokenError as error:
                 if not breaks:  # told once, not every second
+                    log.warning(
+                        "token file cannot be taken up; the token before stays",
+                        extra=fields(account=self.name, error=error),
+                    )
+                breaks = True
+            except Exception:
+                if not breaks:
                     log.exception("watching the token broke off", extra=fields(account=self.name))
                 breaks = True
 

@@ -159,15 +159,19 @@ class YunfuClient:
     def take_up_token(self) -> bool:
         """Read a changed token file and end a hold if the token is another one; tell whether it is.
 
-        A file that cannot be read leaves the token before in force: if that is refused, the refusal is reported.
+        Raises TokenError for a file that cannot be read; the token before stays in force.
         """
-        try:
-            changed = self._token.refresh()
-        except TokenError:
-            return False
+        changed = self._token.refresh()
         if changed:
             self._gate.release()
         return changed
+
+    def _is_token_renewed(self) -> bool:
+        """Take up a changed token file, for a call; if it cannot be read, the account's watch tells."""
+        try:
+            return self.take_up_token()
+        except TokenError:
+            return False
 
     async def _call(
         self, endpoint: str, path: str, query: list[tuple[str, str]], read: Callable[[bytes], Read]
@@ -186,7 +190,7 @@ class YunfuClient:
 
     async def _fetch(self, url: URL, read: Callable[[bytes], Read]) -> Read:
         """Make the call, and hold the gate where the answer asks for it."""
-        self.take_up_token()
+        self._is_token_renewed()
         token = self._token.value
         try:
             return read(await self._read(url, token))
@@ -196,7 +200,7 @@ class YunfuClient:
         except (Unauthorized, EnvelopeError) as error:
             if isinstance(error, EnvelopeError) and error.code == HTTPStatus.TOO_MANY_REQUESTS:
                 self._gate.hold(DEFAULT_THROTTLE_SECONDS)
-            elif error.holds and token == self._token.value and not self.take_up_token():
+            elif error.holds and token == self._token.value and not self._is_token_renewed():
                 self._gate.hold(KNOCK_SECONDS)
             raise
 

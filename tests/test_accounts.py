@@ -22,7 +22,7 @@ from exporter.settings import AccountSettings, Settings, TaskSettings
 from exporter.simulator import Fault, SimulatedTask, Simulator, SimulatorOptions
 from exporter.simulator.server import Request, Response
 from exporter.store import Store, TaskStatus
-from exporter.tokens import Token
+from exporter.tokens import Token, TokenError
 from tests.test_discovery import INTERVAL, SUB_USER, Lists, account_of, entry, living, page, uuid
 from tests.virtual_time import in_virtual_time
 
@@ -295,15 +295,15 @@ async def test_a_call_that_is_given_up_does_not_count_as_served() -> None:
     assert around.store.account("main").up is None
 
 
-def breaking(times: float, plain: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a function that breaks so often, as nobody foresaw, and then works."""
+def breaking(times: float, plain: Callable[..., Any], error: Exception | None = None) -> Callable[..., Any]:
+    """Make a function that breaks so often, as nobody foresaw or with an error, and then works."""
     calls = 0
 
     def function(*words: Any) -> Any:
         nonlocal calls
         calls += 1
         if calls <= times:
-            raise RuntimeError("unforeseen")
+            raise error or RuntimeError("unforeseen")
         return plain(*words)
 
     return function
@@ -328,19 +328,28 @@ async def test_a_fault_of_our_own_does_not_end_the_polls(name: str, seconds: flo
     assert messages == [message]
 
 
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (RuntimeError("unforeseen"), "watching the token broke off"),
+        (TokenError("token file /t is empty"), "token file cannot be taken up; the token before stays"),
+    ],
+    ids=repr,
+)
 @in_virtual_time
-async def test_a_token_that_cannot_be_watched_is_told_once() -> None:
+async def test_a_token_that_cannot_be_watched_is_told_once(error: Exception, message: str) -> None:
     """A fault that stays is one line, not one a second; one that comes back is told again."""
     lists = Lists(tasks=[entry(1)])
-    plain, lists.take_up_token = lists.take_up_token, breaking(10, lists.take_up_token)  # type: ignore[method-assign]
+    plain = lists.take_up_token
+    lists.take_up_token = breaking(10, plain, error)  # type: ignore[method-assign]
     account, _ = account_of(lists, {})
     with collected_logs() as messages:
         async with living(account):
             await asyncio.sleep(20)
-            assert messages == ["watching the token broke off"]
-            lists.take_up_token = breaking(10, plain)  # type: ignore[method-assign]
+            assert messages == [message]
+            lists.take_up_token = breaking(10, plain, error)  # type: ignore[method-assign]
             await asyncio.sleep(20)
-    assert messages == ["watching the token broke off"] * 2
+    assert messages == [message] * 2
 
 
 @contextmanager
