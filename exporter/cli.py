@@ -237,11 +237,16 @@ def _row(choice: Choice) -> dict[str, str]:
 
 def _print_table(rows: Sequence[dict[str, str]]) -> None:
     """Print rows in columns; Chinese characters are two columns wide."""
-    lines = [list(rows[0]), *([" ".join(cell.split()) for cell in row.values()] for row in rows)]
+    lines = [list(rows[0]), *([_plain(cell) for cell in row.values()] for row in rows)]
     widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         cells = (cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True))
         print("  ".join(cells).rstrip())
+
+
+def _plain(text: str) -> str:
+    """Put a text on one line, without what would steer the terminal: anybody can have named a task."""
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
 def _width(text: str) -> int:

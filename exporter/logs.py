@@ -52,4 +52,7 @@ class _LogfmtFormatter(logging.Formatter):
 def _quote(value: object) -> str:
     text = f"{value:g}" if isinstance(value, float) else str(value)
     bare = text and text.isprintable() and not any(character in text for character in ' "=')
-    return text if bare else json.dumps(text, ensure_ascii=False)
+    if bare:
+        return text
+    quoted = json.dumps(text, ensure_ascii=False)  # which leaves some that would steer a terminal as they are
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in quoted)

@@ -220,6 +220,16 @@ def test_tasks_are_a_table_for_people_and_json_for_machines(platform: Platform, 
     assert [line.split()[0] for line in lines] == [row["id"] for row in rows]
 
 
+def test_no_name_steers_the_terminal(platform: Platform, command: Command) -> None:
+    """Control characters in a task's name are question marks in the table, and stay in the JSON."""
+    task = next(iter(platform.simulator.accounts[0].tasks.values()))
+    task.name = "\x1b[31m红\x07\u202e\n色\x9b"
+    table, machine = command("tasks"), command("tasks", "--json")
+    assert "?[31m红?? 色?" in table.out
+    assert all(character.isprintable() or character == "\n" for character in table.out)
+    assert task.name in {row["name"] for row in json.loads(machine.out)}
+
+
 def test_tasks_tells_a_discovery_that_failed(command: Command) -> None:
     """What cannot be listed is status 1 and one line; it does not claim that there are no tasks."""
     for words in (["tasks"], ["tasks", "--json"]):
