@@ -108,7 +108,7 @@ def _tile(
 def _tiles(board: Board, panels: Panels) -> None:
     verdict = _tile(
         panels,
-        Text("Verdict", "判断"),
+        Text("Verdict", "结论"),
         Text(
             "The answer rate of the past $window against the task's threshold, and the kind of failure that has grown "
             "most against the 24 h before. Under threshold: by more than chance allows (2.7 standard deviations).",

@@ -23,7 +23,7 @@ SHOWN: Final = Tasks(('task=~"$shown"',))
 _ALERT: Final = 500
 _WITHOUT_CALLS: Final = -100
 _NOT_DIALLING: Final = -200
-_VERDICT: Final = Text("Verdict", "判断")
+_VERDICT: Final = Text("Verdict", "结论")
 _VERDICTS: Final = (
     (CERTAIN, CERTAIN, Text("No fresh data", "数据过期"), STALE),
     (_ALERT, _ALERT, Text("Alert", "告警"), BAD),
