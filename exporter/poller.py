@@ -291,7 +291,7 @@ class AccountPoller:
     def _tell(self, progress: _Progress, error: ApiError | None) -> None:
         """Log a change of a task's state: its own failures one by one, those of the account or the way to it as one."""
         before, progress.error = progress.error, error
-        if (before and before.reason) == (error and error.reason):
+        if _kind(before) == _kind(error):
             return
         ref = progress.task.ref
         about = fields(account=ref.account, task=ref.id, name=progress.task.name)
@@ -310,3 +310,8 @@ class AccountPoller:
             self.first_round.clear()
         else:
             self.first_round.set()
+
+
+def _kind(error: ApiError | None) -> tuple[str, bool] | None:
+    """Return what failures have in common: the reason, and whether it is the task's own."""
+    return None if error is None else (error.reason, error.answered)

@@ -643,6 +643,30 @@ async def test_outage_is_one_line_and_its_end_another(caplog: pytest.LogCaptureF
 
 
 @in_virtual_time
+async def test_an_outage_is_over_also_where_a_refusal_of_the_same_name_follows(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A task that is refused by itself after the token was, both within HTTP 200, is no longer part of the outage."""
+    caplog.set_level(logging.INFO, "exporter")
+    bench = Bench()
+
+    def answer(now: float) -> dict[str, Any]:
+        if now < 2000:
+            raise EnvelopeError(401 if now < 1000 else 422, "refused")
+        return moving(now)
+
+    bench.client.answers["a"] = answer
+    async with bench.polling(task("a")):
+        await asyncio.sleep(4000)
+    assert lines(caplog) == [
+        ("WARNING", "calls fail"),
+        ("INFO", "calls no longer fail for this reason"),
+        ("WARNING", "task cannot be read"),
+        ("INFO", "task is read again"),
+    ]
+
+
+@in_virtual_time
 async def test_failure_of_a_single_task_is_its_own_line(caplog: pytest.LogCaptureFixture) -> None:
     """What the platform refuses for one task is told of that task, once when it begins and once when it ends."""
     caplog.set_level(logging.INFO, "exporter")
