@@ -308,6 +308,13 @@ class Settings(BaseSettings):
         description="the accounts, as YAML; for a single one, YUNFU_BASE_URL, YUNFU_USER_ID and YUNFU_TOKEN or YUNFU_TOKEN_FILE will do"
     )
 
+    @field_validator("health_listen")
+    @classmethod
+    def _another_port(cls, value: Address | None, info: ValidationInfo) -> Address | None:
+        if value in info.data.get("listen", ()):
+            raise ValueError(f"{show(str(value))} is an address of listen too; expected another port")
+        return value
+
     @field_validator("windows")
     @classmethod
     def _different_windows(cls, value: tuple[WindowSettings, ...]) -> tuple[WindowSettings, ...]:

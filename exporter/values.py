@@ -26,6 +26,7 @@ _UNITS: Final = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 
 _DURATION: Final = re.compile("".join(rf"(?:(\d{{1,12}}){unit})?" for unit in _UNITS), re.ASCII)
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_LIKE_A_UUID: Final = re.compile(r"[0-9a-f]*-[0-9a-f-]*", re.ASCII | re.IGNORECASE)
 _ADDRESS: Final = re.compile(r"(?:\[([0-9a-fA-F:.]*:[0-9a-fA-F:.]*)\]|([^\s:\[\]/@]*)):(\d{1,5})", re.ASCII)
 _LABEL_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _KINDS: Final = {bool: "true or false", int: "a number", float: "a number", str: "text", dict: "a mapping"}
@@ -121,7 +122,10 @@ def parse_uuid(value: object) -> str:
     """Read a UUID in any case, as lower case. Raises ValueError."""
     if isinstance(value, str) and _UUID.fullmatch(value.strip().lower()):
         return value.strip().lower()
-    raise ValueError(f"{show(value)} is not a UUID; expected like 40863af8-db4a-41c6-a269-eb5bc386d97f")
+    shown = show(value)
+    if isinstance(value, str) and len(value) > 16 and not _LIKE_A_UUID.fullmatch(value) and TOKEN_SIGN not in value:
+        shown = "something long"  # a token is mistaken for an id more easily than for anything else
+    raise ValueError(f"{shown} is not a UUID; expected like 40863af8-db4a-41c6-a269-eb5bc386d97f")
 
 
 def parse_timezone(value: object) -> ZoneInfo:

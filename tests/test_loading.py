@@ -299,6 +299,7 @@ ROOT_FAULTS: list[tuple[str, str]] = [
     ("listen: 10042", "listen[0]: '10042' is not an address; expected HOST:PORT, [IPv6]:PORT or :PORT, ports 1 to 65535"),
     ("listen: []", "listen: is empty; expected at least one"),
     ("listen: [':1', 'x']", "listen[1]: 'x' is not an address; expected HOST:PORT, [IPv6]:PORT or :PORT, ports 1 to 65535"),
+    ("health_listen: 0.0.0.0:10042", "health_listen: '0.0.0.0:10042' is an address of listen too; expected another port"),
     ("listen: [':1', ':1']", "listen: the value ':1' is given twice; expected each once"),
     ("log: {level: loud}", "log.level: 'loud' is not known; expected 'debug', 'info', 'warning' or 'error'"),
     ("log: {format: 5}", "log.format: '5' is not known; expected 'logfmt' or 'json'"),
