@@ -201,7 +201,8 @@ def _tasks(words: list[str]) -> int:
     set_up(settings.log.level, settings.log.format)
     choices, failures = asyncio.run(_choose(settings, tokens))
     if as_json:
-        print(json.dumps([_row(choice) for choice in choices], ensure_ascii=False, indent=2))
+        knows_all = sys.stdout.encoding.lower() == "utf-8"
+        print(json.dumps([_row(choice) for choice in choices], ensure_ascii=not knows_all, indent=2))
     elif choices:
         _print_table([_row(choice) for choice in choices])
     elif not failures:
@@ -231,13 +232,13 @@ def _row(choice: Choice) -> dict[str, str]:
         "name": task.name,
         "state": task.state.value,
         "account": task.ref.account,
-        "not polled because": choice.why_not,
+        "not_polled_because": choice.why_not,
     }
 
 
 def _print_table(rows: Sequence[dict[str, str]]) -> None:
     """Print rows in columns; Chinese characters are two columns wide."""
-    lines = [list(rows[0]), *([_plain(cell) for cell in row.values()] for row in rows)]
+    lines = [[name.replace("_", " ") for name in rows[0]], *([_plain(cell) for cell in row.values()] for row in rows)]
     widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         cells = (cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True))

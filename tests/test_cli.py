@@ -220,10 +220,10 @@ def test_tasks_are_a_table_for_people_and_json_for_machines(platform: Platform, 
     assert [line.split()[0] for line in lines] == [row["id"] for row in rows]
 
 
-def test_no_name_steers_the_terminal(platform: Platform, command: Command) -> None:
+def test_no_name_steers_the_terminal(platform: Platform, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """Control characters in a task's name are question marks in the table, and stay in the JSON."""
     task = next(iter(platform.simulator.accounts[0].tasks.values()))
-    task.name = "\x1b[31m红\x07\u202e\n色\x9b"
+    monkeypatch.setattr(task, "name", "\x1b[31m红\x07\u202e\n色\x9b")
     table, machine = command("tasks"), command("tasks", "--json")
     assert "?[31m红?? 色?" in table.out
     assert all(character.isprintable() or character == "\n" for character in table.out)
@@ -240,8 +240,11 @@ def test_tasks_tells_a_discovery_that_failed(command: Command) -> None:
         assert done.err.count("\n") == 1
 
 
-def test_a_terminal_without_chinese_gets_escapes(platform: Platform, env: dict[str, str]) -> None:
+def test_a_terminal_without_chinese_gets_escapes(
+    platform: Platform, env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Names that the output's encoding does not know are escaped; the JSON stays JSON."""
+    monkeypatch.setattr(next(iter(platform.simulator.accounts[0].tasks.values())), "name", "回访é📞")
     table, machine = (
         run_program(*words, env=env | {"PYTHONIOENCODING": "ascii"}) for words in (["tasks"], ["tasks", "--json"])
     )

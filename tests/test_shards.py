@@ -187,6 +187,6 @@ def test_tasks_says_which_shard_polls_a_task(platform: Platform, tmp_path: Path)
     """In the table, each task of another shard has that one's number."""
     config = write_config(tmp_path / "c", platform, 2)
     done = run_program("tasks", "--json", "--config", str(config), "--shard.ordinal", "0")
-    rows = {row["id"]: row["not polled because"] for row in json.loads(done.stdout)}
+    rows = {row["id"]: row["not_polled_because"] for row in json.loads(done.stdout)}
     assert rows == {task: "" if Shard(0, 2).owns(task) else "shard 1 of 2 polls it" for task in rows}
     assert len(rows) == 40
