@@ -427,6 +427,13 @@ def test_no_label_of_the_values_replaces_one_that_things_are_selected_by(tmp_pat
     )
 
 
+def test_global_secrets_of_the_registry_may_be_names() -> None:
+    """As other charts of a release take them, with which they are shared."""
+    made = rendered("--values", MINIMAL, '--set-json=global.imagePullSecrets=["shared",{"name":"other"}]')
+    for spec in (the(made, "Deployment")["spec"]["template"]["spec"], the(made, "Pod")["spec"]):
+        assert spec["imagePullSecrets"] == [{"name": "shared"}, {"name": "other"}]
+
+
 def test_a_release_may_be_called_by_a_number() -> None:
     """Every label is text, whatever the release is called."""
     for each in rendered("--values", MINIMAL, "--set=fullnameOverride=yunfu", release="2026"):

@@ -56,6 +56,13 @@ annotations:
 {{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ default .Chart.AppVersion $image.tag }}{{ end }}
 {{- end }}
 
+{{/* Secrets for the registry. The global ones are other charts' too, some of which take names. */}}
+{{- define "yunfu-exporter.pullSecrets" -}}
+{{- range concat .Values.global.imagePullSecrets .Values.image.pullSecrets }}
+- {{ kindIs "string" . | ternary (dict "name" .) . | toJson }}
+{{- end }}
+{{- end }}
+
 {{/* What depends on the cluster: true or nothing for true, false and auto. Takes the root and the value. */}}
 {{- define "yunfu-exporter.isOn" -}}
 {{- if eq (toString (index . 1)) "auto" -}}

@@ -16,9 +16,9 @@ spec:
   terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
   securityContext:
     {{- toYaml .Values.podSecurityContext | nindent 4 }}
-  {{- with concat .Values.global.imagePullSecrets .Values.image.pullSecrets }}
+  {{- with include "yunfu-exporter.pullSecrets" . }}
   imagePullSecrets:
-    {{- toYaml . | nindent 4 }}
+    {{- . | trim | nindent 4 }}
   {{- end }}
   {{- with .Values.initContainers }}
   initContainers:
