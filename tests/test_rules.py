@@ -47,7 +47,7 @@ def alert(request: pytest.FixtureRequest) -> Alert:
 
 def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
     """Run a program to its end; what it says is one text."""
-    return subprocess.run(words, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+    return subprocess.run(words, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
 
 
 def test_the_rules_are_rules() -> None:

@@ -139,9 +139,16 @@ async def test_a_task_that_is_reset_is_neither_a_burst_nor_a_fall(stack: Stack) 
 async def test_promtool_finds_no_fault_with_the_page(platform: Stack) -> None:
     """The page of a running exporter is good in names, types and HELP texts."""
     promtool = need("promtool", "apt-get install prometheus")
-    async with platform.exporting(), platform.session.get(f"http://{platform.exporter}/metrics") as response:
-        page = await response.read()
-    assert page.count(b"\nyunfu_task_up{") == len(platform.tasks)
+    page = b""
+
+    async def has_all_tasks() -> bool:
+        nonlocal page
+        async with platform.session.get(f"http://{platform.exporter}/metrics") as response:
+            page = await response.read()
+        return page.count(b"\nyunfu_task_up{") == len(platform.tasks)
+
+    async with platform.exporting():
+        await until("the page has every task", has_all_tasks)
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
         promtool, "check", "metrics", stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.STDOUT
