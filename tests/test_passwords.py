@@ -110,6 +110,18 @@ async def test_right_and_wrong(credentials: tuple[bytes, bytes], right: bool) ->
         assert [await passwords.is_right(credentials, HASHES) for _ in range(3)] == [right] * 3
 
 
+async def test_checks_go_on_where_no_thread_may_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a sandbox that forbids to change priorities, the right password still opens and a wrong one does not."""
+
+    def forbidden(_: int) -> int:
+        raise PermissionError
+
+    monkeypatch.setattr("exporter.passwords.os.nice", forbidden)
+    async with checking() as passwords:
+        assert await passwords.is_right((b"alice", b"right"), HASHES)
+        assert not await passwords.is_right((b"alice", b"wrong"), HASHES)
+
+
 async def test_a_long_password_counts_as_in_go() -> None:
     """Bcrypt looks at 72 bytes; what follows them does not matter."""
     hashes = {b"alice": bcrypt.hashpw(b"x" * 72, bcrypt.gensalt(4)).decode()}

@@ -56,6 +56,25 @@ def test_the_unit_is_hardened(tmp_path: Path) -> None:
     assert analyze("security", "--offline=yes", threshold, weak).returncode != 0
 
 
+def calls(name: str) -> set[str]:
+    """Return the system calls of one of systemd's groups."""
+    if not name.startswith("@"):
+        return {name}
+    lines = [line.strip() for line in analyze("syscall-filter", name).stdout.splitlines()[1:]]
+    return {call for line in lines if not line.startswith("#") for call in calls(line)}
+
+
+def test_the_unit_lets_password_checks_give_way() -> None:
+    """What the exporter calls is let through: the priority of a thread can be lowered. Nothing else of its group can."""
+    allowed: set[str] = set()
+    for forbids, names in re.findall(r"^SystemCallFilter=(~?)(.*)$", UNIT.read_text(), re.MULTILINE):
+        for name in names.split():
+            allowed = allowed - calls(name) if forbids else allowed | calls(name)
+    assert {"read", "socket"} <= allowed
+    assert calls("@resources") & allowed == {"setpriority"}
+    assert not {"chown", "setuid"} & allowed
+
+
 def test_the_unit_keeps_the_token_to_the_service() -> None:
     """The token is a credential, and no key puts one into the environment or the command line, which others can read."""
     unit = configparser.RawConfigParser(strict=False, allow_no_value=True)
