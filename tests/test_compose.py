@@ -46,6 +46,19 @@ def test_images_are_pinned_or_built_here(service: dict[str, Any]) -> None:
         assert re.search(r":v?\d+\.\d+\.\d+$", service["image"])
 
 
+def test_no_name_is_built_twice() -> None:
+    """Builds run at the same time, and Docker's newer image store refuses a name that another build has just made."""
+    names = [each["image"] for each in SERVICES.values() if "build" in each and "image" in each]
+    assert len(names) == len({*names})
+
+
+def test_nothing_else_needs_the_simulator() -> None:
+    """For an account of one's own the file says to remove two things: then no service depends on one that is not there."""
+    assert "remove the service `simulator` and `depends_on`" in (ROOT / "compose.yaml").read_text(encoding="utf-8")
+    needing = {name: each["depends_on"] for name, each in SERVICES.items() if "depends_on" in each}
+    assert needing == {"yunfu-exporter": ["simulator"]}
+
+
 def test_what_is_found_by_name_is_there() -> None:
     """The addresses in the examples and variables are services with such a port."""
     texts = [(ROOT / "prometheus" / "prometheus.yml").read_text(encoding="utf-8")]
