@@ -22,7 +22,7 @@ from exporter.faults import SettingsError
 from exporter.instrumentation import AccountCollector, ExporterMetrics
 from exporter.logs import fields, set_up
 from exporter.model import TaskRef
-from exporter.notify import tell_ready
+from exporter.notify import tell_ready, tell_status
 from exporter.serving import listening
 from exporter.settings import AccountSettings, Settings
 from exporter.shards import find_shard
@@ -133,9 +133,11 @@ class Daemon:
                 faults = [f"the reload broke off with {type(error).__name__}; the log tells where"]
             self._note_reload("all", worked=not faults)
             if faults:
-                log.error(
-                    "reload failed; the previous configuration stays in use", extra=fields(faults="; ".join(faults))
-                )
+                what, why = "reload failed; the previous configuration stays in use", "; ".join(faults)
+                log.error(what, extra=fields(faults=why))
+                tell_status(f"{what}: {why}")
+            else:
+                tell_status("configuration reloaded")
             return faults
 
     def exposition(self) -> bytes:

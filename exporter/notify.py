@@ -1,23 +1,36 @@
-"""Tells systemd that the exporter serves, so that ``systemctl start`` fails where it does not."""
+"""Tells systemd that the exporter serves, so that ``systemctl start`` fails where it does not, and how a reload went."""
 
 from __future__ import annotations
 
 import logging
 import os
 import socket
+from typing import Final
 
 from exporter.logs import fields
 
 log = logging.getLogger(__name__)
 
+_MOST_CHARACTERS: Final = 1_000  # of up to 4 bytes each: systemd takes no message of more than 4096
+
 
 def tell_ready() -> None:
-    """Send ``READY=1`` where a unit with ``Type=notify`` waits for it; elsewhere do nothing (format: sd_notify(3))."""
+    """Tell that the exporter serves."""
+    _tell("READY=1")
+
+
+def tell_status(text: str) -> None:
+    """Set the line that ``systemctl status`` shows of the unit."""
+    _tell(f"STATUS={' '.join(text.split())[:_MOST_CHARACTERS]}")
+
+
+def _tell(message: str) -> None:
+    """Send a message where a unit with ``Type=notify`` waits for it; elsewhere do nothing (format: sd_notify(3))."""
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-            manager.sendto(b"READY=1", f"\0{address[1:]}" if address.startswith("@") else address)
+            manager.sendto(message.encode(errors="replace"), f"\0{address[1:]}" if address.startswith("@") else address)
     except OSError as error:
-        log.warning("cannot tell systemd that the exporter serves", extra=fields(socket=address, error=error))
+        log.warning("cannot tell systemd how the exporter is", extra=fields(socket=address, error=error))

@@ -6,6 +6,7 @@ import configparser
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from tests.tools import need
 UNIT = ROOT / "deploy" / "systemd" / "yunfu-exporter.service"
 INSTALLED = "/opt/yunfu-exporter/bin/yunfu-exporter"
 MOST_EXPOSURE_TENTHS = 15
+MOST_BYTES = 4_096  # of a message to systemd; it drops a longer one
 ANALYZE = "systemd-analyze", "apt-get install systemd"
 
 
@@ -110,6 +112,29 @@ def test_systemd_is_told_when_it_serves(platform: Platform, tmp_path: Path, abst
         assert answers(f"http://127.0.0.1:{port}/healthz")()
 
 
+def test_systemd_is_told_how_a_reload_went(platform: Platform, tmp_path: Path) -> None:
+    """`systemctl reload` cannot fail, so `systemctl status` says what was wrong, in a message that systemd is able to take."""
+    address = str(tmp_path / "notify")
+    good = {"listen": f"127.0.0.1:{free_port()}"}
+    config = write_config(tmp_path / "c", platform.account(), **good)
+    with (
+        listening_at(address) as manager,
+        running(tmp_path, "serve", "--config", str(config), env={"NOTIFY_SOCKET": address}) as program,
+    ):
+        assert manager.recv(MOST_BYTES) == b"READY=1"
+        write_config(config, platform.account(), **good, **{f"错误{number}": 1 for number in range(100)})
+        program.process.send_signal(signal.SIGHUP)
+        told = manager.recv(2 * MOST_BYTES)
+        assert told.decode().startswith(
+            "STATUS=reload failed; the previous configuration stays in use: 错误0: unknown key"
+        )
+        assert b"\n" not in told
+        assert len(told) <= MOST_BYTES
+        write_config(config, platform.account(), **good)
+        program.process.send_signal(signal.SIGHUP)
+        assert manager.recv(MOST_BYTES) == b"STATUS=configuration reloaded"
+
+
 def test_systemd_is_not_told_of_a_failed_start(platform: Platform, tmp_path: Path) -> None:
     """With its port taken the exporter ends without having said that it serves: `systemctl start` fails."""
     address = str(tmp_path / "notify")
@@ -126,5 +151,5 @@ def test_it_serves_although_nobody_listens(platform: Platform, tmp_path: Path) -
     """Where the address given leads nowhere, a line in the log says so."""
     config = write_config(tmp_path / "c", platform.account(), listen=f"127.0.0.1:{free_port()}")
     with running(tmp_path, "serve", "--config", str(config), env={"NOTIFY_SOCKET": "/nowhere"}) as program:
-        eventually(lambda: 'msg="cannot tell systemd that the exporter serves" socket=/nowhere' in program.logs)
+        eventually(lambda: 'msg="cannot tell systemd how the exporter is" socket=/nowhere' in program.logs)
         assert program.stop() == 0
