@@ -46,6 +46,11 @@ def test_images_are_pinned_or_built_here(service: dict[str, Any]) -> None:
         assert re.search(r":v?\d+\.\d+\.\d+$", service["image"])
 
 
+def test_all_come_back_after_a_reboot(service: dict[str, Any]) -> None:
+    """Docker starts each service again, also the simulator, without which the others would show failures only."""
+    assert service["restart"] == "unless-stopped"
+
+
 def test_no_name_is_built_twice() -> None:
     """Builds run at the same time, and Docker's newer image store refuses a name that another build has just made."""
     names = [each["image"] for each in SERVICES.values() if "build" in each and "image" in each]
