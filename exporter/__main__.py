@@ -1,10 +1,11 @@
 """``python -m exporter`` and the console script ``yunfu-exporter``.
 
-The version is answered here, before anything heavy is imported: it has to be quick in probes and scripts.
+What has to be quick or early is here, before anything heavy is imported: the version, for probes and scripts, and signals.
 """
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from exporter import __version__, revision
@@ -12,12 +13,30 @@ from exporter import __version__, revision
 
 def main() -> None:
     """Run the command line and exit with its status."""
-    if "--version" in sys.argv[1:]:
+    words = sys.argv[1:]
+    if "--version" in words:
         print(f"yunfu-exporter {__version__} ({revision()})")
         return
+    _handle_signals(serves=not words or words[0] == "serve" or words[0].startswith("-"))
     from exporter.cli import run  # noqa: PLC0415  # see above
 
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(run(words))
+
+
+def _handle_signals(*, serves: bool) -> None:
+    """End by a signal until the event loop has handlers of its own: imports take a while, and so do thousands of tasks.
+
+    Process 1 of a container has no default action, so it would not end at all. What serves has been stopped, and that is
+    a clean end, with nothing to reload yet; any other command has not done what it is for.
+    """
+
+    def end(number: int, _: object) -> None:
+        sys.exit(0 if serves else 128 + number)
+
+    signal.signal(signal.SIGTERM, end)
+    if serves:
+        signal.signal(signal.SIGINT, end)
+        signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,11 @@ import gc
 import io
 import json
 import os
-import signal
 import sys
 import time
 import unicodedata
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import pairwise
 from typing import Final
 
@@ -117,31 +116,12 @@ def load(words: Sequence[str]) -> tuple[Settings, dict[str, Token]]:
 
 
 def _serve(words: list[str]) -> int:
-    with _signals_before_the_loop():
-        config = Watched(config_file(words))  # before it is read, so that no change is missed
-        settings, tokens = load(words)
-        set_up(settings.log.level, settings.log.format)
-        gc.set_threshold(
-            50_000, 20, 1_000
-        )  # full collections stop the loop for long where there are thousands of tasks
-        asyncio.run(make_daemon(settings, tokens, lambda: load(words), config).run())
+    config = Watched(config_file(words))  # before it is read, so that no change is missed
+    settings, tokens = load(words)
+    set_up(settings.log.level, settings.log.format)
+    gc.set_threshold(50_000, 20, 1_000)  # full collections stop the loop for long where there are thousands of tasks
+    asyncio.run(make_daemon(settings, tokens, lambda: load(words), config).run())
     return OK
-
-
-@contextmanager
-def _signals_before_the_loop() -> Iterator[None]:
-    """End well by a signal, and let SIGHUP pass, while thousands of tasks are read; then the daemon takes over."""
-
-    def end(*_: object) -> None:
-        sys.exit(OK)
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
-    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, lambda *_: None)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _check(words: list[str]) -> int:
