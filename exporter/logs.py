@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -19,8 +20,10 @@ def fields(**values: object) -> dict[str, Any]:
 
 def set_up(level: str, line_format: str, stream: TextIO | None = None) -> None:
     """Send this package's logs to a stream (standard error if none is given), from ``level`` up, as ``logfmt`` or ``json`` lines."""
-    handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(_JsonFormatter() if line_format == "json" else _LogfmtFormatter())
+    stream = stream or sys.stderr
+    handler = logging.StreamHandler(stream)
+    formatter = _JsonFormatter() if line_format == "json" else _LogfmtFormatter()
+    handler.setFormatter(_JournalFormatter(formatter) if _is_journal(stream) else formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
@@ -47,6 +50,28 @@ class _JsonFormatter(logging.Formatter):
 class _LogfmtFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         return " ".join(f"{name}={_quote(value)}" for name, value in _parts(record, self).items())
+
+
+class _JournalFormatter(logging.Formatter):
+    """Puts before a line its priority, by which ``journalctl --priority`` selects (format: sd-daemon(3))."""
+
+    def __init__(self, inner: logging.Formatter) -> None:
+        super().__init__()
+        self._inner = inner
+
+    def format(self, record: logging.LogRecord) -> str:
+        priorities = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (logging.NOTSET, 7))
+        priority = next(priority for level, priority in priorities if record.levelno >= level)
+        return f"<{priority}>{self._inner.format(record)}"
+
+
+def _is_journal(stream: TextIO) -> bool:
+    """Tell whether systemd has connected a stream to its journal (``JOURNAL_STREAM``: systemd.exec(5))."""
+    try:
+        file = os.fstat(stream.fileno())
+    except (OSError, AttributeError):  # it is no file, or there is none
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{file.st_dev}:{file.st_ino}"
 
 
 def _quote(value: object) -> str:

@@ -1,8 +1,10 @@
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -132,3 +134,17 @@ def test_setting_up_again_replaces_the_format() -> None:
     (handler,) = logging.getLogger().handlers
     assert isinstance(handler, logging.StreamHandler)
     assert handler.stream is sys.stderr
+
+
+def test_the_journal_is_told_how_grave_a_line_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where systemd has connected the stream to its journal, and only there, a line begins with its priority."""
+    with (tmp_path / "journal").open("w+") as stream:
+        for is_journal in (True, False):
+            number = os.fstat(stream.fileno()).st_ino + (not is_journal)
+            monkeypatch.setenv("JOURNAL_STREAM", f"{os.fstat(stream.fileno()).st_dev}:{number}")
+            set_up("debug", "logfmt", stream)
+            for level in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR):
+                logging.getLogger("exporter.x").log(level, "told")
+        stream.seek(0)
+        begins = [line.partition("ts=")[0] for line in stream]
+    assert begins == ["<7>", "<6>", "<4>", "<3>", "", "", "", ""]
