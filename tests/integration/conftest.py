@@ -26,6 +26,7 @@ import pytest
 from exporter.simulator import SimulatedTask, Simulator, SimulatorOptions, truth
 from tests.backfill import read_rules
 from tests.history import History, Served, served
+from tests.integration.images import Image, built_image
 from tests.tools import need
 
 HALF_PAST_NINE: Final = 1_751_247_000.0  # Monday 2025-06-30 in China: lunch is two hours away
@@ -245,3 +246,10 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     need("prometheus", "apt-get install prometheus")
     with served(History(), tmp_path_factory.mktemp("history"), rules=read_rules()) as day:
         yield day
+
+
+@pytest.fixture(scope="session")
+def image() -> Iterator[Image]:
+    """Build the container image, once for all that use it."""
+    with built_image() as image:
+        yield image
