@@ -278,7 +278,7 @@ class Account:
             except TokenError as error:
                 if not breaks:  # told once, not every second
                     log.warning(
-                        "token file cannot be taken up; the token before stays",
+                        "token file cannot be read; the previous token stays in use",
                         extra=fields(account=self.name, error=error),
                     )
                 breaks = True

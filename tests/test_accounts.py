@@ -332,7 +332,7 @@ async def test_a_fault_of_our_own_does_not_end_the_polls(name: str, seconds: flo
     ("error", "message"),
     [
         (RuntimeError("unforeseen"), "watching the token broke off"),
-        (TokenError("token file /t is empty"), "token file cannot be taken up; the token before stays"),
+        (TokenError("token file /t is empty"), "token file cannot be read; the previous token stays in use"),
     ],
     ids=repr,
 )
