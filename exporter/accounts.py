@@ -66,6 +66,7 @@ class Account:
         self.user_id = account.user_id
         self._settings = account
         self._timezone = settings.timezone
+        self._window_labels = {window.label for window in settings.windows}
         self._token = token
         self._shard = shard
         self._store = around.store
@@ -94,8 +95,11 @@ class Account:
     def introduce(self) -> None:
         """Tell what is known of the account before its first call; of what was before a reload, what still holds stays."""
         for record in self._records():
-            if not self._shard.owns(record.status.task.ref.id):
-                self._store.forget(record.status.task.ref)  # at once: another exporter shows it now
+            ref = record.status.task.ref
+            if self._shard.owns(ref.id):
+                self._store.keep_windows(ref, self._window_labels)
+            else:
+                self._store.forget(ref)  # at once: another exporter shows it now
         status = replace(
             self._store.account(self.name),
             token_expiry=self._token.expiry(),

@@ -8,7 +8,7 @@ has only to join them and 10,000 tasks stay small in memory.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final, NamedTuple, Protocol
@@ -282,6 +282,12 @@ class Store:
         record = self._records.get(ref)
         if record is not None and record.status.missing_since is None:
             self._put(replace(record.status, interval=None, missing_since=self._clock()), record)
+
+    def keep_windows(self, ref: TaskRef, names: Collection[str]) -> None:
+        """Drop what was read of a task's other windows: they are no longer asked for."""
+        record = self._records[ref]
+        windows = {name: lines for name, lines in (record.windows or {}).items() if name in names}
+        self._records[ref] = replace(record, windows=windows or None)
 
     def forget(self, ref: TaskRef) -> None:
         """Drop all that is known of a task."""

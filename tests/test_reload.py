@@ -213,6 +213,15 @@ def test_changed_labels_thresholds_and_intervals_show(daily: Daily) -> None:
     assert daily.value("yunfu_task_poll_interval_seconds", task=other) == 0.05
 
 
+def test_changed_windows_show(daily: Daily) -> None:
+    """A new window comes with the next polls; one that is no longer asked for leaves at once, and not when it is stale."""
+    daily.reload(daily.account(), windows=["1h", "today"])
+    eventually(lambda: daily.page().count("yunfu_task_window_answered_calls{") == 2 * len(daily.tasks()))
+    daily.reload(daily.account(), windows=["today"])
+    eventually(lambda: 'window="1h"' not in daily.page())
+    assert daily.page().count('window="today",status="connected"') == len(daily.tasks())
+
+
 def test_changed_links_show(daily: Daily) -> None:
     """The addresses that alerts lead to are those of the last reload, one beside an empty one, and gone without any."""
     name = "yunfu_exporter_links_info"
