@@ -34,7 +34,9 @@ mount --make-rprivate /
 mount --bind "$1" "$1"
 cd "$1"
 mount -t proc proc proc
-mount -t sysfs sysfs sys
+mount --bind proc/sys proc/sys
+mount -o remount,bind,ro proc/sys
+mount -t sysfs -o ro sysfs sys
 mount -t cgroup2 cgroup2 sys/fs/cgroup
 mount -t tmpfs -o mode=755 tmpfs run
 mount -t tmpfs -o mode=755 tmpfs dev
@@ -51,7 +53,10 @@ umount -l /old
 mount --make-rshared /
 exec env -i container=test PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd
 """
-"""Makes the first word the root of a machine, and becomes its systemd; credentials need mounts that are shared."""
+"""Makes the first word the root of a machine, and becomes its systemd.
+
+It cannot set what the kernel has once for all machines. Credentials need mounts that are shared.
+"""
 
 
 @dataclass(frozen=True)
