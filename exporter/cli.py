@@ -32,7 +32,7 @@ from exporter.plans import read_tokens
 from exporter.settings import Settings
 from exporter.shards import find_shard
 from exporter.tokens import Token
-from exporter.values import show
+from exporter.values import printable, show
 
 OK: Final = 0
 FAILED: Final = 1
@@ -218,16 +218,12 @@ def _row(choice: Choice) -> dict[str, str]:
 
 def _print_table(rows: Sequence[dict[str, str]]) -> None:
     """Print rows in columns; Chinese characters are two columns wide."""
-    lines = [[name.replace("_", " ") for name in rows[0]], *([_plain(cell) for cell in row.values()] for row in rows)]
+    cells_of = ([printable(" ".join(cell.split())) for cell in row.values()] for row in rows)  # anybody can name a task
+    lines = [[name.replace("_", " ") for name in rows[0]], *cells_of]
     widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         cells = (cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True))
         print("  ".join(cells).rstrip())
-
-
-def _plain(text: str) -> str:
-    """Put a text on one line, without what would steer the terminal: anybody can have named a task."""
-    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
 def _width(text: str) -> int:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from exporter.values import TOKEN_SIGN, describe, show
+from exporter.values import TOKEN_SIGN, describe, printable, show
 
 _PLAIN_KEY: Final = re.compile(rf"(?!.*{TOKEN_SIGN})[\w-]{{1,40}}")
 _BOUNDS: Final = {
@@ -30,7 +30,7 @@ class SettingsError(Exception):
 
     def __init__(self, faults: Iterable[str]) -> None:
         # A line each and printable, whatever the names of files, keys, flags and variables are.
-        self.faults = tuple("".join(c if c.isprintable() else "?" for c in fault) for fault in faults)
+        self.faults = tuple(map(printable, faults))
         super().__init__("\n".join(self.faults))
 
 

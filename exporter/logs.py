@@ -10,7 +10,9 @@ import logging
 import os
 import sys
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
+
+_PRIORITIES: Final = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (logging.NOTSET, 7))  # syslog's
 
 
 def fields(**values: object) -> dict[str, Any]:
@@ -60,8 +62,7 @@ class _JournalFormatter(logging.Formatter):
         self._inner = inner
 
     def format(self, record: logging.LogRecord) -> str:
-        priorities = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (logging.NOTSET, 7))
-        priority = next(priority for level, priority in priorities if record.levelno >= level)
+        priority = next(priority for level, priority in _PRIORITIES if record.levelno >= level)
         return f"<{priority}>{self._inner.format(record)}"
 
 

@@ -287,7 +287,8 @@ class Store:
         """Drop what was read of a task's other windows: they are no longer asked for."""
         record = self._records[ref]
         windows = {name: lines for name, lines in (record.windows or {}).items() if name in names}
-        self._records[ref] = replace(record, windows=windows or None)
+        if len(windows) < len(record.windows or {}):  # hardly ever: thousands of records need no copy at each reload
+            self._records[ref] = replace(record, windows=windows)
 
     def forget(self, ref: TaskRef) -> None:
         """Drop all that is known of a task."""

@@ -37,14 +37,19 @@ def describe(value: object) -> str:
     return "null" if value is None else _KINDS.get(type(value), "a list")
 
 
-def show(value: object) -> str:
-    """Quote a value on one line; a text longer than 40 characters can be a token in the wrong place, so none of it."""
+def printable(text: str) -> str:
+    """Put question marks for what would break a line or steer a terminal."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def show(value: object, longest: int = 40) -> str:
+    """Quote a value on one line; a text longer than so many characters can be a token in the wrong place, so none of it."""
     if not isinstance(value, str | int | float):
         return describe(value)
     text = str(value)
     if TOKEN_SIGN in text:
         return "something like a token"
-    return repr(text) if len(text) <= 40 else "something long"  # a UUID is 36 characters long
+    return repr(text) if len(text) <= longest else "something long"  # a UUID is 36 characters long
 
 
 def parse_number(value: object) -> float:
@@ -122,9 +127,8 @@ def parse_uuid(value: object) -> str:
     """Read a UUID in any case, as lower case. Raises ValueError."""
     if isinstance(value, str) and _UUID.fullmatch(value.strip().lower()):
         return value.strip().lower()
-    shown = show(value)
-    if isinstance(value, str) and len(value) > 16 and not _LIKE_A_UUID.fullmatch(value) and TOKEN_SIGN not in value:
-        shown = "something long"  # a token is mistaken for an id more easily than for anything else
+    is_misspelt = not isinstance(value, str) or _LIKE_A_UUID.fullmatch(value)
+    shown = show(value) if is_misspelt else show(value, longest=16)  # a short token is easily mistaken for an id
     raise ValueError(f"{shown} is not a UUID; expected like 40863af8-db4a-41c6-a269-eb5bc386d97f")
 
 

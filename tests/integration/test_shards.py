@@ -37,11 +37,9 @@ class StatefulSet:
 
     def scale(self, total: int) -> None:
         """Tell those that run that they are so many now, start the others, and wait until Prometheus sees the new order."""
-        config, account = (
-            self.directory / "yunfu.yaml",
-            self.platform.account(rate_limit=500, tasks=[], discovery=DISCOVERY),
-        )
-        write_config(config, account, shard={"ordinal": "auto", "total": total}, poll=POLL)
+        account = self.platform.account(rate_limit=500, tasks=[], discovery=DISCOVERY)
+        shard = {"ordinal": "auto", "total": total}
+        config = write_config(self.directory / "yunfu.yaml", account, shard=shard, poll=POLL)
         for address in self.running:
             assert fetch(f"http://{address}/-/reload", "POST").status == 200
         for ordinal, address in enumerate(self.pods[len(self.running) : total], len(self.running)):
