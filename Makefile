@@ -35,7 +35,7 @@ docs: $(DEV_INSTALLED)  ## write the references of the configuration and the met
 
 chart: $(DEV_INSTALLED)  ## write what is generated of the Helm chart: its READMEs' tables, schema and golden renders
 	$(BIN)/python -m helm.build
-	$(BIN)/python -m tests.chart
+	$(BIN)/python -m tests.support.chart
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11
 

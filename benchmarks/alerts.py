@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.backfill import Asked, Rule, backfill, levels, prometheus, read_rules
+from tests.support.backfill import Asked, Rule, backfill, levels, prometheus, read_rules
 
 ALERT: Final = "YunfuTaskLowAnswerRate"
 HOLD: Final = "yunfu:task_answer_ratio:below"

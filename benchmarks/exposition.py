@@ -26,12 +26,12 @@ from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-from exporter.exposition import Page, TaskRenderer
-from exporter.instrumentation import AccountCollector, ExporterMetrics
-from exporter.model import STATUSES, Task, TaskRef, TaskState, TaskStats
-from exporter.serving import listening
-from exporter.store import PollOutcome, Store
-from exporter.web import Services, make_app
+from exporter.api.model import STATUSES, Task, TaskRef, TaskState, TaskStats
+from exporter.metrics.exposition import Page, TaskRenderer
+from exporter.metrics.instrumentation import AccountCollector, ExporterMetrics
+from exporter.metrics.store import PollOutcome, Store
+from exporter.web.app import Services, make_app
+from exporter.web.server import listening
 
 TASKS = int(sys.argv[1]) if len(sys.argv) > 1 and sys.argv[1].isdigit() else 10_000
 ROUNDS = 5

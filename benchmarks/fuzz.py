@@ -33,15 +33,15 @@ from zoneinfo import ZoneInfo
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.client import Answer, YunfuClient, open_answer, open_envelope
-from exporter.discovery import DiscoveryPlan, choose, list_tasks
-from exporter.errors import ApiError
-from exporter.exposition import Page, TaskRenderer
-from exporter.instrumentation import ExporterMetrics
-from exporter.model import Task, TaskRef, TaskState
-from exporter.poller import AccountPoller, PollPlan
-from exporter.schedule import Cadence
-from exporter.store import Store
+from exporter.api.client import Answer, YunfuClient, open_answer, open_envelope
+from exporter.api.errors import ApiError
+from exporter.api.model import Task, TaskRef, TaskState
+from exporter.metrics.exposition import Page, TaskRenderer
+from exporter.metrics.instrumentation import ExporterMetrics
+from exporter.metrics.store import Store
+from exporter.polling.discovery import DiscoveryPlan, choose, list_tasks
+from exporter.polling.poller import AccountPoller, PollPlan
+from exporter.polling.schedule import Cadence
 
 DATA: Final = Path(__file__).parent.parent / "tests" / "data"
 STAT: Final = json.loads((DATA / "stat.json").read_text(encoding="utf-8"))

@@ -24,13 +24,13 @@ from dataclasses import dataclass
 import aiohttp
 from soak import call, cpu_seconds, process
 
-from exporter.accounts import Surroundings, open_account
-from exporter.exposition import TaskRenderer
-from exporter.instrumentation import ExporterMetrics
-from exporter.model import TaskRef
-from exporter.settings import AccountSettings, PollSettings, Settings, TaskSettings
-from exporter.store import Lines, Reading, Store
-from exporter.tokens import Token
+from exporter.api.model import TaskRef
+from exporter.api.tokens import Token
+from exporter.config.settings import AccountSettings, PollSettings, Settings, TaskSettings
+from exporter.metrics.exposition import TaskRenderer
+from exporter.metrics.instrumentation import ExporterMetrics
+from exporter.metrics.store import Lines, Reading, Store
+from exporter.polling.account import Surroundings, open_account
 
 SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 2.0
 WARM_UP_SECONDS = 1.5

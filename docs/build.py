@@ -17,15 +17,15 @@ from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
 from docs.words import ACCEPTED, CHINESE, ENDPOINTS, LABELS, REFUSALS
-from exporter.errors import REASONS
-from exporter.exposition import TaskRenderer
-from exporter.instrumentation import AccountCollector, ExporterMetrics
-from exporter.metrics import COUNTER_FAMILIES, STATS_FAMILIES, WINDOW_FAMILIES, Family, status_families
-from exporter.model import STATUSES, TaskState
-from exporter.pages.words import WORDS
-from exporter.settings import Settings
-from exporter.simulator.documents import STATUS_TEXTS
-from exporter.store import Store
+from exporter.api.errors import REASONS
+from exporter.api.model import STATUSES, TaskState
+from exporter.config.settings import Settings
+from exporter.demo.simulator.documents import STATUS_TEXTS
+from exporter.metrics.exposition import TaskRenderer
+from exporter.metrics.families import COUNTER_FAMILIES, STATS_FAMILIES, WINDOW_FAMILIES, Family, status_families
+from exporter.metrics.instrumentation import AccountCollector, ExporterMetrics
+from exporter.metrics.store import Store
+from exporter.web.pages.words import WORDS
 
 FOLDER: Final = Path(__file__).parent
 BEGIN: Final = "<!-- generated from the code by: make docs -->\n"

@@ -15,24 +15,24 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import pairwise
 from typing import Final
 
-from exporter.accounts import Account, Surroundings, open_account
-from exporter.budget import budget_lines
-from exporter.cautions import cautions
-from exporter.changes import Watched
+from exporter.api.errors import ApiError
+from exporter.api.tokens import Token
+from exporter.config.faults import SettingsError
+from exporter.config.loading import config_file, load_settings, settings_help
+from exporter.config.settings import Settings
+from exporter.config.values import printable, show
 from exporter.daemon import make_daemon, make_surroundings
-from exporter.demo import demo, simulate
-from exporter.discovery import Choice
-from exporter.doors import check_web_config
-from exporter.errors import ApiError
-from exporter.exposition import Page, TaskRenderer
-from exporter.faults import SettingsError
-from exporter.loading import config_file, load_settings, settings_help
+from exporter.demo.commands import demo, simulate
+from exporter.file_changes import Watched
 from exporter.logs import set_up
-from exporter.plans import read_tokens
-from exporter.settings import Settings
-from exporter.shards import find_shard
-from exporter.tokens import Token
-from exporter.values import printable, show
+from exporter.metrics.exposition import Page, TaskRenderer
+from exporter.polling.account import Account, Surroundings, open_account
+from exporter.polling.budget import budget_lines
+from exporter.polling.discovery import Choice
+from exporter.polling.plans import read_tokens
+from exporter.polling.shards import find_shard
+from exporter.polling.warnings import cautions
+from exporter.web.access import check_web_config
 
 OK: Final = 0
 FAILED: Final = 1

@@ -13,22 +13,22 @@ from dataclasses import astuple
 from typing import Final
 
 from exporter import __version__, revision
-from exporter.accounts import Account, Surroundings, open_account
-from exporter.cautions import cautions
-from exporter.changes import Watched
-from exporter.doors import Doors, open_doors
-from exporter.exposition import Page, TaskRenderer
-from exporter.faults import SettingsError
-from exporter.instrumentation import AccountCollector, ExporterMetrics
+from exporter.api.model import TaskRef
+from exporter.api.tokens import Token
+from exporter.config.faults import SettingsError
+from exporter.config.settings import AccountSettings, Settings
+from exporter.file_changes import Watched
 from exporter.logs import fields, set_up
-from exporter.model import TaskRef
-from exporter.notify import tell_ready, tell_status
-from exporter.serving import listening
-from exporter.settings import AccountSettings, Settings
-from exporter.shards import find_shard
-from exporter.store import Store, TaskRecord
-from exporter.tokens import Token
-from exporter.web import Services, UnknownAccountError, make_app, make_health_app
+from exporter.metrics.exposition import Page, TaskRenderer
+from exporter.metrics.instrumentation import AccountCollector, ExporterMetrics
+from exporter.metrics.store import Store, TaskRecord
+from exporter.polling.account import Account, Surroundings, open_account
+from exporter.polling.shards import find_shard
+from exporter.polling.warnings import cautions
+from exporter.systemd import tell_ready, tell_status
+from exporter.web.access import Doors, open_doors
+from exporter.web.app import Services, UnknownAccountError, make_app, make_health_app
+from exporter.web.server import listening
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from exporter.settings import Settings
+from exporter.config.settings import Settings
 
 CHART: Final = Path(__file__).parent / "yunfu-exporter"
 RULES: Final = CHART / "files" / "rules"

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from exporter.simulator import Simulator, SimulatorOptions
+from exporter.demo.simulator import Simulator, SimulatorOptions
 
 ROOT = Path(__file__).parent.parent
 PATIENCE_SECONDS = 20.0

@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter import __version__
 from exporter.cli import run
-from exporter.simulator import Fault
+from exporter.demo.simulator import Fault
 from tests.conftest import (
     ROOT,
     Platform,

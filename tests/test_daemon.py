@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from exporter.simulator import Fault
+from exporter.demo.simulator import Fault
 from tests.conftest import (
     ROOT,
     Platform,

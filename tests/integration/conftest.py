@@ -23,11 +23,11 @@ from typing import Any, Final
 import aiohttp
 import pytest
 
-from exporter.simulator import SimulatedTask, Simulator, SimulatorOptions, truth
-from tests.backfill import read_rules
-from tests.history import History, Served, served
-from tests.integration.images import Image, built_image
-from tests.tools import need
+from exporter.demo.simulator import SimulatedTask, Simulator, SimulatorOptions, truth
+from tests.support.backfill import read_rules
+from tests.support.history import History, Served, served
+from tests.support.images import Image, built_image
+from tests.support.tools import need
 
 HALF_PAST_NINE: Final = 1_751_247_000.0  # Monday 2025-06-30 in China: lunch is two hours away
 PATIENCE_SECONDS: Final = 30.0

@@ -2,7 +2,7 @@
 
 The shipped rules look at windows of ten minutes to a day. Here all time runs 60 times as fast: the simulator's, the
 polls' (once a second instead of once a minute), and that of Prometheus and Alertmanager, whose shipped configuration
-has every span divided by 60 (``exporter.stack.accelerate``). Expressions, thresholds and texts are those that are shipped.
+has every span divided by 60 (``exporter.demo.stack.accelerate``). Expressions, thresholds and texts are those that are shipped.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ import pytest
 import yaml
 from aiohttp import web
 
-from exporter.simulator import Simulator, SimulatorOptions
-from exporter.stack import Addresses, Program, prepare, programs
+from exporter.demo.simulator import Simulator, SimulatorOptions
+from exporter.demo.stack import Addresses, Program, prepare, programs
 from tests.integration.conftest import HALF_PAST_NINE, Stack, free_address, running, until
-from tests.tools import need
+from tests.support.tools import need
 
 PACE: Final = 60.0
 AFTERNOON: Final = HALF_PAST_NINE + 5 * 3600  # half past two: everyone dials until eight

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.backfill import Asked, Rule, levels, read_rules
-from tests.history import History, served
-from tests.tools import need
+from tests.support.backfill import Asked, Rule, levels, read_rules
+from tests.support.history import History, served
+from tests.support.tools import need
 
 RULES = """\
 groups:

@@ -20,10 +20,10 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from exporter.simulator import Fault, SimulatorOptions
+from exporter.demo.simulator import Fault, SimulatorOptions
 from tests.conftest import Platform, answers, eventually, fetch, free_port, running, simulated, write_config
 from tests.integration.conftest import HALF_PAST_NINE
-from tests.tools import need, need_file
+from tests.support.tools import need, need_file
 
 FLAGS: Final = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.backfill import Asked, read_rules
-from tests.dashboards import library_families, metrics_of, own_families, task_families
-from tests.history import Served
-from tests.markdown import Block, documents
+from tests.support.backfill import Asked, read_rules
+from tests.support.dashboards import library_families, metrics_of, own_families, task_families
+from tests.support.history import Served
+from tests.support.markdown import Block, documents
 
 BLOCKS = [
     block
@@ -18,7 +18,7 @@ BLOCKS = [
     for block in document.blocks
     if block.language == "promql" and not block.path.name.endswith(".zh-CN.md")
 ]
-"""Those of the Chinese documents are the same: ``tests/test_docs.py`` compares them."""
+"""Those of the Chinese documents are the same: ``tests/system/test_docs.py`` compares them."""
 
 STEP = 300.0
 EMPTY: dict[str, str] = {

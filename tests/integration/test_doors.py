@@ -15,10 +15,10 @@ import pytest
 import trustme
 import yaml
 
-from exporter.doors import check_web_config
-from exporter.faults import SettingsError
+from exporter.config.faults import SettingsError
+from exporter.web.access import check_web_config
 from tests.integration.conftest import EXPORTER_CONFIG, Stack, free_address, running, serve_words, until
-from tests.tools import need
+from tests.support.tools import need
 
 PASSWORD = "prom:pass wörd"
 USERS = {"prometheus": bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(10)).decode()}

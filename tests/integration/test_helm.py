@@ -20,9 +20,10 @@ import yaml
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
-from exporter.simulator import SimulatorOptions
+from exporter.demo.simulator import SimulatorOptions
 from helm.build import CHART, RULES
-from tests.chart import (
+from tests.conftest import ROOT, Platform, eventually, fetch, free_port, run_program, running, simulated
+from tests.support.chart import (
     CI_VALUES,
     HELM,
     TOOLS,
@@ -37,8 +38,7 @@ from tests.chart import (
     template,
     the,
 )
-from tests.conftest import ROOT, Platform, eventually, fetch, free_port, run_program, running, simulated
-from tests.tools import need, need_file
+from tests.support.tools import need, need_file
 
 A_FILE = pytest.mark.parametrize("values", CI_VALUES, ids=lambda path: path.name.removesuffix("-values.yaml"))
 NEWEST = max(kubernetes_validate.utils.all_versions(), key=lambda text: [int(part) for part in text.split(".")])

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Final
 
 from exporter import __version__
-from exporter.simulator import SimulatorOptions
+from exporter.demo.simulator import SimulatorOptions
 from tests.conftest import PATIENCE_SECONDS, answers, eventually, fetch, free_port, simulated, write_config
-from tests.integration.images import BASE, HOME, REVISION, Image
+from tests.support.images import BASE, HOME, REVISION, Image
 
 MOST_BYTES: Final = 60_000_000
 NOBODY: Final = 65532

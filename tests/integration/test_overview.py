@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from grafana.queries import ALL, CERTAIN
-from tests.backfill import Asked
-from tests.dashboards import PATHS, load
-from tests.history import Served
+from tests.support.backfill import Asked
+from tests.support.dashboards import PATHS, load
+from tests.support.history import Served
 
 Samples = dict[tuple[str, float], float]
 

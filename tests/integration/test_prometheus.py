@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from exporter.simulator import incident
+from exporter.demo.simulator import incident
 from tests.integration.conftest import Stack, until
-from tests.tools import need
+from tests.support.tools import need
 
 STATUSES = (
     "waiting", "connected", "carrier_blocked", "rejected", "no_answer", "invalid_number", "powered_off", "suspended",

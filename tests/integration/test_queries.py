@@ -14,9 +14,9 @@ import pytest
 
 from grafana import task
 from grafana.build import FOLDER
-from tests.backfill import Asked, Rule, read_rules
-from tests.dashboards import NAMES, PATHS, Dashboard, PanelQuery, load
-from tests.history import Served
+from tests.support.backfill import Asked, Rule, read_rules
+from tests.support.dashboards import NAMES, PATHS, Dashboard, PanelQuery, load
+from tests.support.history import Served
 
 MEANT_TO_BE_EMPTY: dict[tuple[str, str, str], str] = {
     ("task", "Answer rate, past $window", "B"): "no task is just a little under its threshold when the day ends",

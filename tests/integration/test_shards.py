@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from exporter.simulator import SimulatorOptions
+from exporter.demo.simulator import SimulatorOptions
 from tests.conftest import Platform, answers, eventually, fetch, running, simulated, write_config
 from tests.integration.conftest import free_address, scraping
 

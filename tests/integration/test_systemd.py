@@ -20,8 +20,8 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT, Platform, answers, eventually, fetch, free_port
-from tests.integration.images import Image
-from tests.tools import missing, need
+from tests.support.images import Image
+from tests.support.tools import missing, need
 
 UNIT: Final = ROOT / "deploy" / "systemd" / "yunfu-exporter.service"
 NAME: Final = UNIT.name

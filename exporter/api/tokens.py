@@ -1,0 +1,95 @@
+"""An account's API token: given, or read from a file that can change, and when it expires."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from exporter.api.model import read_number
+
+_MAX_TOKEN_BYTES: Final = 64 * 1024
+_JWT_SIGN: Final = "eyJ"  # how every JSON web token begins
+
+
+class TokenError(Exception):
+    """A token file cannot be read or holds no token; the message names the file, never its content.
+
+    It does not name what may be no file at all but a token, given as a file by mistake.
+    """
+
+
+@dataclass(slots=True)
+class Token:
+    """A bearer token. With a file, ``refresh`` takes up a changed content; the value never shows in a repr."""
+
+    value: str = field(repr=False)
+    path: Path | None = None
+    _seen: tuple[int, int, int] | None = field(default=None, repr=False)
+
+    @classmethod
+    def from_file(cls, path: Path) -> Token:
+        """Read the token from a file. Raises TokenError."""
+        token = cls("", path)
+        token.refresh(force=True)
+        return token
+
+    def refresh(self, *, force: bool = False) -> bool:
+        """Read the file again if it was changed or replaced (or if forced); tell whether the token is another one now.
+
+        Following links and comparing what they lead to also notices Kubernetes' swap of a mounted secret.
+        Raises TokenError; the token read before stays in force.
+        """
+        if self.path is None:
+            return False
+        try:
+            stat = self.path.stat()
+            seen = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+            if seen == self._seen and not force:
+                return False
+            with self.path.open("rb") as file:
+                content = file.read(_MAX_TOKEN_BYTES + 1)
+        except OSError as error:
+            raise TokenError(_unreadable(self.path, error.strerror or "no such file")) from None
+        text = _check(content, self.path)
+        changed = text != self.value
+        self.value, self._seen = text, seen
+        return changed
+
+    def expiry(self) -> float | None:
+        """Return when a JWT expires (its ``exp`` claim, RFC 7519, Unix seconds); None for an opaque token."""
+        try:
+            _, payload, _ = self.value.split(".")
+            claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        except (ValueError, binascii.Error, RecursionError):
+            return None
+        return read_number(claims.get("exp")) if isinstance(claims, dict) else None
+
+
+def _unreadable(path: Path, reason: str) -> str:
+    """Say that a file cannot be read. A name is shown if it is absolute, or if it or its folder is there.
+
+    A slash is not enough: an opaque token can have one too.
+    """
+    try:
+        is_path = path.is_absolute() or (path.parent if len(path.parts) > 1 else path).exists()
+    except OSError:  # as long as a token can be, or in a folder that is closed to us
+        is_path = False
+    if is_path and _JWT_SIGN not in str(path):
+        return f"cannot read token file {path}: {reason}"
+    return f"is no file that can be read: {reason}; expected a path; a token itself belongs to token or YUNFU_TOKEN"
+
+
+def _check(content: bytes, path: Path) -> str:
+    """Return the token of a file's content; a header cannot carry spaces or anything but ASCII."""
+    if len(content) > _MAX_TOKEN_BYTES:
+        raise TokenError(f"token file {path} is too large; expected at most 64 KiB, one token and nothing else")
+    text = content.removeprefix(b"\xef\xbb\xbf").strip()
+    if not text:
+        raise TokenError(f"token file {path} is empty; it must hold the account's API token")
+    if not text.isascii() or any(byte <= ord(" ") or byte == 0x7F for byte in text):  # DEL
+        raise TokenError(f"token file {path} must hold one token of printable ASCII characters and nothing else")
+    return text.decode()

@@ -1,0 +1,345 @@
+"""Settings and its parts: what a configuration may be. Strict, typed, frozen, secrets masked.
+
+``exporter.config.loading`` says where a configuration comes from, ``exporter.config.values`` how each kind of value is written.
+Durations are seconds, ratios are 0-1. Relative paths are relative to the working directory. Dumped as JSON, secrets
+are stars and everything else is as a user would write it. The descriptions are the ones of ``--help``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Iterable
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from exporter.config.values import (
+    Address,
+    WindowSettings,
+    format_duration,
+    parse_address,
+    parse_base_url,
+    parse_boolean,
+    parse_duration,
+    parse_label_name,
+    parse_number,
+    parse_path,
+    parse_pattern,
+    parse_proxy,
+    parse_text,
+    parse_timezone,
+    parse_token,
+    parse_uuid,
+    parse_whole_number,
+    parse_window,
+    positive_duration,
+    show,
+    split_text,
+)
+
+_WRITTEN: Final = PlainSerializer(str, when_used="json")
+
+Duration = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    AfterValidator(positive_duration),
+    PlainSerializer(format_duration, when_used="json"),
+]
+Ratio = Annotated[float, BeforeValidator(parse_number), Field(ge=0, le=1)]
+WholeNumber = Annotated[int, BeforeValidator(parse_whole_number)]
+Text = Annotated[str, BeforeValidator(parse_text)]
+Uuid = Annotated[str, BeforeValidator(parse_uuid)]
+BaseUrl = Annotated[str, BeforeValidator(parse_base_url)]
+FilePath = Annotated[Path, BeforeValidator(parse_path)]
+Pattern = Annotated[re.Pattern[str], BeforeValidator(parse_pattern)]
+ListenAddress = Annotated[Address, BeforeValidator(parse_address), _WRITTEN]
+Window = Annotated[WindowSettings, BeforeValidator(parse_window), _WRITTEN]
+
+
+def _refuse_doubles(values: Iterable[Hashable], what: str) -> None:
+    seen: set[Hashable] = set()
+    for value in values:
+        if value in seen:
+            raise ValueError(f"{what} {show(str(value))} is given twice; expected each once")
+        seen.add(value)
+
+
+def _not_empty(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not values:  # min_length would take faulty items for missing ones
+        raise ValueError("is empty; expected at least one")
+    return values
+
+
+def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    _refuse_doubles(values, "the value")
+    return _not_empty(values)
+
+
+def _span(window: WindowSettings) -> str:
+    return window.label if window.seconds is None else format_duration(window.seconds)
+
+
+def _parse_ordinal(value: object) -> object:
+    if value == "auto":
+        return value
+    try:
+        ordinal = parse_whole_number(value)
+    except ValueError:
+        ordinal = -1
+    if ordinal < 0:
+        raise ValueError(f"is {show(value)}; expected auto or a whole number from 0 on")
+    return ordinal
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
+
+
+class ShardSettings(_Part):
+    """Which part of the tasks this exporter polls when several share them."""
+
+    ordinal: Annotated[int | Literal["auto"], BeforeValidator(_parse_ordinal)] = Field(
+        0, description="number of this exporter's shard, from 0; auto: taken from the pod of a StatefulSet"
+    )
+    total: Annotated[WholeNumber, Field(ge=1, le=1000)] = Field(1, description="how many exporters share the tasks")
+
+    @field_validator("total")
+    @classmethod
+    def _check_total(cls, total: int, info: ValidationInfo) -> int:
+        ordinal = info.data.get("ordinal")
+        if isinstance(ordinal, int) and ordinal >= total:
+            raise ValueError(f"is {total}, but shard.ordinal is {ordinal}; expected more, since ordinals begin at 0")
+        return total
+
+
+class WebSettings(_Part):
+    """What clients may do on the main port."""
+
+    reload: Annotated[bool, BeforeValidator(parse_boolean)] = Field(
+        default=True, description="allow reloading by POST /-/reload; false: only SIGHUP reloads"
+    )
+
+
+class LogSettings(_Part):
+    """What is logged, and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="lowest level that is logged")
+    format: Literal["logfmt", "json"] = Field("logfmt", description="log format: logfmt or json")
+
+
+class PollSettings(_Part):
+    """How often the platform is polled, and how long its answers count."""
+
+    interval: Duration = Field(60.0, description="how often to poll a task that runs or whose numbers change")
+    idle_interval: Duration = Field(900.0, description="how often to poll a paused, waiting or finished task")
+    timeout: Duration = Field(10.0, description="timeout of one API call")
+    stale_after: Duration = Field(
+        300.0, description="how overdue a successful poll may be before the task's statistics leave /metrics"
+    )
+
+    @field_validator("idle_interval")
+    @classmethod
+    def _idle_is_slower(cls, value: float, info: ValidationInfo) -> float:
+        return cls._at_least(value, info, "interval")
+
+    @field_validator("stale_after")
+    @classmethod
+    def _stale_after_a_call(cls, value: float, info: ValidationInfo) -> float:
+        return cls._at_least(value, info, "timeout")  # or a slow answer would be stale when it comes
+
+    @staticmethod
+    def _at_least(value: float, info: ValidationInfo, other: str) -> float:
+        if value < (least := info.data.get(other, 0.0)):
+            text = format_duration(value), other, format_duration(least)
+            raise ValueError("'{}' is shorter than poll.{} ('{}'); expected at least as long".format(*text))
+        return value
+
+
+class LabelSettings(_Part):
+    """Limits on labels."""
+
+    tag_limit: WholeNumber = Field(
+        50, ge=0, description='maximum number of tag values per task; the rest are added up under tag="_other"'
+    )
+
+
+class ThresholdSettings(_Part):
+    """Default thresholds of the alerts."""
+
+    min_answer_ratio: Ratio = Field(0.2, description="default of yunfu_task_answer_ratio_threshold, from 0 to 1")
+
+
+class LinksSettings(_Part):
+    """Where the links in alerts lead; passed to the alert rules by yunfu_exporter_links_info."""
+
+    grafana: BaseUrl | None = Field(
+        None, description="URL of the Grafana with the dashboards, for dashboard_url in alerts"
+    )
+    runbook: BaseUrl | None = Field(
+        None, description="URL of the runbook, for runbook_url in alerts; #alertname is appended"
+    )
+
+
+class DiscoverySettings(_Part):
+    """Which tasks are discovered."""
+
+    generations: Annotated[
+        tuple[Annotated[Literal[1, 2], BeforeValidator(parse_whole_number)], ...], AfterValidator(_distinct)
+    ] = Field((1, 2), description="which generations of tasks to list, 1.0 and 2.0")
+    sub_accounts: bool = Field(default=False, strict=True, description="true: include the tasks of all sub-accounts")
+    states: Annotated[tuple[Literal["running", "waiting", "paused"], ...], AfterValidator(_distinct)] = Field(
+        ("running", "waiting"),
+        description="task states that are polled; tasks in other states appear only in yunfu_task_info and yunfu_task_state",
+    )
+    include: Pattern = Field(
+        re.compile(".*", re.DOTALL), description="poll only tasks whose whole name matches this regular expression"
+    )
+    exclude: Pattern | None = Field(None, description="skip tasks whose whole name matches this regular expression")
+    interval: Duration = Field(60.0, description="how often to read the task lists")
+    max_tasks: WholeNumber = Field(5000, ge=1, description="maximum number of tasks per account")
+
+
+class TaskSettings(_Part):
+    """A task that is polled whether or not it is discovered."""
+
+    id: Uuid = Field(description="the UUID of the task")
+    name: Text | None = Field(None, description="name of the task, instead of the platform's")
+    sub_user_id: Uuid | None = Field(None, description="UUID of the sub-account that owns the task")
+    min_answer_ratio: Ratio | None = Field(None, description="the task's own threshold of the answer rate, from 0 to 1")
+    labels: dict[Annotated[str, BeforeValidator(parse_label_name)], Text] = Field(
+        {}, description="labels to add to yunfu_task_info"
+    )
+
+
+class AccountSettings(_Part):
+    """A platform account: its address, credentials and rate limit, and which of its tasks to poll."""
+
+    name: Text = Field(description="the value of the account label")
+    base_url: BaseUrl = Field(description="the address of the platform's API, http or https")
+    user_id: Uuid = Field(description="the UUID of the account")
+    token_file: FilePath | None = Field(None, description="file with the token; read again when it changes")
+    token: Annotated[SecretStr, BeforeValidator(parse_token)] | None = Field(
+        None, description="the token itself, instead of token_file"
+    )
+    rate_limit: Annotated[float, BeforeValidator(parse_number)] = Field(
+        5.0, gt=0, description="API calls per second, with a burst of one second's worth"
+    )
+    concurrency: WholeNumber = Field(8, ge=1, description="concurrent API calls")
+    proxy: Annotated[SecretStr, BeforeValidator(parse_proxy)] | None = Field(
+        None, description="URL of an HTTP proxy, may contain user:password@"
+    )
+    ca_file: FilePath | None = Field(None, description="PEM file of certificates to trust instead of the system's")
+    discovery: DiscoverySettings | None = Field(
+        None, description="null: only the tasks listed under tasks; {}: discover with the defaults"
+    )
+    tasks: tuple[TaskSettings, ...] = Field((), description="tasks to poll, each by its id")
+
+    @field_validator("token")
+    @classmethod
+    def _one_token(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if "token_file" in info.data and (value is None) == (info.data["token_file"] is None):
+            fault = "missing" if value is None else "given beside token_file"
+            raise ValueError(f"{fault}; expected one of token and token_file")
+        return value
+
+    @field_validator("tasks")
+    @classmethod
+    def _something_to_poll(cls, value: tuple[TaskSettings, ...], info: ValidationInfo) -> tuple[TaskSettings, ...]:
+        if not value and info.data.get("discovery", ...) is None:
+            raise ValueError("is empty and discovery is off; expected a task, or a discovery block (discovery: {})")
+        _refuse_doubles((task.id for task in value), "the task")
+        return value
+
+
+class Settings(BaseSettings):
+    """The whole configuration. Built from what it is given only; ``exporter.config.loading`` reads the sources."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        validate_default=True,
+        case_sensitive=True,  # a key in the wrong case is an unknown key
+        enable_decoding=False,  # the values read text themselves, so [::1]:10042 is not taken for a JSON list
+    )
+
+    listen: Annotated[tuple[ListenAddress, ...], BeforeValidator(split_text), AfterValidator(_distinct)] = Field(
+        (Address("0.0.0.0", 10042),),  # noqa: S104 - Prometheus comes from elsewhere
+        description="addresses to serve on: HOST:PORT, [IPv6]:PORT or :PORT; several allowed",
+    )
+    health_listen: ListenAddress | None = Field(
+        None,
+        description="a plain HTTP port with only /healthz and /readyz, for probes when the main port has TLS or passwords",
+    )
+    web_config_file: FilePath | None = Field(
+        None, description="TLS, basic auth and headers of the main port, in the format of Prometheus' exporter-toolkit"
+    )
+    web: WebSettings = WebSettings()
+    auto_reload: Annotated[bool, BeforeValidator(parse_boolean)] = Field(
+        default=False, description="true: reload when the configuration file changes, as on SIGHUP"
+    )
+    shard: ShardSettings = ShardSettings()
+    log: LogSettings = LogSettings()
+    poll: PollSettings = PollSettings()
+    windows: Annotated[tuple[Window, ...], BeforeValidator(split_text)] = Field(
+        (),
+        description="additional time windows: today, yesterday, 15m, 1h, 24h …; a task's lifetime totals are always there",
+    )
+    timezone: Annotated[ZoneInfo, BeforeValidator(parse_timezone)] = Field(
+        ZoneInfo("Asia/Shanghai"), description="time zone of the platform's times"
+    )
+    labels: LabelSettings = LabelSettings()
+    thresholds: ThresholdSettings = ThresholdSettings()
+    links: LinksSettings = LinksSettings()
+    accounts: Annotated[tuple[AccountSettings, ...], AfterValidator(_not_empty)] = Field(
+        description="the accounts, as YAML; for a single one, YUNFU_BASE_URL, YUNFU_USER_ID and YUNFU_TOKEN or YUNFU_TOKEN_FILE will do"
+    )
+
+    @field_validator("health_listen")
+    @classmethod
+    def _another_port(cls, value: Address | None, info: ValidationInfo) -> Address | None:
+        if value in info.data.get("listen", ()):
+            raise ValueError(f"{show(str(value))} is an address of listen too; expected another port")
+        return value
+
+    @field_validator("windows")
+    @classmethod
+    def _different_windows(cls, value: tuple[WindowSettings, ...]) -> tuple[WindowSettings, ...]:
+        _refuse_doubles(map(_span, value), "the window")
+        return value
+
+    @field_validator("accounts")
+    @classmethod
+    def _different_accounts(cls, value: tuple[AccountSettings, ...]) -> tuple[AccountSettings, ...]:
+        _refuse_doubles((account.name for account in value), "the account")
+        return value
+
+    @property
+    def info_labels(self) -> tuple[str, ...]:
+        """The names of all labels that tasks are given, sorted."""
+        return tuple(sorted({name for account in self.accounts for task in account.tasks for name in task.labels}))
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the framework's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read no source but the arguments: no variable and no .env file of the surroundings gets in unasked."""
+        return (init_settings,)

@@ -1,0 +1,257 @@
+"""The commands on the built-in simulator: the simulator alone, and the exporter running on it."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import math
+import signal
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Final
+
+from exporter.api.tokens import Token
+from exporter.config.settings import AccountSettings, DiscoverySettings, LinksSettings, PollSettings, Settings
+from exporter.config.values import Address, parse_address
+from exporter.daemon import Daemon, make_daemon
+from exporter.demo.simulator import Fault, Simulator, SimulatorOptions, incident
+from exporter.demo.simulator.faults import PARTS
+from exporter.demo.stack import Stack, standing
+from exporter.logs import set_up
+from exporter.web.server import listen_error
+
+_SIMULATOR_ADDRESS: Final = Address("127.0.0.1", 10043)
+_EXPORTER_ADDRESS: Final = Address("127.0.0.1", 10042)
+_SHOWN: Final = ("yunfu_task_info", "yunfu_task_answer_ratio{", "yunfu_task_progress_ratio", "yunfu_task_numbers")
+_INCIDENTS: Final = ("carrier_block", "bad_list")
+
+
+def simulate(words: Sequence[str]) -> int:
+    """Run the simulator until SIGTERM or SIGINT."""
+    parser = _parser("simulate", "Run a stand-in for the platform, for tests and demonstrations.")
+    parser.add_argument("--listen", type=_address, default=_SIMULATOR_ADDRESS, help="where to serve (127.0.0.1:10043)")
+    asyncio.run(_simulate(parser.parse_args(words)))
+    return 0
+
+
+async def _simulate(arguments: Namespace) -> None:
+    simulator = _make_simulator(arguments)
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    async with _served(simulator, arguments.listen) as url:
+        print(f"simulated platform at {url}, control path at {url}/_control/ (truth, calls, faults, incidents, clock)")
+        for account in simulator.accounts:
+            print(f"YUNFU_BASE_URL={url} YUNFU_USER_ID={account.user_id} YUNFU_TOKEN={account.token}", flush=True)
+        await stopping.wait()
+
+
+def demo(words: Sequence[str]) -> int:
+    """Run the exporter on a simulator until SIGTERM or SIGINT."""
+    parser = _parser("demo", "Run the exporter on a stand-in for the platform, to look around.")
+    parser.add_argument(
+        "--listen", type=_address, default=_EXPORTER_ADDRESS, help="the exporter's address (127.0.0.1:10042)"
+    )
+    parser.add_argument(
+        "--simulator-listen",
+        type=_address,
+        default=_SIMULATOR_ADDRESS,
+        help="the simulator's address (127.0.0.1:10043)",
+    )
+    parser.add_argument(
+        "--stack",
+        action="store_true",
+        help="also run Prometheus with the rules, Alertmanager, and Grafana with the dashboards, those that are installed",
+    )
+    parser.add_argument(
+        "--stack-port", type=_port, default=10044, metavar="PORT",
+        help="the first of the three ports on 127.0.0.1 that they listen on (10044)",
+    )  # fmt: skip
+    parser.set_defaults(speed=20.0)  # lunch after seven minutes, night after half an hour
+    set_up("warning", "logfmt")
+    asyncio.run(_demo(parser.parse_args(words)))
+    return 0
+
+
+async def _demo(arguments: Namespace) -> None:
+    simulator = _make_simulator(arguments)
+    async with _served(simulator, arguments.simulator_listen) as url, _around(arguments) as around:
+        settings = _demo_settings(simulator, url, arguments.listen, around)
+        tokens = {
+            each.name: Token(account.token) for each, account in zip(settings.accounts, simulator.accounts, strict=True)
+        }
+        daemon = make_daemon(settings, tokens, lambda: (settings, tokens))
+        showing = asyncio.create_task(_show(daemon, url, simulator.speed, settings, around))
+        try:  # a task group would wrap the one clear error of a taken port
+            await daemon.run()
+        finally:
+            showing.cancel()
+    print("stopped")
+
+
+@asynccontextmanager
+async def _around(arguments: Namespace) -> AsyncIterator[Stack | None]:
+    """Run the programs around the exporter, if that is asked for."""
+    if not arguments.stack:
+        yield None
+        return
+    listen: Address = arguments.listen
+    exporter = Address("127.0.0.1" if listen.host in ("", "0.0.0.0", "::") else listen.host, listen.port)  # noqa: S104  # compared
+    async with standing(str(exporter), arguments.stack_port, arguments.speed) as stack:
+        yield stack
+
+
+@asynccontextmanager
+async def _served(simulator: Simulator, at: Address) -> AsyncIterator[str]:
+    """Serve the simulator; gives its URL. Raises OSError, with a message that names the address, if that is taken."""
+    async with AsyncExitStack() as stack:
+        try:
+            url = await stack.enter_async_context(simulator.serve(at.host or "0.0.0.0", at.port))  # noqa: S104  # as asked
+        except OSError as error:
+            raise listen_error(at.host, at.port, error) from error
+        yield url
+
+
+def _demo_settings(simulator: Simulator, url: str, listen: Address, stack: Stack | None) -> Settings:
+    interval = 5.0 if stack is None else stack.shortened(60)
+    accounts = tuple(
+        AccountSettings(
+            name=f"demo-{index}" if index else "demo",
+            base_url=url,
+            user_id=account.user_id,
+            token=account.token,
+            rate_limit=50,
+            discovery=DiscoverySettings(
+                interval=2 * interval, states=("running", "waiting", "paused"), sub_accounts=bool(account.sub_users)
+            ),
+        )
+        for index, account in enumerate(simulator.accounts)
+    )
+    poll = PollSettings(interval=interval, idle_interval=6 * interval, timeout=5, stale_after=60)
+    links = LinksSettings(grafana=None if stack is None else stack.grafana_url)
+    return Settings(listen=(listen,), poll=poll, links=links, accounts=accounts)
+
+
+async def _show(
+    daemon: Daemon, simulator_url: str, simulator_speed: float, settings: Settings, stack: Stack | None
+) -> None:
+    """Tell where to look, and show one task's first lines as soon as there are any."""
+    url = f"http://{settings.listen[0]}"
+    print(f"exporter            {url}/  (metrics: {url}/metrics, service discovery: {url}/sd)")
+    print(f"simulated platform  {simulator_url}/  (control: {simulator_url}/_control/truth)")
+    for line in () if stack is None else stack.lines():
+        print(line)
+    print("stop with Ctrl-C\n", flush=True)
+    await daemon.ready.wait()
+    lines = daemon.exposition().decode().splitlines()
+    tasks = sum(line.startswith("yunfu_task_up{") and line.endswith(" 1") for line in lines)
+    print(
+        f"{tasks} tasks are read every {settings.poll.interval:g} s; simulated time runs {simulator_speed:g} times as fast.",
+        flush=True,
+    )
+    task = _a_running_task(lines)
+    if task is None:
+        return
+    print(f"One of them on {url}/metrics:\n")
+    print("\n".join(line for line in lines if f'task="{task}"' in line and line.startswith(_SHOWN)), flush=True)
+    if stack is not None:
+        body = json.dumps({"kind": "carrier_block", "task": task})
+        print(
+            f"\nTo block its line and see the alert:\n\ncurl -d '{body}' {simulator_url}/_control/incidents",
+            flush=True,
+        )
+
+
+def _a_running_task(lines: Sequence[str]) -> str | None:
+    """Return the id of a task that runs and has been read."""
+    read = {_task_of(line) for line in lines if line.startswith("yunfu_task_answer_ratio{")}
+    running = (line for line in lines if line.startswith("yunfu_task_state{") and line.endswith('state="running"} 1'))
+    return next((task for task in map(_task_of, running) if task in read), None)
+
+
+def _task_of(line: str) -> str:
+    return line.split('task="')[1].split('"', maxsplit=1)[0]
+
+
+def _parser(command: str, description: str) -> ArgumentParser:
+    defaults = SimulatorOptions()
+    parser = ArgumentParser(prog=f"yunfu-exporter {command}", description=description, allow_abbrev=False)
+    for option, kind, text in (
+        ("seed", int, "the same seed gives the same history"),
+        ("tasks", _at_least(1, int), "how many tasks each account has"),
+        ("accounts", _at_least(1, int), "how many accounts there are"),
+        ("sub_accounts", _at_least(0, int), "how many sub-accounts each has"),
+        ("speed", _at_least(0, float), "simulated seconds a second"),
+        ("scale", _at_least(0.01, float), "size of the campaigns, 1 for some hundreds to ten thousands of numbers"),
+        ("quota", _at_least(0.1, float), "calls a second that an account is allowed; more are answered 429"),
+    ):
+        default = getattr(defaults, option)
+        flag = f"--{option.replace('_', '-')}"
+        parser.add_argument(flag, type=kind, default=default, metavar="N", help=f"{text} (default: {default})")
+    parser.add_argument(
+        "--no-history", dest="history", action="store_false", help="no statistics by span of time; saves memory"
+    )
+    parser.add_argument("--opaque-token", action="store_true", help="tokens that are no JWT")
+    parser.add_argument(
+        "--fault", type=_fault, action="append", default=[], metavar="KIND[,KEY=VALUE...]",
+        help="a fault from the start, for example throttle,seconds=3,count=5 or status,status=502,probability=0.1",
+    )  # fmt: skip
+    parser.add_argument(
+        "--incident", action="append", default=[], choices=_INCIDENTS,
+        help="happening to the largest running task from the start",
+    )  # fmt: skip
+    return parser
+
+
+def _make_simulator(arguments: Namespace) -> Simulator:
+    names = {each.name for each in dataclasses.fields(SimulatorOptions)}
+    simulator = Simulator(SimulatorOptions(**{name: value for name, value in vars(arguments).items() if name in names}))
+    simulator.faults.extend(arguments.fault)
+    for kind in arguments.incident:
+        tasks = list(simulator.accounts[0].tasks.values())
+        running = [task for task in tasks if task.state(simulator.now()) == "running"]
+        incident(simulator, kind, max(running or tasks, key=lambda task: task.campaign.traits.size).id)
+    return simulator
+
+
+def _at_least(least: float, kind: Callable[[str], float]) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value < math.inf:
+            what = "a whole number" if kind is int else "a number"
+            raise ArgumentTypeError(f"{text!r} is not accepted; expected {what}, at least {least}")
+        return value
+
+    return number
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= 65_533:
+        raise ArgumentTypeError(f"{text!r} is not accepted; expected a port, 1 to 65533")
+    return int(text)
+
+
+def _address(text: str) -> Address:
+    try:
+        return parse_address(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
+def _fault(text: str) -> Fault:
+    kind, *pairs = text.split(",")
+    parts = {name: part for name, part in PARTS.items() if name != "kind"}
+    values: dict[str, Any] = {}
+    try:
+        for name, _, value in (pair.partition("=") for pair in pairs):
+            values[name] = value == "true" if parts[name] is bool else parts[name](value)
+        return Fault(kind=kind, **values)
+    except KeyError as error:
+        raise ArgumentTypeError(f"{error} is no part of a fault; expected one of {', '.join(parts)}") from None
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None

@@ -1,0 +1,1 @@
+"""What is kept of the tasks, and how it stands on /metrics."""

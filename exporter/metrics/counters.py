@@ -1,0 +1,61 @@
+"""Counters of what was seen to grow, made from counts of the platform's that can fall. Pure.
+
+The platform's counts are no counters: numbers move between statuses when they are redialled, and a task can be reset.
+Only growth between two polls is added up, so ``increase()`` tells what happened. At first sight, and so after a restart
+of the exporter, the counts are taken as they stand and nothing is added: no burst. Nor does a reading that is older than
+the one before (a replica of the platform's that lags) count anything twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from exporter.api.model import MAX_ENTRIES, TaskStats
+
+
+class TaskCounters:
+    """The sums of growth of one task: its calls by outcome, its numbers by status, and how often it was reset.
+
+    Of the statuses, the first MAX_ENTRIES that were seen are counted: each stays, as a counter does.
+    """
+
+    __slots__ = ("_last_numbers", "_most_calls", "calls", "numbers", "resets")
+
+    def __init__(self) -> None:
+        self.calls: dict[str, int] = {}
+        self.numbers: dict[str, int] = {}
+        self.resets = 0
+        self._most_calls: dict[str, int] = {}
+        self._last_numbers: dict[str, int] = {}
+
+    def observe(self, stats: TaskStats) -> bool:
+        """Add what has grown since the last observation; tell whether anything moved (at first sight: yes).
+
+        Calls are never undone. If they fall below half of the most that were seen, the platform has reset or restarted
+        the task: that is counted, and the new counts are where growth starts from again. If they fall by less, the
+        reading is an old one: it moves nothing, and growth starts above the most that were seen.
+        """
+        outcomes = {"answered": stats.answered, "unanswered": stats.unanswered}
+        calls = {outcome: count for outcome, count in outcomes.items() if count is not None}
+        most = self._most_calls
+        if any(2 * count < most.get(outcome, 0) for outcome, count in calls.items()):
+            self.resets += 1
+            most.clear()
+        highest = {outcome: max(count, most.get(outcome, 0)) for outcome, count in calls.items()}
+        moved_calls = _add_growth(self.calls, most, highest)
+        moved_numbers = _add_growth(self.numbers, self._last_numbers, stats.numbers)
+        return moved_calls or moved_numbers
+
+
+def _add_growth(totals: dict[str, int], last: dict[str, int], counts: Mapping[str, int]) -> bool:
+    """Add to the totals what grew since the last counts, which become these; tell whether any is another."""
+    moved = False
+    for label, count in counts.items():
+        before = last.get(label)
+        if count == before or (label not in totals and len(totals) >= MAX_ENTRIES):
+            continue
+        growth = 0 if before is None else max(0, count - before)
+        totals[label] = totals.get(label, 0) + growth
+        last[label] = count
+        moved = True
+    return moved

@@ -1,0 +1,337 @@
+"""The latest outcome of every task and account, as immutable values swapped by one assignment.
+
+Collecting writes here and serving reads here; they meet nowhere else. What a task's lines on the page are is decided by
+the renderer that is passed in, when the task is polled: the store keeps the lines, not the numbers, so that a scrape
+has only to join them and 10,000 tasks stay small in memory.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Final, NamedTuple, Protocol
+
+from exporter.api.model import Task, TaskRef, TaskState, TaskStats
+from exporter.metrics.counters import TaskCounters
+from exporter.metrics.recent import Poll, remember
+
+Lines = tuple[bytes, ...]
+"""One piece of exposition text per metric family, in the order of the table of families."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStatus:
+    """What is known of a task beside its statistics. Times are Unix seconds, the interval is seconds.
+
+    ``up`` is None until the first poll, ``last_success`` until the first that worked, and ``interval`` is None for a
+    task that is known but not polled. ``error`` says in words why the last poll failed, else it is empty.
+    ``missing_since`` is when the platform began to say that there is no such task, and ``due`` is when the success after
+    the last one is expected.
+    """
+
+    task: Task
+    interval: float | None = None
+    up: bool | None = None
+    last_success: float | None = None
+    error: str = ""
+    missing_since: float | None = None
+    due: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The statistics of a task's whole life, and the counters that follow from watching them."""
+
+    stats: TaskStats
+    calls: Mapping[str, int]
+    numbers: Mapping[str, int]
+    resets: int | None
+
+
+class Unchanged(Enum):
+    """Stands for statistics that are those the store holds already: the platform's answer was the same, byte for byte."""
+
+    UNCHANGED = "unchanged"
+
+
+UNCHANGED: Final = Unchanged.UNCHANGED
+
+
+class WindowReading(NamedTuple):
+    """The statistics of one window. At ``expires`` (Unix seconds) the window has moved on and they say nothing."""
+
+    window: str
+    stats: TaskStats | Unchanged
+    expires: float
+
+
+@dataclass(frozen=True, slots=True)
+class PollOutcome:
+    """What one poll of a task brought: what was read, and in words what failed (empty: nothing).
+
+    ``missing`` says that the platform knows no such task.
+    """
+
+    stats: TaskStats | Unchanged | None = None
+    windows: tuple[WindowReading, ...] = ()
+    error: str = ""
+    missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AccountStatus:
+    """What is known of an account. Times are Unix seconds; None: not known, or not yet.
+
+    ``up`` tells whether the platform served the account's last call. ``discovery_interval`` is seconds, None without
+    discovery; ``rate_limit`` is API calls a second.
+    """
+
+    name: str
+    up: bool | None = None
+    error: str = ""
+    token_expiry: float | None = None
+    discovery_last_success: float | None = None
+    discovery_interval: float | None = None
+    rate_limit: float | None = None
+    tasks_left_out: int = 0
+
+
+class Renderer(Protocol):
+    """Turns values into lines of exposition text."""
+
+    def status(self, status: TaskStatus, before: TaskRecord | None = None) -> Lines:
+        """Render what is known beside the statistics; ``before`` is what this renderer made of the task last time."""
+
+    def reading(self, ref: TaskRef, reading: Reading) -> Lines:
+        """Render the statistics of the whole life and the counters."""
+
+    def window(self, ref: TaskRef, window: str, stats: TaskStats) -> Lines:
+        """Render the statistics of a window."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowLines:
+    """The rendered statistics of a window, when they were read and are due again, and when the window moves on."""
+
+    lines: Lines
+    read_at: float
+    due: float
+    expires: float
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecord:
+    """All that is known of one task, rendered.
+
+    ``unread`` are the platform's fields of the last reading that could not be read, and ``polls`` are the last polls,
+    packed by ``recent``.
+    """
+
+    status: TaskStatus
+    status_lines: Lines
+    reading_lines: Lines = ()
+    windows: Mapping[str, WindowLines] | None = None
+    unread: tuple[str, ...] = ()
+    polls: bytes = b""
+
+    def is_fresh(self, now: float, stale_after: float) -> bool:
+        """Tell whether the statistics may still be shown: a success is not overdue by more than ``stale_after``."""
+        due = self.status.due
+        return due is not None and now <= due + stale_after
+
+    def is_gone(self, now: float, stale_after: float) -> bool:
+        """Tell whether the platform has been denying the task for longer than ``stale_after``."""
+        since = self.status.missing_since
+        return since is not None and now > since + stale_after
+
+    def fresh_windows(self, now: float, stale_after: float) -> Iterable[Lines]:
+        """Return the lines of the windows that may still be shown."""
+        for window in (self.windows or {}).values():
+            if now < window.expires and now <= window.due + stale_after:
+                yield window.lines
+
+    def paced(self, interval: float | None, now: float) -> TaskRecord:
+        """Return the record with its interval changed now; without one, what was due stays due.
+
+        A longer interval counts from the last success. A shorter one counts from now: that the task would have been
+        polled by now, had its interval been that short, makes no success overdue.
+        """
+        status = self.status
+        if interval == status.interval:
+            return self
+        if interval is None or status.last_success is None or status.due is None:
+            return replace(self, status=replace(status, interval=interval))
+        latest = now + interval
+        windows = {
+            name: replace(window, due=max(window.read_at + interval, min(window.due, latest)))
+            for name, window in (self.windows or {}).items()
+        }
+        due = max(status.last_success + interval, min(status.due, latest))
+        return replace(self, status=replace(status, interval=interval, due=due), windows=windows)
+
+
+class Store:
+    """Holds one record per task and one status per account."""
+
+    def __init__(self, renderer: Renderer, clock: Callable[[], float]) -> None:
+        self._renderer = renderer
+        self._clock = clock
+        self._records: dict[TaskRef, TaskRecord] = {}
+        self._counters: dict[TaskRef, TaskCounters] = {}
+        self._accounts: dict[str, AccountStatus] = {}
+
+    def records(self) -> list[TaskRecord]:
+        """Return a snapshot: it does not change under a reader's hands."""
+        return list(self._records.values())
+
+    def record(self, ref: TaskRef) -> TaskRecord | None:
+        """Return what is known of one task, or None if it is not known."""
+        return self._records.get(ref)
+
+    def accounts(self) -> list[AccountStatus]:
+        """Return a snapshot of the accounts."""
+        return list(self._accounts.values())
+
+    def account(self, name: str) -> AccountStatus:
+        """Return what is known of an account; of an unknown one, nothing."""
+        return self._accounts.get(name) or AccountStatus(name)
+
+    def put_account(self, status: AccountStatus) -> None:
+        """Replace what is known of an account."""
+        self._accounts[status.name] = status
+
+    def know(self, task: Task, interval: float | None) -> None:
+        """Take note of a task, its facts and its interval; what was read of it before stays.
+
+        If all that is new is an interval that differs by less than 1 %, it is left to the next poll to tell: one task
+        more changes the interval of all where the quota is short, and to render thousands anew takes long.
+        That a task is missing stands only while it is polled on, and its polls say so: else it has just been listed.
+        """
+        before = self._records.get(task.ref)
+        last = TaskStatus(task) if before is None else before.status
+        is_same = last.task is task or last.task == task
+        if before is not None and is_same and _is_near(last.interval, interval) and last.missing_since is None:
+            return  # nearly always: discovery finds what is known
+        polled_on = interval is not None and last.interval is not None
+        missing_since = last.missing_since if polled_on else None
+        paced = before and before.paced(interval, self._clock())
+        task = last.task if is_same else task  # the renderer knows by it that the facts are the same
+        status = replace(paced.status if paced else last, task=task, interval=interval, missing_since=missing_since)
+        if before is None or status != last:
+            self._put(status, paced)
+
+    def settle(self, task: Task, outcome: PollOutcome, interval: float, seconds: float = 0.0) -> bool:
+        """Lay in what a poll of so many seconds brought; tell whether the counts moved since the one before.
+
+        At first sight they have. Statistics are only unchanged if they are those that were laid in last.
+        """
+        ref, now = task.ref, self._clock()
+        before = self._records.get(ref)
+        before = before and before.paced(interval, now)
+        last = before.status if before else TaskStatus(task)
+        moved, reading_lines = False, before.reading_lines if before else ()
+        if isinstance(outcome.stats, TaskStats):
+            counters = self._counters.setdefault(ref, TaskCounters())
+            moved = counters.observe(outcome.stats)
+            reading = Reading(outcome.stats, counters.calls, counters.numbers, counters.resets)
+            reading_lines = self._renderer.reading(ref, reading)
+        status = TaskStatus(
+            task,
+            interval,
+            up=not outcome.error,
+            last_success=last.last_success if outcome.stats is None else now,
+            error=outcome.error,
+            missing_since=_missing_since(last, outcome, now),
+            due=last.due if outcome.stats is None else now + interval,
+        )
+        windows = before.windows if before else None
+        if outcome.windows:
+            windows = {**(windows or {}), **self._windows(ref, outcome, now, interval, windows or {})}
+        unread = (
+            tuple(outcome.stats.unread) if isinstance(outcome.stats, TaskStats) else before.unread if before else ()
+        )
+        polls = remember(before.polls if before else b"", Poll(now, seconds, outcome.error.partition(":")[0]))
+        lines = self._renderer.status(status, before)
+        self._records[ref] = TaskRecord(status, lines, reading_lines, windows, unread, polls)
+        return moved
+
+    def render_once(self, task: Task, outcome: PollOutcome) -> TaskRecord:
+        """Render what a poll brought without keeping it; counters need watching, so there are none."""
+        now = self._clock()
+        stats = outcome.stats
+        success = None if stats is None else now
+        status = TaskStatus(task, up=not outcome.error, last_success=success, error=outcome.error, due=success)
+        reading = Reading(stats, {}, {}, None) if isinstance(stats, TaskStats) else None
+        lines = self._renderer.reading(task.ref, reading) if reading else ()
+        return TaskRecord(status, self._renderer.status(status), lines, self._windows(task.ref, outcome, now, 0, {}))
+
+    def use(self, renderer: Renderer) -> None:
+        """Render from now on with another renderer, and the status of all tasks anew.
+
+        Their configured labels are dropped, as they may not be those of this renderer; ``know`` brings the new ones.
+        """
+        self._renderer = renderer
+        for record in self.records():
+            status = replace(record.status, task=replace(record.status.task, labels=()))
+            self._records[status.task.ref] = replace(record, status=status, status_lines=renderer.status(status))
+
+    def miss(self, ref: TaskRef) -> None:
+        """Take note that the platform no longer lists a task: it leaves once that has lasted."""
+        record = self._records.get(ref)
+        if record is not None and record.status.missing_since is None:
+            self._put(replace(record.status, interval=None, missing_since=self._clock()), record)
+
+    def keep_windows(self, ref: TaskRef, names: Collection[str]) -> None:
+        """Drop what was read of a task's other windows: they are no longer asked for."""
+        record = self._records[ref]
+        windows = {name: lines for name, lines in (record.windows or {}).items() if name in names}
+        if len(windows) < len(record.windows or {}):  # hardly ever: thousands of records need no copy at each reload
+            self._records[ref] = replace(record, windows=windows)
+
+    def forget(self, ref: TaskRef) -> None:
+        """Drop all that is known of a task."""
+        self._records.pop(ref, None)
+        self._counters.pop(ref, None)
+
+    def forget_account(self, name: str) -> None:
+        """Drop an account and all its tasks."""
+        self._accounts.pop(name, None)
+        for ref in [ref for ref in self._records if ref.account == name]:
+            self.forget(ref)
+
+    def count_states(self) -> Counter[tuple[str, TaskState]]:
+        """Count the tasks by account and state."""
+        return Counter((ref.account, record.status.task.state) for ref, record in self._records.items())
+
+    def _put(self, status: TaskStatus, before: TaskRecord | None) -> None:
+        lines = self._renderer.status(status, before)
+        fresh = TaskRecord(status, lines) if before is None else replace(before, status=status, status_lines=lines)
+        self._records[status.task.ref] = fresh
+
+    def _windows(
+        self, ref: TaskRef, outcome: PollOutcome, now: float, interval: float, before: Mapping[str, WindowLines]
+    ) -> dict[str, WindowLines]:
+        return {
+            window: WindowLines(
+                before[window].lines if stats is UNCHANGED else self._renderer.window(ref, window, stats),
+                now,
+                now + interval,
+                expires,
+            )
+            for window, stats, expires in outcome.windows
+        }
+
+
+def _is_near(told: float | None, interval: float | None) -> bool:
+    if told is None or interval is None:
+        return told is interval
+    return abs(told - interval) < 0.01 * interval
+
+
+def _missing_since(last: TaskStatus, outcome: PollOutcome, now: float) -> float | None:
+    """Return since when the platform has denied the task; a time-out in between says nothing about that."""
+    if outcome.missing:
+        return last.missing_since or now
+    return None if outcome.stats is not None else last.missing_since

@@ -1,9 +1,0 @@
-"""The pages for people: an overview at ``/``, and one page per task. They read what the store holds and ask nobody.
-
-``overview`` and ``detail`` put the pages together, as values; ``site`` serves them; all texts are in ``words``.
-"""
-
-from exporter.pages.site import add_pages
-from exporter.pages.sources import AccountFacts, Sources
-
-__all__ = ["AccountFacts", "Sources", "add_pages"]

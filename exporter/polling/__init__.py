@@ -1,0 +1,1 @@
+"""When, what and by whom the platform is polled."""

@@ -1,0 +1,1 @@
+"""The HTTP side: who asks, what is answered, and the pages."""

@@ -1,0 +1,173 @@
+"""Who may come in by the main port, and what its answers carry: the web configuration in force, re-read when it changes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from exporter.api.gate import TokenBucket
+from exporter.config.faults import SettingsError
+from exporter.file_changes import Stamp, stamp
+from exporter.web.connections import Refused, ServerTls
+from exporter.web.passwords import BusyError, Passwords, read_basic
+from exporter.web.tls import make_tls
+from exporter.web.web_config import WebConfig, read_web_config
+
+log = logging.getLogger(__name__)
+
+WATCH_SECONDS: Final = 1.0
+"""How often the files are looked at; changed ones are taken up within that time."""
+
+HEADERS: Final = {
+    "Server": "yunfu-exporter",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+}
+"""What every answer carries, unless the web configuration says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class _InForce:
+    """A web configuration and what is made of it. The default is what is in force without a file."""
+
+    config: WebConfig = field(default_factory=WebConfig)
+    tls: ServerTls | None = None
+    headers: dict[str, str] = field(default_factory=lambda: HEADERS)
+    hashes: dict[bytes, str] = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
+
+
+def check_web_config(path: Path | None) -> None:
+    """Read the file and all that it names. Raises SettingsError."""
+    if path is not None:
+        _load(path)
+
+
+def _load(path: Path) -> _InForce:
+    config = read_web_config(path)
+    settings = config.tls_server_config
+    try:
+        tls = None if settings is None else make_tls(settings)
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {fault}" for fault in error.faults) from None
+    return _InForce(
+        config,
+        tls,
+        HEADERS | config.http_server_config.header_fields,
+        {user.encode(): each.get_secret_value() for user, each in config.basic_auth_users.items()},
+        (path, *(settings.files if settings else ())),
+    )
+
+
+@asynccontextmanager
+async def open_doors(path: Path | None, refused: Refused) -> AsyncIterator[Doors]:
+    """Put a web configuration in force, or none. Raises SettingsError."""
+    doors = Doors(path, refused)
+    if faults := await doors.refresh():
+        raise SettingsError(faults)
+    try:
+        yield doors
+    finally:
+        doors.close()
+
+
+class Doors:
+    """Admits requests to an application and adds headers to its answers, by the web configuration in force."""
+
+    def __init__(self, path: Path | None, refused: Refused) -> None:
+        self._path = path
+        self._refused = refused
+        self._passwords = Passwords()
+        self._in_force = _InForce(files=() if path is None else (path,))
+        self._is_open = False
+        self._seen: Stamp | None = None
+        self._bucket: TokenBucket | None = None
+
+    @property
+    def tls(self) -> Callable[[], ServerTls] | None:
+        """Gives what a new connection is spoken to with; None without TLS, which stays so."""
+        return None if self._in_force.tls is None else self._present_tls
+
+    def guard(self, app: web.Application) -> None:
+        """Let the requests to an application pass by here."""
+        app.middlewares.append(self._admit)
+        app.on_response_prepare.append(self._add_headers)
+
+    def close(self) -> None:
+        """Check no more passwords."""
+        self._passwords.close()
+
+    async def refresh(self) -> Sequence[str]:
+        """Read the files anew and put them in force, or return their faults and change nothing."""
+        if self._path is None:
+            return []
+        self._seen = await asyncio.to_thread(stamp, self._in_force.files)
+        try:
+            new = await asyncio.to_thread(_load, self._path)
+        except SettingsError as error:
+            return error.faults
+        if self._is_open and (new.tls is None) != (self._in_force.tls is None):
+            return [
+                f"{self._path}: tls_server_config: TLS can be neither added nor removed now; restart the exporter for it"
+            ]
+        if new.files != self._in_force.files:
+            self._seen = await asyncio.to_thread(stamp, new.files)
+        if new.config.rate_limit != self._in_force.config.rate_limit:
+            self._bucket = _make_bucket(new.config)
+        self._in_force, self._is_open = new, True
+        return []
+
+    async def watch(self, tell: Callable[[Sequence[str]], object]) -> None:
+        """Take up changed files until cancelled; ``tell`` hears the faults of each change, none if it is in force."""
+        while self._path is not None:
+            await asyncio.sleep(WATCH_SECONDS)
+            if await asyncio.to_thread(stamp, self._in_force.files) == self._seen:
+                continue
+            try:
+                tell(await self.refresh())
+            except Exception as error:  # a fault of our own must not end what runs
+                log.exception("reading the web configuration broke off")
+                tell([f"{self._path}: reading it broke off with {type(error).__name__}; the log tells where"])
+
+    def _present_tls(self) -> ServerTls:
+        assert self._in_force.tls is not None, "it is neither added nor removed"  # noqa: S101  # told to mypy
+        return self._in_force.tls
+
+    @web.middleware
+    async def _admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Pass a request on, or turn it away as exporter-toolkit does: 429, then 401."""
+        if self._bucket is not None and self._bucket.take(asyncio.get_running_loop().time()):
+            return self._turn_away("rate_limited", 429, "too many requests: rate_limit of the web configuration")
+        if not (hashes := self._in_force.hashes):
+            return await handler(request)
+        credentials = read_basic(request.headers.get("Authorization", ""))
+        try:
+            if credentials is not None and await self._passwords.is_right(credentials, hashes):
+                return await handler(request)
+        except BusyError:
+            return self._turn_away(
+                "busy", 503, "too many passwords wait to be checked; try again", {"Retry-After": "1"}
+            )
+        basic = {"WWW-Authenticate": 'Basic realm="yunfu-exporter", charset="UTF-8"'}
+        return self._turn_away("unauthorized", 401, "a user name and password are needed", basic)
+
+    def _turn_away(self, reason: str, status: int, text: str, headers: dict[str, str] | None = None) -> web.Response:
+        self._refused(reason)
+        return web.Response(status=status, text=f"{text}\n", headers=headers)
+
+    async def _add_headers(self, _: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update(self._in_force.headers)
+
+
+def _make_bucket(config: WebConfig) -> TokenBucket | None:
+    limit = config.rate_limit
+    return TokenBucket(1 / limit.interval, asyncio.get_running_loop().time(), limit.burst) if limit.interval else None

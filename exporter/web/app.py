@@ -1,0 +1,243 @@
+"""The HTTP side: /metrics, /probe, /sd, health and reload; the pages for people have a room of their own.
+
+It reads the store and never waits for the platform, but for /probe, which is asked to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Final
+from weakref import WeakValueDictionary
+
+from aiohttp import web
+from isal import isal_zlib
+from prometheus_client import CollectorRegistry
+
+from exporter.metrics.exposition import Page
+from exporter.metrics.store import TaskRecord
+from exporter.web.pages import Sources, add_pages
+
+TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+_ANSWERS_AT_ONCE: Final = 64
+"""Scrapes and probes that are written at the same time, each of which holds a megabyte or two; the others wait their turn."""
+
+_ANSWERS_TO_ONE: Final = 4
+"""Of these, for one client's address: who does not read what he asks for holds up himself."""
+
+_ANSWER_SECONDS: Final = 60.0
+"""For a client to take in an answer: as long as it takes, the numbers of that moment stay in memory."""
+
+_GZIP_LEVEL: Final = 1
+_COMPRESSED_AT_ONCE: Final = 1 << 20  # bytes; handing work to a thread costs as much as compressing some ten kilobytes
+_GZIP_WBITS: Final = 31  # zlib's way to ask for a gzip header
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+class TooManyProbesError(Exception):
+    """As many probes of the account are under way as it can answer in time; the message says so."""
+
+
+class UnknownAccountError(LookupError):
+    """A probe asked for an account that is not configured; the message names those that are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services(Sources):
+    """What the handlers need, beside what the pages show.
+
+    ``reload`` returns its faults, one a line; ``probe`` raises UnknownAccountError and TooManyProbesError; ``refused`` is
+    told why a request was turned away.
+    """
+
+    unready: Callable[[], str]
+    reload: Callable[[], Awaitable[Sequence[str]]]
+    probe: Callable[[str, str, str | None], Awaitable[TaskRecord]]
+    can_reload: Callable[[], bool] = lambda: True
+    refused: Callable[[str], None] = lambda _: None
+
+
+def make_app(services: Services) -> web.Application:
+    """Make the application of the main port."""
+    handlers = _Handlers(services)
+    app = make_health_app(services.unready)
+    app.add_routes(
+        [
+            web.get("/metrics", handlers.metrics),
+            web.get("/probe", handlers.probe),
+            web.get("/sd", handlers.service_discovery),
+            web.post("/-/reload", handlers.reload),
+        ]
+    )
+    add_pages(app, services)
+    return app
+
+
+def make_health_app(unready: Callable[[], str]) -> web.Application:
+    """Make the application with the health paths alone."""
+
+    async def healthz(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def readyz(_: web.Request) -> web.Response:
+        if reason := unready():
+            return web.Response(status=503, text=f"not ready: {reason}\n")
+        return web.Response(text="ready\n")
+
+    app = web.Application()
+    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])
+    return app
+
+
+def wants_openmetrics(accept: str) -> bool:
+    """Tell whether an Accept header prefers OpenMetrics 1.0 to the text format; in doubt it does not."""
+    openmetrics = text = 0.0
+    for part in accept.split(","):
+        media_type, *parameters = (word.strip().lower() for word in part.split(";"))
+        named = dict(parameter.split("=", 1) for parameter in parameters if "=" in parameter)
+        quality = _quality(named.get("q", "1"))
+        if media_type == "application/openmetrics-text" and named.get("version", "1.0.0") == "1.0.0":
+            openmetrics = max(openmetrics, quality)
+        elif media_type == "text/plain":
+            text = max(text, quality)
+    return openmetrics > 0 and openmetrics >= text
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Tell whether an Accept-Encoding header allows gzip: by its name, or else by the star that stands for the rest."""
+    qualities: dict[str, float] = {}
+    for part in accept_encoding.split(","):
+        coding, _, parameter = part.strip().lower().partition(";")
+        qualities[coding.strip()] = _quality(parameter.strip().removeprefix("q=") or "1")
+    return qualities.get("gzip", qualities.get("*", 0.0)) > 0
+
+
+def _quality(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
+
+class _Handlers:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._turns = _Turns()
+
+    async def metrics(self, request: web.Request) -> web.StreamResponse:
+        return await self._answer(request, self._services.page(), self._services.store.records())
+
+    async def probe(self, request: web.Request) -> web.StreamResponse:
+        account, task = request.query.get("account", ""), request.query.get("task", "")
+        sub_user_id = request.query.get("sub_user_id") or None
+        for name, value in (("task", task), ("sub_user_id", sub_user_id)):
+            if value is not None and not _UUID.fullmatch(value):
+                return web.Response(status=400, text=f"{name} must be a UUID, such as the platform shows\n")
+        try:
+            record = await self._services.probe(account, task.lower(), sub_user_id and sub_user_id.lower())
+        except UnknownAccountError as error:
+            return web.Response(status=400, text=f"{error}\n")
+        except TooManyProbesError as error:
+            self._services.refused("probes")
+            return web.Response(status=503, text=f"{error}\n", headers={"Retry-After": "1"})
+        # It was asked for by its name, so it is answered with up 0 also when the platform has long denied it.
+        record = replace(record, status=replace(record.status, missing_since=None))
+        page = self._services.page()
+        alone = Page(page.renderer, CollectorRegistry(), page.stale_after)
+        return await self._answer(request, alone, [record])
+
+    async def service_discovery(self, request: web.Request) -> web.Response:
+        """Answer Prometheus' http_sd: each task a target of /probe, at the address the question came to.
+
+        Each is an instance of its own: of that address alone, they would all write the one series of ``up``.
+        """
+        targets = []
+        for record in self._services.store.records():
+            task, interval = record.status.task, record.status.interval
+            if interval is None:  # known, but not polled
+                continue
+            labels = {
+                "instance": f"{task.ref.account}/{task.ref.id}",
+                "__metrics_path__": "/probe",
+                "__param_account": task.ref.account,
+                "__param_task": task.ref.id,
+                "__meta_yunfu_task_name": task.name,
+                "__meta_yunfu_task_state": task.state.value,
+            }
+            if task.ref.sub_user_id:
+                labels["__param_sub_user_id"] = task.ref.sub_user_id
+            targets.append({"targets": [request.host], "labels": labels})
+        return web.json_response(targets)
+
+    async def reload(self, request: web.Request) -> web.Response:
+        if not self._services.can_reload():
+            return web.Response(status=403, text="turned off by web.reload; SIGHUP reloads\n")
+        if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:  # what browsers tell
+            return web.Response(status=403, text="the request came from a page of another site; no reload\n")
+        faults = await self._services.reload()
+        if faults:
+            text = "the previous configuration stays in use:\n" + "".join(f"{fault}\n" for fault in faults)
+            return web.Response(status=500, text=text)
+        return web.Response(text="reloaded\n")
+
+    async def _answer(self, request: web.Request, page: Page, records: Sequence[TaskRecord]) -> web.StreamResponse:
+        openmetrics = wants_openmetrics(request.headers.get("Accept", ""))
+        headers = {"Content-Type": OPENMETRICS if openmetrics else TEXT, "Vary": "Accept, Accept-Encoding"}
+        compressed = accepts_gzip(request.headers.get("Accept-Encoding", ""))
+        if compressed:
+            headers["Content-Encoding"] = "gzip"
+        response = web.StreamResponse(headers=headers)
+        async with self._turns.of(request.remote or ""):
+            try:
+                async with asyncio.timeout(_ANSWER_SECONDS):
+                    await response.prepare(request)
+                    if request.method != "HEAD":
+                        pieces = page.pieces(records, self._services.clock(), openmetrics=openmetrics)
+                        await (_write_compressed(response, pieces) if compressed else _write(response, pieces))
+                    await response.write_eof()
+            except TimeoutError:
+                self._services.refused("slow_reader")
+                if request.transport is not None:
+                    request.transport.abort()  # half an answer must not look like a whole one
+        return response
+
+
+class _Turns:
+    """Says whose turn it is to be answered."""
+
+    def __init__(self) -> None:
+        self._all = asyncio.Semaphore(_ANSWERS_AT_ONCE)
+        self._clients: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def of(self, client: str) -> AsyncIterator[None]:
+        """Wait for a client's turn, which lasts as long as the context."""
+        own = self._clients.setdefault(client, asyncio.Semaphore(_ANSWERS_TO_ONE))
+        async with own, self._all:
+            yield
+
+
+async def _write(response: web.StreamResponse, pieces: Iterator[bytes]) -> None:
+    for piece in pieces:
+        await response.write(piece)
+        await asyncio.sleep(0)
+
+
+async def _write_compressed(response: web.StreamResponse, pieces: Iterator[bytes]) -> None:
+    """Compress in a thread, a megabyte or so at a time: igzip lets go of the interpreter, so the loop never stands still."""
+    compressor = isal_zlib.compressobj(_GZIP_LEVEL, wbits=_GZIP_WBITS)
+    waiting: list[bytes] = []
+    for piece in pieces:
+        waiting.append(piece)
+        await asyncio.sleep(0)
+        if sum(map(len, waiting)) >= _COMPRESSED_AT_ONCE:
+            if packed := await asyncio.to_thread(compressor.compress, b"".join(waiting)):
+                await response.write(packed)
+            waiting.clear()
+    last = await asyncio.to_thread(compressor.compress, b"".join(waiting))
+    await response.write(last + compressor.flush())

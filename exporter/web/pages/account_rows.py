@@ -1,0 +1,113 @@
+"""The accounts as the overview shows them: served or not, token, quota, tasks, and their troubles in words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from exporter.api.model import TaskState
+from exporter.metrics.store import AccountStatus
+from exporter.web.pages.judging import Survey
+from exporter.web.pages.language import Ago, Ahead, Phrase, Span, phrase
+from exporter.web.pages.problems import explain
+from exporter.web.pages.sources import AccountFacts
+
+SOON_SECONDS: Final = 7 * 86_400
+"""A token that expires within this time is worth a word."""
+
+_NO_FACTS: Final = AccountFacts(0.0, 1.0)
+
+
+class Tone(StrEnum):
+    """How good the news are."""
+
+    GOOD = "good"
+    WARN = "warn"
+    BAD = "bad"
+    MUTED = "muted"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A trouble in words, and the error that it explains, if there is one."""
+
+    words: Phrase
+    tone: Tone
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """An account as it is shown."""
+
+    name: str
+    status: AccountStatus
+    facts: AccountFacts
+    states: Mapping[TaskState, int]
+    polled: int
+    token: Phrase
+    problems: Sequence[Problem]
+
+    @property
+    def quota(self) -> float:
+        """The calls that are needed as a share of those that are allowed."""
+        return self.facts.calls_needed / self.facts.calls_allowed
+
+    @property
+    def tone(self) -> Tone:
+        """How good the news of the account are."""
+        if self.status.up is None:
+            return Tone.MUTED
+        tones = {problem.tone for problem in self.problems}
+        return Tone.BAD if Tone.BAD in tones else Tone.WARN if Tone.WARN in tones else Tone.GOOD
+
+
+def account_rows(
+    survey: Survey, accounts: Sequence[AccountStatus], facts: Mapping[str, AccountFacts]
+) -> list[AccountRow]:
+    """Make a row per account, those in trouble first, else in the order of the configuration."""
+    rows = [
+        AccountRow(
+            account.name,
+            account,
+            known := facts.get(account.name, _NO_FACTS),
+            {state: survey.states[account.name, state] for state in TaskState},
+            survey.polled[account.name],
+            _token(account, survey.now),
+            _problems(account, known, survey.now),
+        )
+        for account in accounts
+    ]
+    order = [Tone.BAD, Tone.WARN, Tone.MUTED, Tone.GOOD]
+    return sorted(rows, key=lambda row: order.index(row.tone))
+
+
+def _token(account: AccountStatus, now: float) -> Phrase:
+    if account.token_expiry is None:
+        return phrase("token.opaque")
+    left = account.token_expiry - now
+    return phrase("token.expires", when=Ahead(left)) if left > 0 else phrase("token.expired", when=Ago(-left))
+
+
+def _problems(account: AccountStatus, facts: AccountFacts, now: float) -> list[Problem]:
+    """Say all that is wrong with an account, the worst first."""
+    problems = []
+    left = None if account.token_expiry is None else account.token_expiry - now
+    if left is not None and left <= 0:
+        problems.append(Problem(phrase("account.token_expired", when=Ago(-left)), Tone.BAD, account.error))
+    elif account.up is False:
+        problems.append(Problem(explain(account.error), Tone.BAD, account.error))
+    elif left is not None and left < SOON_SECONDS:
+        problems.append(Problem(phrase("account.token_soon", when=Ahead(left)), Tone.WARN))
+    if facts.held_seconds > 1:
+        problems.append(Problem(phrase("account.held", span=Span(facts.held_seconds)), Tone.WARN))
+    if facts.discovery_error and facts.discovery_error != account.error:
+        words = phrase("account.discovery_fails", why=explain(facts.discovery_error))
+        problems.append(Problem(words, Tone.WARN, facts.discovery_error))
+    if (used := facts.calls_needed / facts.calls_allowed) > 1:
+        problems.append(Problem(phrase("account.over_quota", times=f"{used:.1f}"), Tone.WARN))
+    if account.tasks_left_out:
+        problems.append(Problem(phrase("account.left_out", n=account.tasks_left_out), Tone.WARN))
+    return problems

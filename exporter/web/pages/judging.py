@@ -1,0 +1,145 @@
+"""What a task's record says at a glance, and whether somebody has to look at it. Pure.
+
+The store keeps a task's rendered lines and not its numbers: the few that are needed are read back from them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from typing import Final
+
+from exporter.api.model import TaskState
+from exporter.metrics.exposition import read_samples
+from exporter.metrics.families import STATS_FAMILIES
+from exporter.metrics.store import TaskRecord
+
+ENOUGH_CALLS: Final = 30
+"""Calls from which on an answer ratio is compared with its threshold: with fewer, chance alone is below it often."""
+
+_INDEX: Final = {family.name: index for index, family in enumerate(STATS_FAMILIES)}
+_ANSWERED: Final = _INDEX["yunfu_task_answered_calls"]
+_UNANSWERED: Final = _INDEX["yunfu_task_unanswered_calls"]
+_RATIO: Final = _INDEX["yunfu_task_answer_ratio"]
+_PROGRESS: Final = _INDEX["yunfu_task_progress_ratio"]
+_NUMBERS: Final = _INDEX["yunfu_task_numbers"]
+
+
+class Standing(IntEnum):
+    """How a task stands, the worst first. The first three need a look."""
+
+    FAILING = 0
+    OVERDUE = 1
+    LOW = 2
+    NEW = 3
+    WELL = 4
+    LEAVING = 5
+    UNPOLLED = 6
+
+    @property
+    def needs_look(self) -> bool:
+        """Tell whether somebody has to look at such a task."""
+        return self <= Standing.LOW
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """A task at a glance. Numbers are those of the last reading, as old as ``last_success``; None: not told."""
+
+    record: TaskRecord
+    standing: Standing
+    is_fresh: bool
+    calls: int | None
+    answer_ratio: float | None
+    progress: float | None
+
+    @property
+    def is_active(self) -> bool:
+        """Tell whether calls are to be expected: it runs, or may run, and its list is not worked off."""
+        state = self.record.status.task.state
+        return state in (TaskState.RUNNING, TaskState.UNKNOWN) and (self.progress or 0) < 1
+
+    @property
+    def is_low(self) -> bool:
+        """Tell whether the answer ratio is below its threshold, be there enough calls or not."""
+        return self.answer_ratio is not None and self.answer_ratio < self.record.status.task.min_answer_ratio
+
+    @property
+    def has_few_calls(self) -> bool:
+        """Tell whether there are too few calls to judge the answer ratio by."""
+        return (self.calls or 0) < ENOUGH_CALLS
+
+    def numbers(self) -> dict[str, int]:
+        """Return the phone numbers by status; empty if none were told."""
+        lines = self.record.reading_lines
+        return {sample.labels["status"]: int(sample.value) for sample in read_samples(lines[_NUMBERS])} if lines else {}
+
+
+def glance(record: TaskRecord, now: float, stale_after: float) -> Glance:
+    """Judge a task by its record at a moment (Unix seconds)."""
+    lines = record.reading_lines
+    is_fresh = record.is_fresh(now, stale_after)
+    if not lines:
+        return Glance(record, _standing(record, is_fresh=is_fresh), is_fresh, None, None, None)
+    answered, unanswered = _value(lines[_ANSWERED]), _value(lines[_UNANSWERED])
+    calls = None if answered is None and unanswered is None else int((answered or 0) + (unanswered or 0))
+    seen = Glance(
+        record, _standing(record, is_fresh=is_fresh), is_fresh, calls, _value(lines[_RATIO]), _value(lines[_PROGRESS])
+    )
+    if seen.standing is Standing.WELL and seen.is_active and seen.is_low and not seen.has_few_calls:
+        return replace(seen, standing=Standing.LOW)
+    return seen
+
+
+@dataclass(slots=True)
+class Survey:
+    """All tasks at a glance, and what they add up to; taken in piece by piece, so that others can run in between.
+
+    ``active`` counts the active tasks with fresh statistics, ``running`` those of them that the platform lists as running.
+    """
+
+    now: float
+    stale_after: float
+    seen: list[Glance] = field(default_factory=list)
+    standings: Counter[Standing] = field(default_factory=Counter)
+    states: Counter[tuple[str, TaskState]] = field(default_factory=Counter)
+    polled: Counter[str] = field(default_factory=Counter)
+    active: int = 0
+    running: int = 0
+
+    def take(self, records: Iterable[TaskRecord]) -> None:
+        """Judge more tasks."""
+        for record in records:
+            each = glance(record, self.now, self.stale_after)
+            task = record.status.task
+            self.seen.append(each)
+            self.standings[each.standing] += 1
+            self.states[task.ref.account, task.state] += 1
+            if record.status.interval is not None:
+                self.polled[task.ref.account] += 1
+                if each.is_fresh and each.is_active:
+                    self.active += 1
+                    self.running += task.state is TaskState.RUNNING
+
+    @property
+    def looks(self) -> int:
+        """How many tasks need a look."""
+        return sum(count for standing, count in self.standings.items() if standing.needs_look)
+
+
+def _standing(record: TaskRecord, *, is_fresh: bool) -> Standing:
+    status = record.status
+    if status.interval is None:
+        return Standing.UNPOLLED if status.missing_since is None else Standing.LEAVING
+    if status.up is None:
+        return Standing.NEW
+    if not status.up:
+        return Standing.FAILING
+    return Standing.WELL if is_fresh else Standing.OVERDUE
+
+
+def _value(line: bytes) -> float | None:
+    """Read the value of a family with one sample; its labels end with the last space."""
+    return float(line[line.rindex(b" ") :]) if line else None

@@ -1,0 +1,161 @@
+"""Which language a reader is spoken to in, and how numbers, spans and moments are said in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Literal, TypeAlias, cast
+from zoneinfo import ZoneInfo
+
+from exporter.web.pages.words import UNITS, WORDS, Text
+
+Language: TypeAlias = Literal["en", "zh"]
+LANGUAGES: Final[Mapping[Language, str]] = {"en": "English", "zh": "中文"}
+"""The languages, each by its own name. The first is for those who ask for neither."""
+
+TAGS: Final[Mapping[Language, str]] = {"en": "en", "zh": "zh-CN"}
+"""What each is called in HTML (BCP 47)."""
+
+
+class Span(float):
+    """A length of time in seconds: "3 min"."""
+
+
+class Ago(float):
+    """A length of time in seconds that has passed: "3 min ago"."""
+
+
+class Ahead(float):
+    """A length of time in seconds that is to come: "in 3 min"."""
+
+
+class Share(float):
+    """A ratio, 0-1: "41.3%"."""
+
+
+class _Count(int):
+    """A whole number in a text: ``{n}`` with separators, and by its side ``{n:task|tasks}``."""
+
+    def __format__(self, spec: str) -> str:
+        if not spec:
+            return f"{int(self):,}"
+        one, many = spec.split("|")
+        return one if self == 1 else many
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """One of the texts of ``words``, with what is filled in: texts, whole numbers, spans, shares, or phrases again."""
+
+    key: str
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
+def phrase(key: str, **values: object) -> Phrase:
+    """Make a phrase."""
+    return Phrase(key, values)
+
+
+def negotiate(accept_language: str) -> Language:
+    """Choose by an Accept-Language header (RFC 9110); who asks for neither language is spoken to in English."""
+    wishes: dict[Language, float] = {}
+    anything = 0.0
+    for part in accept_language[:1000].split(","):
+        tag, _, parameter = part.strip().lower().partition(";")
+        quality = _quality(parameter)
+        primary = tag.strip().partition("-")[0]
+        if primary in LANGUAGES:
+            known = cast("Language", primary)
+            wishes[known] = max(wishes.get(known, 0.0), quality)
+        elif primary == "*":
+            anything = quality
+    for language in LANGUAGES:
+        wishes.setdefault(language, anything)
+    best = max(wishes, key=wishes.__getitem__)  # of equals the first, as it was asked for
+    return best if wishes[best] > 0 else "en"
+
+
+def _quality(parameter: str) -> float:
+    text = parameter.strip().removeprefix("q=")
+    try:
+        return min(1.0, max(0.0, float(text))) if text else 1.0
+    except ValueError:
+        return 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Says phrases in a language, and moments in a time zone."""
+
+    language: Language
+    timezone: ZoneInfo
+
+    def __call__(self, key: str | Phrase, **values: object) -> str:
+        """Say a phrase, or the text of a key with values filled in."""
+        said = key if isinstance(key, Phrase) else Phrase(key, values)
+        return self._pick(WORDS[said.key]).format(**{name: self.value(value) for name, value in said.values.items()})
+
+    def value(self, value: object) -> object:
+        """Make a value fit to be filled in."""
+        match value:
+            case Phrase():
+                return self(value)
+            case Ago() | Ahead():
+                key = "ago" if isinstance(value, Ago) else "ahead"
+                return self(key, span=Span(value))
+            case Span():
+                return self._span(value)
+            case Share():
+                return percent(value)
+            case bool() | str():
+                return value
+            case int():
+                return _Count(value)
+        return value
+
+    def name(self, kind: str, value: str) -> str:
+        """Say what a label value means, such as ``status`` ``busy``; one that is not known is its own name."""
+        known = WORDS.get(f"{kind}.{value}")
+        return value if known is None else self._pick(known)
+
+    def moment(self, unix: float) -> str:
+        """Say a moment: date and time of day, to the second."""
+        return datetime.fromtimestamp(unix, self.timezone).strftime("%Y-%m-%d %H:%M:%S")
+
+    def machine_moment(self, unix: float) -> str:
+        """Write a moment for machines (ISO 8601), as the ``time`` element has it."""
+        return datetime.fromtimestamp(unix, self.timezone).isoformat(timespec="seconds")
+
+    def time_of_day(self, unix: float) -> str:
+        """Say a moment of today."""
+        return datetime.fromtimestamp(unix, self.timezone).strftime("%H:%M:%S")
+
+    def _span(self, seconds: float) -> str:
+        """Say a length of time by its largest unit, and by the next while the largest is one or two of its kind."""
+        if seconds < 60:
+            return self._units("s", int(seconds))
+        unit, smaller = next(pair for pair in _LADDER if seconds >= _SECONDS[pair[0]])
+        many, rest = divmod(int(seconds), _SECONDS[unit])
+        some = rest // _SECONDS[smaller] if many <= 2 else 0
+        return self._units(unit, many) + (f" {self._units(smaller, some)}" if some else "")
+
+    def _units(self, unit: str, many: int) -> str:
+        return self._pick(UNITS[unit]).format(n=_Count(many))
+
+    def _pick(self, text: Text) -> str:
+        return text.zh if self.language == "zh" else text.en
+
+
+_SECONDS: Final = {"d": 86_400, "h": 3600, "min": 60, "s": 1}
+_LADDER: Final = (("d", "h"), ("h", "min"), ("min", "s"))
+
+
+def percent(ratio: float) -> str:
+    """Say a ratio as a percentage with one decimal, and none where there is none."""
+    return f"{ratio * 100:.1f}".removesuffix(".0") + "%"
+
+
+def number(value: float) -> str:
+    """Say a number with separators; a whole one without a point."""
+    return f"{int(value):,}" if value == int(value) else f"{value:,.4g}"

@@ -1,0 +1,45 @@
+"""Troubles in words: what an error's reason means and what to do, and why a task or an account is not well. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from exporter.web.pages.judging import Glance, Standing
+from exporter.web.pages.language import Ago, Phrase, Share, Span, phrase
+from exporter.web.pages.words import WORDS
+
+_UNKNOWN: Final = "reason.other"
+
+
+def explain(error: str) -> Phrase:
+    """Say what an error means and what to do; it begins with its reason, as ``timeout: no whole answer in time`` does."""
+    reason = error.partition(":")[0]
+    key = f"reason.{reason}"
+    if key in WORDS:
+        return phrase(key)
+    return (
+        phrase("reason.http_4xx", code=reason.removeprefix("http_"))
+        if reason.startswith("http_4")
+        else phrase(_UNKNOWN)
+    )
+
+
+def task_problem(seen: Glance, now: float, *, is_account_down: bool) -> Phrase | None:
+    """Say why a task needs a look, or is not read."""
+    status = seen.record.status
+    match seen.standing:
+        case Standing.FAILING:
+            return explain(status.error)
+        case Standing.OVERDUE:
+            late = Span(max(0.0, now - (status.due or now)))
+            return phrase("task.overdue_account" if is_account_down else "task.overdue", late=late)
+        case Standing.LOW:
+            ratio, threshold = Share(seen.answer_ratio or 0), Share(status.task.min_answer_ratio)
+            return phrase("task.low", ratio=ratio, threshold=threshold, calls=seen.calls or 0)
+        case Standing.NEW:
+            return phrase("task.new")
+        case Standing.LEAVING:
+            return phrase("task.leaving", since=Ago(max(0.0, now - (status.missing_since or now))))
+        case Standing.UNPOLLED:
+            return phrase("task.unpolled", state=status.task.state.value)
+    return None

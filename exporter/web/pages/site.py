@@ -1,0 +1,213 @@
+"""The pages over HTTP: routes, the reader's language, templates, and the files beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from http import HTTPStatus
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, cast
+
+from aiohttp import web
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from exporter import __version__
+from exporter.api.model import STATUSES, TaskState
+from exporter.polling.discovery import Choice
+from exporter.web.pages import detail, overview
+from exporter.web.pages.detail import Missing
+from exporter.web.pages.judging import Survey
+from exporter.web.pages.language import (
+    LANGUAGES,
+    TAGS,
+    Ago,
+    Ahead,
+    Language,
+    Phrase,
+    Span,
+    Speaker,
+    negotiate,
+    number,
+    percent,
+    phrase,
+)
+from exporter.web.pages.question import Question, Show, Sort
+from exporter.web.pages.sources import Sources
+
+LANGUAGE_COOKIE: Final = "lang"
+
+_COOKIE_SECONDS: Final = 365 * 86_400
+_TASKS_AT_ONCE: Final = 500  # that are judged before others have their turn: a few milliseconds
+_PIECES_AT_ONCE: Final = 200  # of a page that is rendered, likewise
+_HERE: Final = Path(__file__).parent
+_TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def add_pages(app: web.Application, sources: Sources) -> None:
+    """Add the pages and the files they need to an application."""
+    pages = _Pages(sources)
+    app.add_routes(
+        [
+            web.get("/", pages.overview),
+            web.get("/task", pages.task),
+            web.get("/static/{name}", pages.static),
+        ]
+    )
+
+
+class _Pages:
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._turn = asyncio.Lock()  # one survey of all tasks at a time: a few megabytes while it is made
+        self._files = {path.name: path.read_bytes() for path in sorted((_HERE / "static").iterdir())}
+        self._build = hashlib.sha256(b"".join(self._files.values())).hexdigest()[:12]
+        environment = Environment(
+            loader=FileSystemLoader(_HERE / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            auto_reload=False,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.globals.update(
+            {
+                "Ago": Ago, "Ahead": Ahead, "Span": Span, "build": self._build, "duration": _duration,
+                "percent": percent, "shows": tuple(Show), "sorts": tuple(Sort), "states": tuple(TaskState),
+                "statuses": STATUSES, "version": __version__,
+            }
+        )  # fmt: skip
+        self._templates = {name: environment.get_template(name) for name in environment.list_templates()}
+
+    async def overview(self, request: web.Request) -> web.Response:
+        """Answer the overview."""
+        async with self._turn:
+            return await self._overview(request)
+
+    async def _overview(self, request: web.Request) -> web.Response:
+        sources = self._sources
+        survey = Survey(sources.clock(), sources.page().stale_after)
+        records = sources.store.records()
+        for start in range(0, len(records), _TASKS_AT_ONCE):
+            survey.take(records[start : start + _TASKS_AT_ONCE])
+            await asyncio.sleep(0)
+        question = Question.read(request.query)
+        view = overview.put_together(question, survey, sources.store.accounts(), sources.accounts(), sources.next_poll)
+        await asyncio.sleep(0)
+        used = {status for row in view.rows for status, count in row.numbers.items() if count}
+        return await self._page(request, "overview", view=view, used=used, now=survey.now)
+
+    async def task(self, request: web.Request) -> web.Response:
+        """Answer a task's page, or one that says why there is none."""
+        account, task = request.query.get("account", ""), request.query.get("task", "").lower()
+        if not account or not _UUID.fullmatch(task):
+            return await self._missing(request, Missing([phrase("missing.bad_id")]), HTTPStatus.BAD_REQUEST)
+        sources, now = self._sources, self._sources.clock()
+        found = detail.find(sources, account, task)
+        if isinstance(found, Missing):
+            return await self._missing(request, found, HTTPStatus.NOT_FOUND)
+        if isinstance(found, Choice):
+            sentences = Missing([phrase(f"hidden.{found.rule}")])
+            return await self._missing(request, sentences, HTTPStatus.OK, found.task.name or task)
+        is_down = sources.store.account(account).up is False
+        next_poll = sources.next_poll(found.status.task.ref)
+        view = detail.put_together(found, sources.page(), next_poll, now, is_account_down=is_down)
+        return await self._page(request, "task", view=view, numbers=view.seen.numbers(), now=now)
+
+    async def static(self, request: web.Request) -> web.Response:
+        """Answer a file of the pages; its link changes when it does, so it may be kept."""
+        name = request.match_info["name"]
+        if name not in self._files:
+            raise web.HTTPNotFound
+        headers = {"Cache-Control": "public, max-age=31536000, immutable"}
+        return web.Response(
+            body=self._files[name], content_type=_TYPES[Path(name).suffix], charset="utf-8", headers=headers
+        )
+
+    async def _missing(self, request: web.Request, why: Missing, status: HTTPStatus, name: str = "") -> web.Response:
+        speaker = self._speaker(request)
+        title = name or speaker("missing.title")
+        return await self._page(
+            request, "missing", status, title=title, sentences=why.sentences, elsewhere=why.elsewhere
+        )
+
+    async def _page(
+        self, request: web.Request, template: str, status: HTTPStatus = HTTPStatus.OK, **values: Any
+    ) -> web.Response:
+        say = self._speaker(request)
+
+        def shown(name: str, value: float) -> str:
+            return _shown(say, name, value)
+
+        def sentence(parts: Sequence[Phrase]) -> str:
+            text = say("and").join(map(say, parts)) + say("stop")
+            return text[:1].upper() + text[1:]
+
+        pieces = self._templates[f"{template}.html"].generate(
+            say=say,
+            shown=shown,
+            sentence=sentence,
+            language=say.language,
+            tag=TAGS[say.language],
+            zone=str(say.timezone),
+            grafana=self._sources.grafana(),
+            board="-zh" if say.language == "zh" else "",
+            languages=[(code, name, _in_language(request, code)) for code, name in LANGUAGES.items()],
+            **values,
+        )
+        text = await _in_turns(pieces)
+        headers = {"Cache-Control": "no-store", "Vary": "Accept-Language, Cookie"}
+        response = web.Response(status=status, text=text, content_type="text/html", headers=headers)
+        response.enable_compression()
+        if request.query.get("lang") == say.language:
+            response.set_cookie(
+                LANGUAGE_COOKIE,
+                say.language,
+                max_age=_COOKIE_SECONDS,
+                httponly=True,
+                samesite="Lax",
+                secure=request.secure,
+            )
+        return response
+
+    def _speaker(self, request: web.Request) -> Speaker:
+        """Speak the language that was switched to, now or before, or else that of the browser."""
+        for wish in (request.query.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
+            if wish in LANGUAGES:
+                return Speaker(cast("Language", wish), self._sources.timezone())
+        return Speaker(negotiate(request.headers.get("Accept-Language", "")), self._sources.timezone())
+
+
+async def _in_turns(pieces: Iterator[str]) -> str:
+    """Join the pieces of a page, and let others have their turn in between."""
+    text: list[str] = []
+    while some := list(islice(pieces, _PIECES_AT_ONCE)):
+        text += some
+        await asyncio.sleep(0)
+    return "".join(text)
+
+
+def _in_language(request: web.Request, language: str) -> str:
+    """Return the link to the same page in a language."""
+    url = request.rel_url.update_query(lang=language)
+    return f"{url.path.rpartition('/')[2] or './'}?{url.raw_query_string}"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def _shown(say: Speaker, name: str, value: float) -> str:
+    """Write a sample's value as people do, by what its metric's name says of its unit."""
+    if name.endswith(("_ratio", "_ratio_threshold")):
+        return percent(value)
+    if name.endswith("_timestamp_seconds"):
+        return say.moment(value)
+    if name.endswith("_seconds"):
+        return str(say.value(Span(value)))
+    if name in ("yunfu_task_up", "yunfu_task_state"):
+        return say.name("bool", str(int(value)))
+    return number(value)

@@ -1,0 +1,138 @@
+"""Serving an application over HTTP or TLS on addresses, within the bounds of ``exporter.web.connections``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from exporter.web.connections import SHUTDOWN_SECONDS, Connection, Limits, Port, Refused, ServerTls
+
+log = logging.getLogger(__name__)
+
+
+_BACKLOG: Final = 1024
+"""Connections that wait to be accepted. In a flood the queue must not be full, or good clients wait for seconds to try again."""
+
+_Handle = Callable[[Any], Awaitable[web.StreamResponse]]
+
+
+def _tell_nobody(_: str) -> None: ...
+
+
+@asynccontextmanager
+async def listening(
+    app: web.Application,
+    addresses: Sequence[tuple[str, int]],
+    *,
+    tls: Callable[[], ServerTls] | None = None,
+    limits: Limits | None = None,
+    refused: Refused = _tell_nobody,
+) -> AsyncIterator[None]:
+    """Serve an application on addresses for as long as the context lasts; an empty host is every interface.
+
+    With ``tls`` each new connection gets what that returns. Raises OSError, with a message that names the address, if
+    one cannot be had.
+    """
+    limits = limits or Limits()
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        logger=_ServerLog(log, refused),
+        shutdown_timeout=SHUTDOWN_SECONDS,
+        handler_cancellation=True,
+        keepalive_timeout=limits.idle_seconds,
+        lingering_time=SHUTDOWN_SECONDS,
+        auto_decompress=False,
+        max_line_size=limits.line_bytes,
+        max_field_size=limits.line_bytes,
+        max_headers=limits.header_fields,
+    )
+    await runner.setup()
+    assert runner.server is not None  # noqa: S101  # told to mypy
+    runner.server.request_handler = _bounded(runner.server.request_handler, limits, refused)
+    port = Port(runner.server, limits, tls, refused)
+    servers: list[asyncio.Server] = []
+    try:
+        for host, number in addresses:
+            try:
+                alone = all(other == host for other, same in addresses if same == number)
+                servers.append(await _listen(port, host, number, both=host == "::" and alone))
+            except OSError as error:
+                raise listen_error(host, number, error) from error
+        yield
+    finally:
+        for server in servers:
+            server.close()
+        await runner.cleanup()
+        port.close()
+
+
+async def _listen(port: Port, host: str, number: int, *, both: bool) -> asyncio.Server:
+    """Listen; ``both`` is every interface of IPv6 and IPv4, or of the one that the machine has. Raises OSError."""
+    loop = asyncio.get_running_loop()
+    if both and socket.has_dualstack_ipv6():  # asyncio would take IPv6 alone
+        sock = socket.create_server((host, number), family=socket.AF_INET6, backlog=_BACKLOG, dualstack_ipv6=True)
+        return await loop.create_server(port.connection, sock=sock, backlog=_BACKLOG)
+    return await loop.create_server(port.connection, None if both else host or None, number, backlog=_BACKLOG)
+
+
+def listen_error(host: str, port: int, error: OSError) -> OSError:
+    """Say in one clear line why an address cannot be listened on."""
+    shown = f"[{host}]" if ":" in host else host
+    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
+    return OSError(f"cannot listen on {shown}:{port}: {reason}")
+
+
+def _bounded(handle: _Handle, limits: Limits, refused: Refused) -> _Handle:
+    """Put what every request has to pass before an application's own handling, and mark its connection as busy."""
+
+    async def bounded(request: web.Request) -> web.StreamResponse:
+        if (request.content_length or 0) > limits.request_bytes:
+            refused("too_large")
+            return _last_word(413, "no request here needs a body")
+        if not request.headers.get("Expect", "").isascii():  # aiohttp stumbles over what is not UTF-8
+            refused("malformed")
+            return _last_word(400, "nothing of that kind is to be expected")
+        connection = request.transport and request.transport.get_protocol()
+        if not isinstance(connection, Connection):  # it has gone already
+            return await handle(request)
+        with connection.request_under_way():
+            return await handle(request)
+
+    return bounded
+
+
+def _last_word(status: int, text: str) -> web.Response:
+    response = web.Response(status=status, text=f"{text}\n")
+    response.force_close()
+    return response
+
+
+class _ServerLog(logging.LoggerAdapter[logging.Logger]):
+    """Says nothing of malformed requests, which it counts, and of clients that went away.
+
+    Anybody can make any number of them, and the text of a request can hold a password.
+    """
+
+    def __init__(self, logger: logging.Logger, refused: Refused) -> None:
+        super().__init__(logger)
+        self._refused = refused
+
+    def log(self, level: int, msg: object, *args: object, exc_info: Any = None, **more: Any) -> None:
+        """Log what is a fault of ours."""
+        if isinstance(exc_info, HttpProcessingError | web.RequestPayloadError):
+            self._refused("malformed")
+        elif not isinstance(exc_info, ConnectionError):
+            super().log(level, msg, *args, exc_info=exc_info, **more)
+
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        """Leave a message as it is."""
+        return msg, kwargs

@@ -1,0 +1,167 @@
+"""The stack around the demo: what is installed runs, what is missing is named, and nothing is left behind."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from exporter.demo import stack
+from exporter.demo.stack import Addresses, accelerate, prepare
+from tests.conftest import Program, answers, eventually, fetch, free_port, running
+from tests.demo.test_commands import addresses, shown
+from tests.support.tools import need
+from tests.system.test_rules import run
+
+AT = Addresses("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3", "127.0.0.1:4")
+
+
+@pytest.mark.parametrize(
+    ("text", "faster"),
+    [
+        ("increase(a[10m])", "increase(a[10000ms])"),
+        ("sum_over_time(a[6h:30m] offset 30m) / a offset 1d > 0", "sum_over_time(a[360000ms:30000ms] offset 30000ms) / a offset 1440000ms > 0"),
+        ("rate(a[1h30m])", "rate(a[90000ms])"),
+        ("  for: 2m\n  interval: 1m", "  for: 2000ms\n  interval: 1000ms"),
+        ("global:\n  scrape_interval: 30s", "global:\n  scrape_interval: 500ms"),
+        ("group_wait: 30s\ngroup_interval: 5m", "group_wait: 500ms\ngroup_interval: 5000ms"),
+        ("a[1ms]", "a[1ms]"),
+        ('a{window="10m"} in the last 30m > 3 * 86400 and from=now-6h', 'a{window="10m"} in the last 30m > 3 * 86400 and from=now-6h'),
+        ("group_by: [account]\nequal: [account, task]", "group_by: [account]\nequal: [account, task]"),
+    ],
+)  # fmt: skip
+def test_spans_are_shortened_and_nothing_else(text: str, faster: str) -> None:
+    """At a pace of 60, spans of PromQL and of configurations are a sixtieth; labels, words and numbers stay."""
+    assert accelerate(text, 60) == faster
+
+
+def test_at_pace_one_the_rules_mean_what_is_shipped() -> None:
+    """Time that does not run faster leaves every span as long as it was."""
+    assert accelerate("a[10m] offset 1d", 1) == "a[600000ms] offset 86400000ms"
+
+
+@pytest.mark.parametrize("pace", [1.0, 20.0, 60.0])
+def test_what_is_prepared_is_accepted(tmp_path: Path, pace: float) -> None:
+    """Prometheus' and Alertmanager's own tools find no fault in it, and it has the addresses that were given."""
+    prepare(tmp_path, AT, pace)
+    promtool, amtool = (
+        need("promtool", "apt-get install prometheus"),
+        need("amtool", "apt-get install prometheus-alertmanager"),
+    )
+    for words in (
+        (promtool, "check", "config", tmp_path / "prometheus.yml"),
+        (amtool, "check-config", tmp_path / "alertmanager.yml"),
+    ):
+        checked = run(*words)
+        assert checked.returncode == 0, checked.stdout
+    config = (tmp_path / "prometheus.yml").read_text(encoding="utf-8")
+    assert "127.0.0.1:1" in config
+    assert "127.0.0.1:3" in config
+    provisioned = (tmp_path / "provisioning" / "dashboards" / "yunfu.yaml").read_text(encoding="utf-8")
+    paths = re.findall(r"path: (\S+)", provisioned)
+    assert paths
+    assert all(list(Path(path).glob("*.json")) for path in paths)
+
+
+def test_without_a_checkout_it_says_where_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed wheel has no rules and no dashboards."""
+    monkeypatch.setattr(stack, "CHECKOUT", tmp_path)
+    with pytest.raises(FileNotFoundError, match="check out the repository and run: make demo ARGS=--stack"):
+        prepare(tmp_path, AT, 1)
+
+
+def free_ports() -> int:
+    """Return the first of three neighbouring ports that are free."""
+    return next(
+        first for first in (free_port() for _ in range(100)) if all(_is_free(first + offset) for offset in range(3))
+    )
+
+
+def _is_free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
+def temporary(program: Program) -> list[Path]:
+    """Return the temporary directories of a demo that runs with its own."""
+    return list(program.out.parent.glob("yunfu-demo-*"))
+
+
+def test_the_stack_runs_and_ends_with_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prometheus scrapes the demo, evaluates the rules and knows Alertmanager; Ctrl-C ends all and leaves nothing."""
+    need("prometheus", "apt-get install prometheus")
+    need("prometheus-alertmanager", "apt-get install prometheus-alertmanager")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    port = free_ports()
+    prometheus, alertmanager = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port + 1}"
+    _, simulator, words = addresses()
+    with running(tmp_path, *words, "--stack", "--stack-port", str(port)) as program:
+        eventually(answers(f"{prometheus}/-/ready"))
+        eventually(answers(f"{alertmanager}/-/ready"))
+        eventually(lambda: b'"1"' in fetch(f"{prometheus}/api/v1/query?query=up").body)
+        eventually(lambda: b'"task"' in fetch(f"{prometheus}/api/v1/query?query=yunfu:task:dialling").body)
+        known = json.loads(fetch(f"{prometheus}/api/v1/alertmanagers").body)["data"]["activeAlertmanagers"]
+        assert [each["url"] for each in known] == [f"{alertmanager}/api/v2/alerts"]
+        text = eventually(lambda: shown(program) if "_control/incidents" in shown(program) else "")
+        assert (
+            f"\nprometheus          {prometheus}/alerts\nalertmanager        {alertmanager}/\ngrafana             "
+            in text
+        )
+        assert "The rules run 20 times as fast, like the simulated time." in text
+        assert "tasks are read every 3 s; simulated time runs 20 times as fast." in text
+        assert re.search(
+            rf"curl -d '{{\"kind\": \"carrier_block\", \"task\": \"[0-9a-f-]{{36}}\"}}' http://{simulator}/", text
+        )
+        assert temporary(program)
+        assert program.stop(signal.SIGINT) == 0
+        assert shown(program).endswith("\nstopped\n")
+        assert program.logs == ""
+        assert temporary(program) == []
+        assert not answers(f"{prometheus}/-/ready")()
+        assert not answers(f"{alertmanager}/-/ready")()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the kernel has no such help")
+def test_a_demo_that_is_killed_leaves_nothing_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However the demo ends, what it has started ends with it."""
+    need("prometheus", "apt-get install prometheus")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    ready = answers(f"http://127.0.0.1:{(port := free_ports())}/-/ready")
+    with running(tmp_path, *addresses()[2], "--stack", "--stack-port", str(port)) as program:
+        eventually(ready)
+        program.process.kill()
+        eventually(lambda: not ready())
+
+
+def test_what_is_missing_is_named_and_the_demo_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without any of the three, each has a line that says how to install it."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    exporter, _, words = addresses()
+    with running(tmp_path, *words, "--stack") as program:
+        eventually(answers(f"http://{exporter}/readyz"))
+        text = eventually(lambda: shown(program) if "stop with" in shown(program) else "")
+        assert "prometheus          is not installed; to install it: apt-get install prometheus\n" in text
+        assert "alertmanager        is not installed; to install it: apt-get install prometheus-alertmanager\n" in text
+        assert "grafana             is not installed; to install it: see https://grafana.com/docs/" in text
+        assert program.stop() == 0
+
+
+def test_a_program_that_ends_is_told_of(tmp_path: Path) -> None:
+    """When a port is taken, the line says which program ended and what it said last; the demo goes on."""
+    need("prometheus", "apt-get install prometheus")
+    exporter, _, words = addresses()
+    port = free_ports()
+    words += ["--stack", "--stack-port", str(port)]
+    with socket.create_server(("127.0.0.1", port)), running(tmp_path, *words) as program:
+        eventually(lambda: "prometheus has ended with status 1: " in shown(program))
+        assert "address already in use" in shown(program)
+        eventually(answers(f"http://{exporter}/readyz"))
+        assert program.stop() == 0

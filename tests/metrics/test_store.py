@@ -1,0 +1,338 @@
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from exporter.api.model import Task, TaskRef, TaskState, TaskStats
+from exporter.metrics.store import (
+    UNCHANGED,
+    AccountStatus,
+    Lines,
+    PollOutcome,
+    Reading,
+    Store,
+    TaskRecord,
+    TaskStatus,
+    WindowReading,
+)
+
+NOW = 1000.0
+INTERVAL = 60.0
+STALE_AFTER = 300.0
+REF = TaskRef("main", "61551b2c-e3f3-4707-b4ed-f362f0925e03")
+TASK = Task(REF, min_answer_ratio=0.2, name="first", labels=("team",))
+FAILED = PollOutcome(error="timeout: no answer")
+MISSING = PollOutcome(error="http_404: no such task", missing=True)
+
+
+@dataclass
+class FakeRenderer:
+    """Renders what it is given as a short text, and remembers the last reading and what it could have used again."""
+
+    mark: str = ""
+    reading_seen: Reading | None = field(default=None)
+    reusable: list[bool] = field(default_factory=list)
+
+    def status(self, status: TaskStatus, before: TaskRecord | None = None) -> Lines:
+        """Name the task, and remember whether the lines of what is fixed could be used again."""
+        self.reusable.append(before is not None and before.status.task is status.task)
+        return (f"{self.mark}{status.task.name}".encode(),)
+
+    def reading(self, ref: TaskRef, reading: Reading) -> Lines:
+        """Tell the count of answered calls."""
+        assert ref == REF
+        self.reading_seen = reading
+        return (f"{self.mark}{reading.stats.answered}".encode(),)
+
+    def window(self, ref: TaskRef, window: str, stats: TaskStats) -> Lines:
+        """Tell the count of answered calls in the window."""
+        assert ref == REF
+        return (f"{self.mark}{window} {stats.answered}".encode(),)
+
+
+@dataclass
+class House:
+    """A store with a clock that can be set."""
+
+    now: float = NOW
+    renderer: FakeRenderer = field(default_factory=FakeRenderer)
+
+    def __post_init__(self) -> None:
+        """Make the store."""
+        self.store = Store(self.renderer, lambda: self.now)
+
+    def settle(self, outcome: PollOutcome, at: float, interval: float = INTERVAL) -> bool:
+        """Lay in an outcome at a time."""
+        self.now = at
+        return self.store.settle(TASK, outcome, interval)
+
+    @property
+    def record(self) -> TaskRecord:
+        """What is known of the task."""
+        record = self.store.record(REF)
+        assert record is not None
+        return record
+
+    @property
+    def calls(self) -> Mapping[str, int]:
+        """The counters of calls as they were last rendered."""
+        assert self.renderer.reading_seen is not None
+        return dict(self.renderer.reading_seen.calls)
+
+
+@pytest.fixture
+def house() -> House:
+    """Return an empty store at NOW."""
+    return House()
+
+
+def _read(answered: int, *windows: WindowReading) -> PollOutcome:
+    return PollOutcome(TaskStats(answered=answered), windows)
+
+
+def _window(name: str, answered: int, expires: float = float("inf")) -> WindowReading:
+    return WindowReading(name, TaskStats(answered=answered), expires)
+
+
+def test_statistics_are_fresh_until_a_success_is_overdue(house: House) -> None:
+    """Up to the interval and ``stale_after`` past the last success they are shown, a moment later not."""
+    house.settle(_read(1), NOW)
+    boundary = NOW + INTERVAL + STALE_AFTER
+    assert house.record.is_fresh(boundary, STALE_AFTER)
+    assert not house.record.is_fresh(boundary + 0.001, STALE_AFTER)
+    house.settle(FAILED, boundary)
+    assert not house.record.is_fresh(boundary + 0.001, STALE_AFTER)
+    house.store.know(TASK, 900)  # an idle task is not overdue so soon
+    assert house.record.is_fresh(NOW + 900 + STALE_AFTER, STALE_AFTER)
+
+
+@pytest.mark.parametrize(
+    ("changes", "due"),
+    [
+        ([(600, 60)], 660),
+        ([(600, 60), (630, 61)], 660),
+        ([(600, 60), (650, 900)], 900),
+        ([(10, 1800)], 1800),
+        ([(899, 60)], 900),
+        ([(600, None)], 900),
+        ([(600, None), (800, 60)], 860),
+    ],
+)
+@pytest.mark.parametrize("polled", [False, True], ids=["listed", "failed"])
+def test_a_changed_interval_makes_no_success_overdue(
+    house: House, changes: list[tuple[float, float | None]], due: float, *, polled: bool
+) -> None:
+    """A shorter interval counts from the change, a longer one from the success, none leaves what was due; so do windows."""
+    house.settle(_read(1, _window("today", 1)), NOW, interval=900)
+    for at, interval in changes:
+        if polled and interval is not None:
+            house.settle(FAILED, NOW + at, interval)
+        else:
+            house.now = NOW + at
+            house.store.know(TASK, interval)
+    boundary = NOW + due + STALE_AFTER
+    for at, is_shown in ((boundary, True), (boundary + 0.001, False)):
+        assert house.record.is_fresh(at, STALE_AFTER) is is_shown
+        assert list(house.record.fresh_windows(at, STALE_AFTER)) == [(b"today 1",)] * is_shown
+    assert (house.record.status.last_success, house.record.status.interval) == (NOW, changes[-1][1])
+
+
+def test_a_task_without_a_success_is_not_fresh(house: House) -> None:
+    """Neither a task that is only known nor one whose polls have all failed has statistics."""
+    house.store.know(TASK, INTERVAL)
+    assert not house.record.is_fresh(NOW, STALE_AFTER)
+    house.settle(FAILED, NOW)
+    assert not house.record.is_fresh(NOW, STALE_AFTER)
+
+
+def test_a_failure_keeps_what_was_read_before(house: House) -> None:
+    """The last good statistics, windows and time of success stay; up and the error are the failure's."""
+    house.settle(_read(7, _window("today", 3)), NOW)
+    house.settle(FAILED, NOW + 60)
+    record = house.record
+    assert (record.status.up, record.status.error, record.status.last_success) == (False, FAILED.error, NOW)
+    assert record.reading_lines == (b"7",)
+    assert list(record.fresh_windows(NOW + 60, STALE_AFTER)) == [(b"today 3",)]
+    house.settle(_read(8), NOW + 120)
+    record = house.record
+    assert (record.status.up, record.status.error, record.status.last_success) == (True, "", NOW + 120)
+    assert record.reading_lines == (b"8",)
+
+
+def test_a_poll_that_failed_half_way_keeps_what_it_brought(house: House) -> None:
+    """The whole life was read and one window was not: the new numbers stand, that window's old ones too, up is 0."""
+    house.settle(_read(1, _window("today", 1), _window("1h", 1)), NOW)
+    half = replace(_read(2, _window("today", 2)), error="timeout: no answer")
+    assert house.settle(half, NOW + 60)
+    record = house.record
+    assert (record.status.up, record.status.last_success, record.reading_lines) == (False, NOW + 60, (b"2",))
+    assert list(record.fresh_windows(NOW + 60, STALE_AFTER)) == [(b"today 2",), (b"1h 1",)]
+
+
+def test_a_window_is_shown_until_it_moves_on_or_is_overdue(house: House) -> None:
+    """At its end a window says nothing any more; before that it goes stale like the other statistics, by itself."""
+    house.settle(_read(1, _window("today", 1, expires=NOW + 100), _window("1h", 2)), NOW)
+    boundary = NOW + INTERVAL + STALE_AFTER
+    shown = [(99.9, [(b"today 1",), (b"1h 2",)]), (100.0, [(b"1h 2",)]), (boundary - NOW, [(b"1h 2",)])]
+    for after, lines in shown:
+        assert list(house.record.fresh_windows(NOW + after, STALE_AFTER)) == lines
+    house.settle(_read(2), boundary)
+    assert house.record.is_fresh(boundary + 1, STALE_AFTER)
+    assert not list(house.record.fresh_windows(boundary + 0.001, STALE_AFTER))
+
+
+def test_settle_tells_whether_the_counts_moved(house: House) -> None:
+    """At first sight, growth and a reset yes, at the same count and at a failure no."""
+    outcomes = [FAILED, _read(1), _read(1), FAILED, _read(1), _read(2), _read(0)]
+    assert [house.settle(outcome, NOW) for outcome in outcomes] == [False, True, False, False, False, True, True]
+
+
+def test_an_unchanged_answer_is_a_success_with_the_statistics_of_before(house: House) -> None:
+    """It brings the task up and puts off what is due and when the window ends; lines and counters stay as they are."""
+    house.settle(_read(7), NOW - 60)
+    house.settle(_read(9, _window("today", 3, expires=NOW + 90)), NOW)
+    house.settle(MISSING, NOW + 30)
+    lines, rendered = house.record.reading_lines, house.renderer.reading_seen
+    assert house.settle(PollOutcome(UNCHANGED, (WindowReading("today", UNCHANGED, NOW + 900),)), NOW + 60) is False
+    assert house.record.status == TaskStatus(TASK, INTERVAL, up=True, last_success=NOW + 60, due=NOW + 60 + INTERVAL)
+    assert house.record.reading_lines is lines
+    assert house.renderer.reading_seen is rendered
+    assert house.record.is_fresh(NOW + 60 + INTERVAL + STALE_AFTER, STALE_AFTER)
+    assert list(house.record.fresh_windows(NOW + 60 + INTERVAL + STALE_AFTER, STALE_AFTER)) == [(b"today 3",)]
+    house.settle(_read(12), NOW + 120)
+    assert house.calls == {"answered": 5}
+
+
+def test_counters_survive_failures_and_end_with_the_task(house: House) -> None:
+    """Growth over an outage is counted; a task that was forgotten starts at 0 again."""
+    for outcome in (_read(10), _read(12), FAILED, MISSING, _read(15)):
+        house.settle(outcome, NOW)
+    assert house.calls == {"answered": 5}
+    house.store.forget(REF)
+    assert house.store.record(REF) is None
+    house.settle(_read(20), NOW)
+    assert house.calls == {"answered": 0}
+
+
+def test_a_denied_task_is_gone_once_that_has_lasted(house: House) -> None:
+    """It leaves ``stale_after`` past the first denial in a row, also if it was never read; any other answer ends the row."""
+    house.settle(MISSING, NOW)
+    house.settle(MISSING, NOW + 200)
+    assert not house.record.is_gone(NOW + STALE_AFTER, STALE_AFTER)
+    assert house.record.is_gone(NOW + STALE_AFTER + 0.001, STALE_AFTER)
+    house.store.know(TASK, INTERVAL)  # that it is listed does not help while its polls say otherwise
+    assert house.record.is_gone(NOW + STALE_AFTER + 0.001, STALE_AFTER)
+    house.settle(_read(1), NOW + 400)
+    assert not house.record.is_gone(NOW + 10_000, STALE_AFTER)
+
+
+@pytest.mark.parametrize("interval", [INTERVAL, None], ids=["polled", "not polled"])
+def test_a_task_that_is_no_longer_listed_is_gone_until_it_is_listed_again(house: House, interval: float | None) -> None:
+    """The first miss counts; a task that comes back, polled or not, is there again with what was read of it."""
+    house.settle(_read(1), NOW)
+    house.store.miss(REF)
+    assert house.record.status.interval is None
+    house.now = NOW + 200
+    house.store.miss(REF)
+    assert not house.record.is_gone(NOW + STALE_AFTER, STALE_AFTER)
+    assert house.record.is_gone(NOW + STALE_AFTER + 0.001, STALE_AFTER)
+    house.store.know(TASK, interval)
+    assert not house.record.is_gone(NOW + 10_000, STALE_AFTER)
+    assert house.record.reading_lines == (b"1",)
+
+
+def test_a_denied_task_that_is_no_longer_polled_is_there_while_it_is_listed(house: House) -> None:
+    """A task that answered 404 and is then listed as paused is shown as such."""
+    house.settle(MISSING, NOW)
+    house.store.know(TASK, None)
+    assert not house.record.is_gone(NOW + 10_000, STALE_AFTER)
+
+
+def test_an_unknown_task_is_not_missed(house: House) -> None:
+    """To miss or forget what is not known changes nothing."""
+    house.store.miss(REF)
+    house.store.forget(REF)
+    assert house.store.records() == []
+
+
+def test_know_takes_up_new_facts_and_keeps_what_was_read(house: House) -> None:
+    """A new name and interval are rendered at once; the statistics stay; the same facts again render nothing."""
+    house.settle(_read(1), NOW)
+    house.store.know(replace(TASK, name="second"), 900)
+    before = house.record
+    assert (before.status.task.name, before.status.interval, before.status.up) == ("second", 900, True)
+    assert (before.status_lines, before.reading_lines) == ((b"second",), (b"1",))
+    for interval in (900, 908, 892):  # the next poll tells of so little
+        house.store.know(replace(TASK, name="second"), interval)
+        assert house.record is before
+    house.store.know(replace(TASK, name="second"), 910)
+    assert house.record.status.interval == 910
+
+
+def test_what_is_fixed_by_a_task_is_rendered_once(house: House) -> None:
+    """Its lines can be used again as long as the facts are the same, by the renderer that made them."""
+    house.settle(_read(1), NOW)
+    house.store.know(replace(TASK), 900)  # equal, and another object, as discovery brings it
+    house.settle(FAILED, NOW)
+    house.store.miss(REF)
+    house.store.know(replace(TASK, name="second"), 900)
+    assert house.renderer.reusable == [False, True, True, True, False]
+    house.store.use(house.renderer)
+    assert house.renderer.reusable[5:] == [False]
+
+
+def test_a_snapshot_does_not_change(house: House) -> None:
+    """What a reader took stays as it was when the next poll is laid in."""
+    house.settle(_read(1), NOW)
+    (record,) = house.store.records()
+    snapshot = house.store.records()
+    house.settle(_read(2), NOW + 60)
+    house.store.forget(REF)
+    assert snapshot == [record]
+    assert record.reading_lines == (b"1",)
+
+
+def test_rendering_once_keeps_nothing(house: House) -> None:
+    """A probe of any task is rendered without counters and without a trace in the store."""
+    record = house.store.render_once(TASK, _read(5, _window("today", 2)))
+    assert record.reading_lines == (b"5",)
+    assert list(record.fresh_windows(NOW, STALE_AFTER)) == [(b"today 2",)]
+    assert (record.status.up, record.status.last_success, record.status.interval) == (True, NOW, None)
+    assert house.renderer.reading_seen == Reading(TaskStats(answered=5), {}, {}, None)
+    assert house.store.records() == []
+    assert house.settle(_read(9), NOW)
+    assert house.calls == {"answered": 0}
+
+
+def test_rendering_a_failure_once_shows_it_down(house: House) -> None:
+    """A probe that failed has a status and no statistics."""
+    record = house.store.render_once(TASK, FAILED)
+    assert (record.status.up, record.status.error, record.status.last_success) == (False, FAILED.error, None)
+    assert record.reading_lines == ()
+    assert not record.is_fresh(NOW, STALE_AFTER)
+
+
+def test_another_renderer_is_used_at_once(house: House) -> None:
+    """The status is rendered anew without the old labels; the statistics follow at the next poll."""
+    house.settle(_read(1), NOW)
+    house.store.use(FakeRenderer("new "))
+    assert (house.record.status_lines, house.record.reading_lines) == ((b"new first",), (b"1",))
+    assert house.record.status == replace(
+        TaskStatus(TASK, INTERVAL, up=True, last_success=NOW, due=NOW + INTERVAL), task=replace(TASK, labels=())
+    )
+    house.settle(_read(2), NOW + 60)
+    assert (house.record.status.task, house.record.reading_lines) == (TASK, (b"new 2",))
+
+
+def test_accounts_come_and_go_with_their_tasks(house: House) -> None:
+    """An account that was never told is known by name alone; a forgotten one takes its tasks along and no others."""
+    assert house.store.account("main") == AccountStatus("main")
+    for name in ("main", "other"):
+        house.store.put_account(AccountStatus(name, up=True))
+        house.store.know(replace(TASK, ref=REF._replace(account=name), state=TaskState.RUNNING), INTERVAL)
+    house.store.put_account(AccountStatus("main", up=False))
+    assert [(status.name, status.up) for status in house.store.accounts()] == [("main", False), ("other", True)]
+    house.store.forget_account("main")
+    assert [status.name for status in house.store.accounts()] == ["other"]
+    assert [record.status.task.ref.account for record in house.store.records()] == ["other"]
+    assert house.store.count_states() == {("other", TaskState.RUNNING): 1}

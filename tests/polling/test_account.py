@@ -1,0 +1,391 @@
+"""An account put together: windows through the real client, against the simulator's own count."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter.api.client import Answer, YunfuClient
+from exporter.api.errors import REASONS, HttpError
+from exporter.api.gate import Gate
+from exporter.api.tokens import Token, TokenError
+from exporter.config.settings import AccountSettings, Settings, TaskSettings
+from exporter.demo.simulator import Fault, SimulatedTask, Simulator, SimulatorOptions
+from exporter.demo.simulator.server import Request, Response
+from exporter.metrics.exposition import Page, TaskRenderer
+from exporter.metrics.instrumentation import ExporterMetrics
+from exporter.metrics.store import Store, TaskStatus
+from exporter.polling.account import Account, Surroundings, open_account
+from tests.polling.test_discovery import INTERVAL, SUB_USER, Lists, account_of, entry, living, page, uuid
+from tests.support.virtual_time import in_virtual_time
+
+MIDNIGHT = 1_784_736_000.0  # 2026-07-23 00:00 in China
+
+
+@pytest.fixture
+def host_elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Put the host into another time zone than the platform's."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@asynccontextmanager
+async def opened(simulator: Simulator, **more: Any) -> AsyncIterator[tuple[Account, Surroundings]]:
+    """Open the simulator's first account, with its tasks listed, on the simulator's time."""
+    simulated = simulator.accounts[0]
+    async with simulator.serve() as url:
+        account = AccountSettings(
+            name="main",
+            base_url=url,
+            user_id=simulated.user_id,
+            token=simulated.token,
+            rate_limit=1000,
+            tasks=tuple(TaskSettings(id=task) for task in simulated.tasks),
+        )
+        settings = Settings(accounts=(account,), **more)
+        store = Store(TaskRenderer(), simulator.now)
+        around = Surroundings(store, ExporterMetrics("test", "none"), simulator.now, random.Random(1))
+        async with open_account(settings, account, Token(simulated.token), around) as account_opened:
+            yield account_opened, around
+
+
+def samples(around: Surroundings, family: str, now: float) -> dict[tuple[str, ...], float]:
+    """Return a family's samples by the values of task and the family's own labels."""
+    page = Page(TaskRenderer(), around.metrics.registry, 300)
+    text = b"".join(page.pieces(around.store.records(), now, openmetrics=False)).decode()
+    found = {}
+    for metric in text_string_to_metric_families(text):
+        if metric.name == family:
+            for sample in metric.samples:
+                labels = dict(sample.labels)
+                labels.pop("account")
+                found[tuple(labels.values())] = sample.value
+    return found
+
+
+def answered(task: SimulatedTask, begin: float, end: float) -> int:
+    """Return how many calls the simulator answered in a span, by its own books."""
+    return task.campaign.between(begin, end).answered
+
+
+@pytest.mark.usefixtures("host_elsewhere")
+@pytest.mark.parametrize(("hour", "names"), [(11.0, "mid-morning"), (24.01, "just past midnight")])
+async def test_windows_are_the_platforms_days_and_spans(hour: float, names: str) -> None:
+    """Windows hold what the platform counts in its own time zone, on a host in another, and over midnight."""
+    simulator = Simulator(SimulatorOptions(tasks=4, speed=0, start=MIDNIGHT + 9 * 3600, php_flavours=False))
+    simulator.advance((hour - 9) * 3600)
+    now = simulator.now()
+    async with opened(simulator, windows=("today", "yesterday", "2h")) as (account, around):
+        assert await account.run_once(), names
+    day = MIDNIGHT if hour < 24 else MIDNIGHT + 86_400
+    minute = now // 60 * 60
+    spans = {"today": (day, day + 86_399), "yesterday": (day - 86_400, day - 1), "2h": (minute - 7200, minute)}
+    expected = {
+        (task.id, window): float(answered(task, *span))
+        for task in simulator.accounts[0].tasks.values()
+        for window, span in spans.items()
+    }
+    assert samples(around, "yunfu_task_window_answered_calls", now) == expected
+    assert any(expected.values())
+
+
+async def test_a_day_that_is_over_leaves_the_page() -> None:
+    """What was read as today's is not shown as today's after midnight."""
+    simulator = Simulator(SimulatorOptions(tasks=1, speed=0, start=MIDNIGHT + 86_400 - 30))
+    async with opened(simulator, windows=("today", "15m")) as (account, around):
+        await account.run_once()
+    task = next(iter(simulator.accounts[0].tasks))
+    before = samples(around, "yunfu_task_window_progress_ratio", simulator.now())
+    after = samples(around, "yunfu_task_window_progress_ratio", simulator.now() + 31)
+    assert set(before) == {(task, "today"), (task, "15m")}
+    assert set(after) == {(task, "15m")}
+
+
+async def test_requests_within_a_minute_are_the_same() -> None:
+    """The bounds of rolling windows move by whole minutes, so that answers can be cached on the way."""
+    simulator = Simulator(SimulatorOptions(tasks=1, speed=0, start=MIDNIGHT + 10 * 3600 + 1))
+    seen: list[str] = []
+    plain = simulator.answer
+
+    def watched(request: Request) -> Response:
+        seen.append(request.query)
+        return plain(request)
+
+    simulator.answer = watched  # type: ignore[method-assign]  # to see what is asked
+    async with opened(simulator, windows=("15m", "today")) as (account, _):
+        await account.run_once()
+        simulator.advance(58)
+        await account.run_once()
+        simulator.advance(1)
+        await account.run_once()
+    first, second, third = seen[:3], seen[3:6], seen[6:9]
+    assert first == second
+    assert first != third
+    assert first[2] == third[2], "today is the same all day"
+
+
+LISTED: tuple[Mapping[str, Any], ...] = ({"id": uuid(1)},)
+OWNED: tuple[Mapping[str, Any], ...] = ({"id": uuid(1), "sub_user_id": SUB_USER},)
+DISCOVERY: Mapping[str, Any] = {"sub_accounts": True}
+
+
+def restarted(
+    lists: Lists,
+    around: Surroundings,
+    tasks: tuple[Mapping[str, Any], ...] = (),
+    ratio: float = 0.2,
+    discovery: Mapping[str, Any] | None = DISCOVERY,
+) -> Account:
+    """Put the account together anew over what is known, as a reload does."""
+    account = {"name": "main", "base_url": "http://h", "user_id": lists.user_id, "token": "t", "rate_limit": 1000}
+    given = {**account, "discovery": discovery, "tasks": tasks}
+    settings = Settings.model_validate({"accounts": [given], "thresholds": {"min_answer_ratio": ratio}})
+    return Account(settings, settings.accounts[0], cast(YunfuClient, lists), Token("t"), around)
+
+
+@in_virtual_time
+async def test_failures_are_counted_from_zero() -> None:
+    """Each reason that can be expected is there at 0 for each endpoint of the account, so that no first failure is missed."""
+    expected = {(endpoint, reason) for endpoint in ("stat", "tasks", "new_tasks") for reason in REASONS}
+    account, around = account_of(Lists(), {})
+    account.introduce()
+    samples = [sample for metric in around.metrics.failures.collect() for sample in metric.samples]
+    assert {(sample.labels["endpoint"], sample.labels["reason"]) for sample in samples} == expected
+    assert {sample.value for sample in samples} == {0}
+
+
+@in_virtual_time
+async def test_an_account_tells_its_rate_limit() -> None:
+    """What the account may ask of the API a second is told beside what it does ask."""
+    account, around = account_of(Lists(), {})
+    account.introduce()
+    assert page(around)["yunfu_account_rate_limit{}"] == 1000
+
+
+@in_virtual_time
+async def test_what_discovery_told_leaves_with_it() -> None:
+    """The interval of discovery is told while there is one; without it nothing of the lists' is left to alert on."""
+    lists = Lists()
+    account, around = account_of(lists, {"interval": "90s"})
+    account.introduce()
+    around.store.put_account(replace(around.store.account("main"), discovery_last_success=1.0, tasks_left_out=7))
+    assert page(around)["yunfu_account_discovery_interval_seconds{}"] == 90
+    restarted(lists, around, LISTED, discovery=None).introduce()
+    samples = page(around)
+    assert samples["yunfu_account_tasks_left_out{}"] == 0
+    assert not any(key.startswith("yunfu_account_discovery") for key in samples)
+
+
+@pytest.mark.parametrize("works", [True, False], ids=["lists work", "lists fail"])
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [(LISTED, LISTED), ((), LISTED), (OWNED, LISTED), (LISTED, ()), ((), OWNED)],
+    ids=["listed", "listed now", "owner no longer said", "no longer listed", "owner said now"],
+)
+@pytest.mark.parametrize("enabled", [1, 0], ids=["polled", "paused"])
+@in_virtual_time
+async def test_a_task_is_there_once_after_a_reload(
+    first: tuple[Mapping[str, Any], ...], then: tuple[Mapping[str, Any], ...], enabled: int, *, works: bool
+) -> None:
+    """A sub-account's task is on the page once, and polled for its owner, however a reload changes how it is listed."""
+    lists = Lists(all_tasks=[entry(1, user_id=SUB_USER, enable=enabled)])
+    account, around = account_of(lists, DISCOVERY, first)
+    async with living(account):
+        pass
+    if not works:
+        lists.envelopes["tasks", 1] = HttpError(403, "no")
+    async with living(restarted(lists, around, then)):
+        assert [record.status.task.ref.id for record in around.store.records()] == [uuid(1)]
+        page(around)  # fails if a series is there twice
+    assert set(lists.polled) <= {(uuid(1), SUB_USER), *([(uuid(1), None)] if first == LISTED else [])}
+
+
+@in_virtual_time
+async def test_another_owner_takes_the_series_over_while_the_lists_fail() -> None:
+    """A task that is configured with another owner than was found replaces what was known of it."""
+    lists = Lists(tasks=[entry(1)])
+    account, around = account_of(lists, DISCOVERY)
+    async with living(account):
+        pass
+    lists.envelopes["tasks", 1] = HttpError(403, "no")
+    async with living(restarted(lists, around, OWNED)):
+        assert [record.status.task.ref.sub_user_id for record in around.store.records()] == [SUB_USER]
+        page(around)
+
+
+@in_virtual_time
+async def test_a_reload_while_the_lists_fail_goes_on_polling_what_was_found() -> None:
+    """Discovered tasks are polled on under the new settings; what is configured now has its own words."""
+    lists = Lists(tasks=[entry(1, "old"), entry(2), entry(3, enable=0)])
+    account, around = account_of(lists, DISCOVERY)
+    async with living(account):
+        pass
+    lists.envelopes["tasks", 1] = HttpError(403, "no")
+    lists.polled.clear()
+    listed = {"id": uuid(1), "name": "new", "min_answer_ratio": 0.6}
+    async with living(restarted(lists, around, (listed,), ratio=0.4)):
+        await asyncio.sleep(2 * INTERVAL)
+        assert {task for task, _ in lists.polled} == {uuid(1), uuid(2)}
+        facts = {
+            r.status.task.ref.id: (r.status.task.name, r.status.task.min_answer_ratio) for r in around.store.records()
+        }
+    assert facts == {uuid(1): ("new", 0.6), uuid(2): ("task 2", 0.4), uuid(3): ("task 3", 0.2)}
+
+
+class Gated(Lists):
+    """Passes a gate before it answers, as the client does."""
+
+    def __init__(self, **lists: list[Any]) -> None:
+        super().__init__(**lists)
+        self.gate = Gate(1000, 8, lambda _: None)
+
+    async def stat(self, ref: Any, span: object = None, known: bytes = b"") -> Answer:
+        """Return statistics."""
+        async with self.gate:
+            return await super().stat(ref, span, known)
+
+
+@in_virtual_time
+async def test_a_probe_does_not_wait_for_the_end_of_a_hold() -> None:
+    """While the account is held back a probe answers after poll.timeout: not up, with what is known, if anything is."""
+    lists = Gated(tasks=[entry(1), entry(2, enable=0)])
+    account, around = account_of(lists, {})
+    async with living(account):
+        before = around.store.records()[0]
+        lists.gate.hold(3600)
+        for number, lines, kept in ((1, before.reading_lines, True), (2, (), True), (3, (), False)):
+            started = around.clock()
+            record = await account.probe(uuid(number), None)
+            assert around.clock() - started == pytest.approx(10)
+            assert (record.status.up, record.reading_lines) == (False, lines)
+            assert record.status.error == "timeout: no answer within 10 s, waiting included"
+            assert any(record.task.ref.id == uuid(number) for record in known(around)) is kept
+        last = around.store.records()[0].status.last_success
+        assert last == before.status.last_success
+        lists.gate.release()
+        assert (await account.probe(uuid(1), None)).status.up is True
+
+
+def known(around: Surroundings) -> list[TaskStatus]:
+    """Return what is known of all tasks."""
+    return [record.status for record in around.store.records()]
+
+
+async def test_a_call_that_is_given_up_does_not_count_as_served() -> None:
+    """A probe that is broken off during its call does not make the account look well."""
+    simulator = Simulator(SimulatorOptions(tasks=1, speed=0))
+    simulator.faults.append(Fault(kind="slow_headers", seconds=60))
+    async with opened(simulator) as (account, around):
+        probing = asyncio.create_task(account.probe(next(iter(simulator.accounts[0].tasks)), None))
+        async with asyncio.timeout(10):
+            while not simulator.calls["stat"]:  # noqa: ASYNC110  # no event tells it
+                await asyncio.sleep(0)
+        probing.cancel()
+        await asyncio.wait([probing])
+    assert around.store.account("main").up is None
+
+
+def breaking(times: float, plain: Callable[..., Any], error: Exception | None = None) -> Callable[..., Any]:
+    """Make a function that breaks so often, as nobody foresaw or with an error, and then works."""
+    calls = 0
+
+    def function(*words: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls <= times:
+            raise error or RuntimeError("unforeseen")
+        return plain(*words)
+
+    return function
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds", "message"),
+    [("get", INTERVAL, "discovery broke off"), ("take_up_token", 1.0, "watching the token broke off")],
+)
+@in_virtual_time
+async def test_a_fault_of_our_own_does_not_end_the_polls(name: str, seconds: float, message: str) -> None:
+    """What breaks in discovery or at the token is logged once, and tried again in its time; polls go on."""
+    lists = Lists(tasks=[entry(1)])
+    setattr(lists, name, breaking(1, getattr(lists, name)))
+    account, around = account_of(lists, {}, ({"id": uuid(2)},))
+    with collected_logs() as messages:
+        async with living(account):
+            assert lists.polled[uuid(2), None] == 1
+            await asyncio.sleep(seconds + INTERVAL)
+            assert {status.task.ref.id for status in known(around)} == {uuid(1), uuid(2)}
+            assert lists.polled[uuid(2), None] > 1
+    assert messages == [message]
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (RuntimeError("unforeseen"), "watching the token broke off"),
+        (TokenError("token file /t is empty"), "token file cannot be read; the previous token stays in use"),
+    ],
+    ids=repr,
+)
+@in_virtual_time
+async def test_a_token_that_cannot_be_watched_is_told_once(error: Exception, message: str) -> None:
+    """A fault that stays is one line, not one a second; one that comes back is told again."""
+    lists = Lists(tasks=[entry(1)])
+    plain = lists.take_up_token
+    lists.take_up_token = breaking(10, plain, error)  # type: ignore[method-assign]
+    account, _ = account_of(lists, {})
+    with collected_logs() as messages:
+        async with living(account):
+            await asyncio.sleep(20)
+            assert messages == [message]
+            lists.take_up_token = breaking(10, plain, error)  # type: ignore[method-assign]
+            await asyncio.sleep(20)
+    assert messages == [message] * 2
+
+
+@contextmanager
+def collected_logs() -> Iterator[list[str]]:
+    """Collect the messages of the exporter's warnings and errors."""
+    messages: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: messages.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("exporter")
+    logger.addHandler(handler)
+    try:
+        yield messages
+    finally:
+        logger.removeHandler(handler)
+
+
+@in_virtual_time
+async def test_an_account_that_starts_anew_is_still_held_back_and_has_no_second_burst() -> None:
+    """Opened again, also at another rate, an account keeps the rest of its hold, and then goes one call at a time."""
+    loop = asyncio.get_running_loop()
+    account, around = account_of(Lists(), {})
+    settings = AccountSettings(name="main", base_url="http://h", user_id=Lists.user_id, token="t", discovery={})
+    for rate, hold in ((5.0, 100.0), (10.0, 60.0)):
+        async with open_account(
+            Settings(accounts=(settings.model_copy(update={"rate_limit": rate}),)),
+            settings.model_copy(update={"rate_limit": rate}),
+            Token("t"),
+            around,
+        ):
+            gate = around.gates[account.name]
+            if rate == 5:
+                gate.hold(hold)
+                await asyncio.sleep(40)
+            assert gate.held_seconds == pytest.approx(60)
+    times = []
+    for _ in range(3):
+        async with gate:
+            times.append(loop.time())
+    assert times == pytest.approx([100, 100.1, 100.2], abs=0.01)

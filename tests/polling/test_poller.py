@@ -1,0 +1,788 @@
+"""The poller with a scripted client, in virtual time: it is the loop's clock and Unix time at once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager, nullcontext
+from itertools import pairwise
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from exporter.api.client import Answer, YunfuClient
+from exporter.api.errors import (
+    ApiError,
+    ApiTimeout,
+    ConnectError,
+    EnvelopeError,
+    Forbidden,
+    HttpError,
+    NotFound,
+    Throttled,
+    Unauthorized,
+)
+from exporter.api.gate import Gate
+from exporter.api.model import Task, TaskRef, TaskState
+from exporter.metrics.exposition import TaskRenderer
+from exporter.metrics.instrumentation import ExporterMetrics
+from exporter.metrics.store import Store, TaskRecord
+from exporter.metrics.tags import OTHER
+from exporter.polling.poller import BATCH_SECONDS, AccountPoller, PollPlan
+from exporter.polling.schedule import Cadence, spread
+from exporter.polling.windows import Window
+from tests.support.virtual_time import in_virtual_time
+
+INTERVAL, IDLE = 60.0, 900.0
+Script = Callable[[float], Any]
+"""Says at a time what the platform answers; what it raises is the call's failure."""
+
+
+def task(name: str, state: TaskState = TaskState.RUNNING) -> Task:
+    """Return a task whose id is its name."""
+    return Task(TaskRef("main", name), 0.2, name=f"task {name}", state=state)
+
+
+def stats(calls: float, progress: float = 10, tags: Mapping[str, int] | None = None) -> dict[str, Any]:
+    """Return the data of a statistics response."""
+    rows = [{"name": name, "count": count} for name, count in (tags or {}).items()]
+    return {"answer_rate": {"answered": int(calls), "noAnswer": 1, "taskProgress": progress}, "tags": rows}
+
+
+def moving(now: float) -> dict[str, Any]:
+    """Answer with counts that grow each second."""
+    return stats(now)
+
+
+def resting(_: float) -> dict[str, Any]:
+    """Answer the same always."""
+    return stats(7)
+
+
+def failing(error: ApiError, *, until: float = float("inf")) -> Script:
+    """Fail until a time, then move."""
+
+    def answer(now: float) -> dict[str, Any]:
+        if now < until:
+            raise error
+        return moving(now)
+
+    return answer
+
+
+class FakeClient:
+    """Stands in for YunfuClient: notes each call's start and span, takes its time, and answers by script."""
+
+    def __init__(self) -> None:
+        self.calls: dict[str, list[float]] = defaultdict(list)
+        self.spans: list[tuple[str, str] | None] = []
+        self.answers: dict[str, Script] = {}
+        self.latency: dict[str, float] = {}
+        self.gate: Gate | None = None
+        self.knows_again = True
+        self.known_again = 0
+        self.at_once = self.most_at_once = 0
+
+    async def stat(self, ref: TaskRef, span: tuple[str, str] | None = None, known: bytes = b"") -> Answer:
+        """Answer a call, having passed the gate if there is one."""
+        async with self.gate or nullcontext():
+            data = await self.answer(ref, span)
+        digest = repr(data).encode()
+        if digest == known and self.knows_again:
+            self.known_again += 1
+            return Answer(digest, None)
+        return Answer(digest, data)
+
+    async def answer(self, ref: TaskRef, span: tuple[str, str] | None) -> Any:
+        """Answer a call that has passed."""
+        loop = asyncio.get_running_loop()
+        self.calls[ref.id].append(loop.time())
+        self.spans.append(span)
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            await asyncio.sleep(self.latency.get(ref.id, 0.1))
+        finally:
+            self.at_once -= 1
+        answer: Script = self.answers.get(ref.id) or moving
+        return answer(loop.time())
+
+
+class Bench:
+    """A poller with all that it needs."""
+
+    def __init__(
+        self,
+        *,
+        windows: tuple[Window, ...] = (),
+        rate_limit: float = 100,
+        concurrency: int = 4,
+        store: Store | None = None,
+        tag_limit: int = 3,
+        interval: float = INTERVAL,
+    ) -> None:
+        clock = asyncio.get_running_loop().time
+        self.client = FakeClient()
+        self.store = store or Store(TaskRenderer(()), clock)
+        self.metrics = ExporterMetrics("0", "none")
+        plan = PollPlan(Cadence(interval, IDLE), concurrency, rate_limit, ZoneInfo("Asia/Shanghai"), tag_limit, windows)
+        self.poller = AccountPoller(
+            "main",
+            plan,
+            client=cast(YunfuClient, self.client),
+            store=self.store,
+            metrics=self.metrics,
+            clock=clock,
+            rng=random.Random(1),
+        )
+
+    @asynccontextmanager
+    async def polling(self, *tasks: Task) -> AsyncIterator[None]:
+        """Poll these tasks for as long as the context lasts."""
+        self.poller.update(tasks)
+        running = asyncio.create_task(self.poller.run())
+        try:
+            yield
+        finally:
+            running.cancel()
+            await asyncio.wait([running])
+            assert running.cancelled()
+
+    def record(self, name: str) -> TaskRecord:
+        """Return what the store holds of a task."""
+        record = self.store.record(TaskRef("main", name))
+        assert record is not None
+        return record
+
+    def lag(self, of: str) -> float:
+        """Return the count or the sum of the observed lags."""
+        value = self.metrics.registry.get_sample_value(f"yunfu_exporter_poll_lag_seconds_{of}", {"account": "main"})
+        assert value is not None
+        return value
+
+
+def gaps(times: Iterable[float]) -> list[float]:
+    """Return the seconds between the times."""
+    return [b - a for a, b in pairwise(times)]
+
+
+@in_virtual_time
+async def test_each_task_is_polled_at_its_place() -> None:
+    """All tasks are polled at once at first, then each once per interval at the place its id gives it."""
+    bench = Bench(concurrency=2)
+    names = [f"t{index}" for index in range(20)]
+    async with bench.polling(*map(task, names)):
+        assert not bench.poller.first_round.is_set()
+        await asyncio.sleep(600)
+    assert max(bench.client.calls[name][0] for name in names) < 2
+    for name in names:
+        assert gaps(bench.client.calls[name][1:]) == pytest.approx(
+            [INTERVAL] * (len(bench.client.calls[name]) - 2), abs=0.2
+        )
+        assert bench.client.calls[name][-1] % INTERVAL == pytest.approx(spread(name) * INTERVAL, abs=0.2)
+    assert bench.client.most_at_once == 2
+
+
+@pytest.mark.parametrize("interval", [60.0, 0.5])
+@in_virtual_time
+async def test_polls_that_fall_due_together_start_together(interval: float) -> None:
+    """The poller wakes up for a batch of polls and not for each, and none starts late by more than the batch is long."""
+    batch = min(BATCH_SECONDS, interval / 100)
+    tasks = [task(f"t{index}") for index in range(int(4 * interval / batch))]  # four to a batch
+    bench = Bench(concurrency=len(tasks), rate_limit=1e6, interval=interval)
+    bench.client.latency = {each.ref.id: batch / 3 for each in tasks}  # a poll that ends must not break up a batch
+    async with bench.polling(*tasks):
+        await asyncio.sleep(2 * interval)
+    starts = {name: [time for time in calls if time > interval] for name, calls in bench.client.calls.items()}
+    for name, times in starts.items():
+        assert max((time - spread(name) * interval) % interval for time in times) <= batch + 1e-3 * interval
+    moments = {time for times in starts.values() for time in times}
+    assert len(moments) <= interval / batch + 1
+
+
+@in_virtual_time
+async def test_outcome_is_in_the_store() -> None:
+    """A success and a failure leave up, the time of the last success and the error, and the lines read stay."""
+    bench = Bench()
+    bench.client.answers["bad"] = lambda now: moving(now) if now < 50 else failing(HttpError(503, "out of order"))(now)
+    async with bench.polling(task("good"), task("bad")):
+        await asyncio.sleep(10)
+        before = bench.record("bad")
+        assert (before.status.up, before.status.error) == (True, "")
+        await asyncio.sleep(110)
+    good, bad = bench.record("good").status, bench.record("bad").status
+    assert (good.up, good.error, good.interval) == (True, "", INTERVAL)
+    assert good.last_success == pytest.approx(bench.client.calls["good"][-1] + 0.1)
+    assert (bad.up, bad.error) == (False, "http_5xx: out of order")
+    assert bad.last_success is not None
+    assert bad.last_success < 60
+    assert bench.record("bad").reading_lines
+
+
+@in_virtual_time
+async def test_cadence_follows_the_work() -> None:
+    """What runs keeps the interval, what rests, is done or stands still leaves it, and a change brings it back."""
+    bench = Bench()
+    bench.client.answers = {
+        "paused": resting,
+        "done": lambda _: stats(7, progress=100),
+        "unknown": lambda now: stats(7 if now < 6000 else 8),
+        "running": resting,
+    }
+    tasks = [
+        task("paused", TaskState.PAUSED),
+        task("unknown", TaskState.UNKNOWN),
+        task("done"),
+        task("running"),
+    ]
+    async with bench.polling(*tasks):
+        await asyncio.sleep(10 * IDLE)
+    count = {name: len(calls) for name, calls in bench.client.calls.items()}
+    assert count["paused"] in (11, 12)
+    assert count["done"] in (11, 12)
+    assert count["running"] in (150, 151)
+    unknown = gaps(bench.client.calls["unknown"])
+    assert max(unknown) == pytest.approx(IDLE, abs=1)
+    seen = next(index for index, time in enumerate(bench.client.calls["unknown"]) if time > 6000)
+    assert max(unknown[:2]) <= INTERVAL + 1
+    assert unknown[seen] <= INTERVAL + 1
+    assert unknown[seen + 1] == pytest.approx(INTERVAL, abs=1)
+    assert bench.client.calls["unknown"][seen] <= 6000 + IDLE
+
+
+@in_virtual_time
+async def test_cadence_that_a_poll_changes_is_told_at_once() -> None:
+    """A task that turns out to be done is told with the idle interval, and its statistics are due again by that."""
+    bench = Bench()
+    bench.client.answers["done"] = lambda _: stats(7, progress=100)
+    async with bench.polling(task("done")):
+        await asyncio.sleep(1)
+    status = bench.record("done").status
+    assert status.interval == IDLE
+    assert status.due == pytest.approx(IDLE, abs=0.2)
+
+
+@in_virtual_time
+async def test_failing_task_backs_off_and_recovers() -> None:
+    """A failing task is asked less and less often, with jitter and a bound, and is back at its place once it answers."""
+    bench = Bench()
+    bench.client.answers = {name: failing(ApiTimeout("too slow"), until=3000) for name in ("a", "b")}
+    async with bench.polling(task("a"), task("b")):
+        await asyncio.sleep(4000)
+    for name in ("a", "b"):
+        waits = gaps(time for time in bench.client.calls[name] if time < 3000)
+        for wait, middle in zip(waits, [60, 120, 240, *[300] * 20], strict=False):
+            assert middle * 0.75 <= wait - 0.1 <= middle * 1.25 + 0.01
+        assert 8 <= len(waits) <= 14
+        recovered = [time for time in bench.client.calls[name] if time >= 3000]
+        assert recovered[0] <= 3000 + 375.2
+        assert gaps(recovered)[1:] == pytest.approx([INTERVAL] * (len(recovered) - 2), abs=0.2)
+        assert recovered[-1] % INTERVAL == pytest.approx(spread(name) * INTERVAL, abs=0.2)
+        assert bench.record(name).status.up
+    assert gaps(bench.client.calls["a"])[:5] != pytest.approx(gaps(bench.client.calls["b"])[:5], rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [failing(ConnectError("refused")), failing(NotFound(404, "gone")), lambda _: 1 / 0],
+    ids=["connect", "404", "bug"],
+)
+def test_slow_and_failing_tasks_delay_no_other(broken: Script, caplog: pytest.LogCaptureFixture) -> None:
+    """With some tasks failing, one so by a fault of our own, and others slow, the rest is polled as if alone."""
+    caplog.set_level(logging.CRITICAL, "exporter")
+
+    @in_virtual_time
+    async def scenario() -> None:
+        bench = Bench(concurrency=4)
+        good, bad, slow = ([f"{kind}{n}" for n in range(k)] for kind, k in (("good", 10), ("bad", 5), ("slow", 3)))
+        bench.client.answers = dict.fromkeys(bad, broken)
+        bench.client.latency = dict.fromkeys(slow, 30.0)
+        async with bench.polling(*map(task, [*slow, *bad, *good])):
+            await asyncio.sleep(1200)
+        assert bench.poller.first_round.is_set()
+        for name in good:
+            assert bench.client.calls[name][0] < 5
+            times = bench.client.calls[name][1:]
+            assert gaps(times) == pytest.approx([INTERVAL] * (len(times) - 1), abs=1.0)
+            assert len(times) >= 18
+
+    scenario()
+
+
+@pytest.mark.parametrize(
+    ("error", "missing"),
+    [
+        (Forbidden(403, "not yours"), False),
+        (NotFound(404, "no such task"), True),
+        (EnvelopeError(403, "not yours"), False),
+        (EnvelopeError(404, "no such task"), True),
+    ],
+    ids=repr,
+)
+def test_refused_tasks_are_asked_seldom(error: ApiError, *, missing: bool) -> None:
+    """What a retry soon could not mend is tried again at about the idle interval; only a task that is denied is missing."""
+
+    @in_virtual_time
+    async def scenario() -> None:
+        bench = Bench()
+        bench.client.answers["a"] = failing(error, until=5000)
+        async with bench.polling(task("a")):
+            await asyncio.sleep(4900)
+            assert all(0.75 * IDLE <= gap - 0.1 <= IDLE for gap in gaps(bench.client.calls["a"]))
+            status = bench.record("a").status
+            assert (status.up, status.missing_since is not None) == (False, missing)
+            await asyncio.sleep(1000)
+            assert bench.record("a").status.missing_since is None
+            assert gaps(bench.client.calls["a"])[-1] <= INTERVAL + 0.1
+
+    scenario()
+
+
+@pytest.mark.parametrize("error", [Unauthorized(401, "token refused"), Throttled(429, "too many calls", 1.0)])
+def test_what_the_gate_holds_back_is_not_backed_off_as_well(error: ApiError) -> None:
+    """A refused token or a throttled account holds back the gate; once that is over, no task is late on its own."""
+
+    @in_virtual_time
+    async def scenario() -> None:
+        bench = Bench()
+        names = ["a", "b", "c"]
+        bench.client.answers = dict.fromkeys(names, failing(error, until=3600))
+        async with bench.polling(*map(task, names)):
+            await asyncio.sleep(3600 + INTERVAL + 1)
+        assert all(bench.record(name).status.up for name in names)
+
+    scenario()
+
+
+@in_virtual_time
+async def test_update_adds_drops_and_keeps() -> None:
+    """A new task is polled at once, one that is gone never again, and one that stays goes on at its place, renamed."""
+    bench = Bench()
+    async with bench.polling(task("stays"), task("goes"), task("rests", TaskState.PAUSED)):
+        await asyncio.sleep(200)
+        renamed = Task(TaskRef("main", "stays"), 0.5, name="new name", state=TaskState.RUNNING)
+        bench.poller.update([renamed, task("comes"), task("rests")])
+        await asyncio.sleep(200)
+    assert bench.client.calls["comes"][0] == pytest.approx(200, abs=0.01)
+    assert max(bench.client.calls["goes"]) < 200
+    times = bench.client.calls["stays"][1:]
+    assert gaps(times) == pytest.approx([INTERVAL] * (len(times) - 1), abs=0.2)
+    assert bench.record("stays").status.task == renamed
+    awake = [time for time in bench.client.calls["rests"] if time > 200]
+    assert awake[0] <= 200 + INTERVAL
+    assert gaps(awake) == pytest.approx([INTERVAL] * (len(awake) - 1), abs=0.2)
+
+
+@in_virtual_time
+async def test_repeated_update_moves_nothing() -> None:
+    """Discovery that tells the same every few seconds neither brings polls forward nor puts them off."""
+    bench = Bench()
+    tasks = [task("a"), task("b", TaskState.UNKNOWN), task("c")]
+    bench.client.answers = {"b": resting, "c": failing(ApiTimeout("slow"))}
+    async with bench.polling(*tasks):
+        for _ in range(400):
+            await asyncio.sleep(7)
+            bench.poller.update(tasks)
+    assert gaps(bench.client.calls["a"][1:]) == pytest.approx([60] * (len(bench.client.calls["a"]) - 2), abs=0.2)
+    assert max(gaps(bench.client.calls["b"])) == pytest.approx(IDLE, abs=1)
+    assert min(gaps(bench.client.calls["c"])[3:]) >= 300 * 0.75
+
+
+@in_virtual_time
+async def test_task_dropped_while_its_call_is_under_way() -> None:
+    """The answer for a task that is gone is not laid in the store, and when it comes back it is polled at once."""
+    bench = Bench()
+    bench.client.latency["a"] = 10
+    async with bench.polling(task("a"), task("b")):
+        await asyncio.sleep(5)
+        bench.poller.update([task("b")])
+        bench.store.forget(TaskRef("main", "a"))
+        await asyncio.sleep(2)
+        assert bench.poller.first_round.is_set()
+        bench.poller.update([task("a"), task("b")])
+        assert not bench.poller.first_round.is_set()
+        await asyncio.sleep(4)  # the first call has ended by now, the second has not
+        assert bench.record("a").status.up is None
+        assert bench.client.calls["a"] == pytest.approx([0, 7], abs=0.01)
+        assert not bench.poller.first_round.is_set()
+        await asyncio.sleep(10)
+        assert bench.record("a").status.up
+        assert bench.poller.first_round.is_set()
+
+
+@in_virtual_time
+async def test_windows_are_asked_with_the_whole_life() -> None:
+    """Each poll asks for the whole life, then for each window's span; if a window fails, what was read stays."""
+    bench = Bench(windows=(Window("today"), Window("15m", 900.0)))
+    async with bench.polling(task("a")):
+        await asyncio.sleep(1)
+    today, quarter = ("1970-01-01 00:00:00", "1970-01-01 23:59:59"), ("1970-01-01 07:45:00", "1970-01-01 08:00:00")
+    assert bench.client.spans == [None, today, quarter]
+    windows = bench.record("a").windows
+    assert windows is not None
+    assert list(windows) == ["today", "15m"]
+    assert bench.poller.poll_interval(TaskRef("main", "a")) == INTERVAL
+
+    bench = Bench(windows=(Window("today"),))
+    bench.client.answers["a"] = lambda now: (
+        moving(now) if len(bench.client.spans) == 1 else failing(ApiTimeout("slow"))(now)
+    )
+    async with bench.polling(task("a")):
+        await asyncio.sleep(1)
+    status = bench.record("a").status
+    assert (status.up, status.error) == (False, "timeout: slow")
+    assert status.last_success == pytest.approx(1.2, abs=0.01)
+    assert bench.record("a").reading_lines
+
+
+@in_virtual_time
+async def test_interval_that_is_told_stretches_with_the_demand() -> None:
+    """Over the rate limit the told interval is the stretched one, for all tasks from the first moment, windows included."""
+    bench = Bench(rate_limit=1, windows=(Window("today"),))
+    bench.poller.update(task(f"t{n}") for n in range(90))
+    assert {bench.record(f"t{n}").status.interval for n in range(90)} == {INTERVAL * 3}
+
+
+@in_virtual_time
+async def test_interval_that_hardly_changes_is_told_by_the_next_poll() -> None:
+    """A task more among many leaves the records of the others as they are; many more are told at once."""
+    bench = Bench(rate_limit=1)
+    names = [f"t{n}" for n in range(240)]
+    bench.poller.update(map(task, names[:120]))
+    before = [bench.record(name) for name in names[:120]]
+    bench.poller.update(map(task, names[:121]))
+    assert all(bench.record(name) is record for name, record in zip(names, before, strict=False))
+    assert bench.record("t120").status.interval == pytest.approx(121)
+    await bench.poller.probe(task("t0"))
+    assert bench.record("t0").status.interval == pytest.approx(121)
+    bench.poller.update(map(task, names))
+    assert [bench.record(name).status.interval for name in names] == pytest.approx([240] * 240)
+
+
+@in_virtual_time
+async def test_shortage_stretches_all_intervals_by_the_told_factor() -> None:
+    """With half the calls that are asked for, running and idle tasks are polled about every second interval."""
+    bench = Bench(rate_limit=0.5)
+    bench.client.gate = Gate(0.5, 4, lambda _: None)
+    running, idle = [f"r{n}" for n in range(45)], [f"i{n}" for n in range(225)]
+    bench.client.answers = dict.fromkeys(idle, resting)
+    tasks = [*map(task, running), *(task(name, TaskState.PAUSED) for name in idle)]
+    async with bench.polling(*tasks):
+        await asyncio.sleep(12 * IDLE)
+    for names, interval in ((running, INTERVAL), (idle, IDLE)):
+        seen = [gap for name in names for gap in gaps(bench.client.calls[name][1:])]
+        assert sum(seen) / len(seen) == pytest.approx(2 * interval, rel=0.1)
+        assert max(seen) < 2 * 2 * interval
+        assert bench.record(names[0]).status.interval == pytest.approx(2 * interval)
+
+
+@in_virtual_time
+async def test_hold_of_the_account_ends_without_a_rush() -> None:
+    """After an hour's hold all tasks are polled at the rate, the running ones first, and then at their places again."""
+    bench = Bench(rate_limit=2)
+    bench.client.gate = Gate(2, 4, lambda _: None)
+    running, idle = [f"r{n}" for n in range(30)], [f"i{n}" for n in range(60)]
+    bench.client.answers = dict.fromkeys(idle, resting)
+    tasks = [*map(task, running), *(task(name, TaskState.PAUSED) for name in idle)]
+    async with bench.polling(*tasks):
+        await asyncio.sleep(2000)
+        bench.client.gate.hold(3600)
+        await asyncio.sleep(3600 + 1800)
+    times = sorted(time for calls in bench.client.calls.values() for time in calls if time > 2000.01)
+    assert times[0] == pytest.approx(5600, abs=0.01)
+    assert min(gaps(times[:41])) >= 0.5 - 1e-6
+    for names, start in ((running, 5600 + 30), (idle, 5600 + 90)):
+        assert all(any(5600 <= time <= start for time in bench.client.calls[name]) for name in names)
+    for name in running:
+        assert bench.client.calls[name][-1] % INTERVAL == pytest.approx(spread(name) * INTERVAL, abs=3)
+
+
+@in_virtual_time
+async def test_tag_limit_is_stable() -> None:
+    """Tags beyond the limit add up under one value, and two of about the same size do not take turns."""
+    bench = Bench()
+    tags = {"big": 100, "mid": 50, "x": 20, "y": 19, "tiny": 1}
+    bench.client.answers["a"] = lambda now: stats(now, tags={**tags, "y": 21} if now > 30 else tags)
+    seen = []
+    async with bench.polling(task("a")):
+        for _ in range(2):
+            await asyncio.sleep(100)
+            text = b"".join(bench.record("a").reading_lines).decode()
+            seen.append({line.split('tag="')[1].split('"')[0] for line in text.splitlines() if "tag_calls{" in line})
+    assert seen == [{"big", "mid", "x", OTHER}] * 2
+
+
+ANSWERS: tuple[Any, ...] = (
+    stats(100),
+    stats(104),
+    stats(104, progress=100),
+    stats(3),
+    stats(104, tags={"big": 100, "mid": 50, "x": 20, "y": 19, "tiny": 1}),
+    {"answer_rate": {"answered": 104, "noAnswer": "?"}, "tags": [{"count": 1}], "rounds": {"1": -1}},
+    [],
+    ApiTimeout("slow"),
+    NotFound(404, "none"),
+)
+"""What a platform may say in a row: growth, the end, a reset, many tags, unreadable parts, nothing, failures."""
+
+
+def live_through(seed: int, *, knows_again: bool) -> tuple[list[object], int]:
+    """Return all that was seen of three tasks over many intervals, and how often an answer was known again.
+
+    One task is forgotten on the way and comes back, and a reload brings other limits. What the platform says follows
+    from the time alone, and for some minutes at a time it says the same.
+    """
+    seen: list[object] = []
+    benches: list[Bench] = []
+    tasks = [task("a"), task("b", TaskState.UNKNOWN), task("c")]
+
+    def says(name: str) -> Script:
+        def answer(now: float) -> Any:
+            said = random.Random(f"{seed} {name} {now // 400}").choice(ANSWERS)
+            if isinstance(said, ApiError):
+                raise said
+            return said
+
+        return answer
+
+    def start(store: Store | None, tag_limit: int) -> Bench:
+        bench = Bench(windows=(Window("today"), Window("15m", 900.0)), store=store, tag_limit=tag_limit)
+        bench.client.knows_again, bench.client.answers = knows_again, {name: says(name) for name in "abc"}
+        benches.append(bench)
+        return bench
+
+    async def watch(bench: Bench, minutes: int) -> None:
+        for _ in range(minutes):
+            await asyncio.sleep(60)
+            unread = bench.metrics.unread_fields.collect()
+            seen.append(
+                (bench.store.records(), {name: len(calls) for name, calls in bench.client.calls.items()}, unread)
+            )
+
+    @in_virtual_time
+    async def live() -> None:
+        bench = start(None, tag_limit=3)
+        async with bench.polling(*tasks):
+            await watch(bench, 60)
+            bench.poller.update(tasks[:2])
+            bench.store.forget(tasks[2].ref)
+            await watch(bench, 5)
+            bench.poller.update(tasks)
+            await watch(bench, 60)
+        again = start(bench.store, tag_limit=1)
+        async with again.polling(*tasks):
+            await watch(again, 60)
+
+    live()
+    return seen, sum(bench.client.known_again for bench in benches)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_that_answers_are_known_again_changes_nothing(seed: int, caplog: pytest.LogCaptureFixture) -> None:
+    """Records, counters, cadence and unread fields are the same as if each answer had been read anew."""
+    caplog.set_level(logging.CRITICAL, "exporter")
+    known_again, times = live_through(seed, knows_again=True)
+    read_anew, never = live_through(seed, knows_again=False)
+    for one, other in zip(known_again, read_anew, strict=True):
+        assert one == other
+    assert never == 0 < times
+
+
+@pytest.mark.parametrize("lost", ["forgotten", "fault", "cancelled"])
+@in_virtual_time
+async def test_an_answer_that_was_not_laid_in_is_read_anew(lost: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the store forgot, or never got for a fault or an end in between, is not taken for known."""
+    bench = Bench(windows=(Window("today"),))
+    bench.client.answers["a"] = lambda now: stats(7 if now < 30 else 8)
+    bench.poller.update([task("a")])
+    await bench.poller.poll_all()
+    await asyncio.sleep(30)
+    if lost == "forgotten":
+        await bench.poller.poll_all()
+        bench.store.forget(TaskRef("main", "a"))
+    elif lost == "fault":
+        with monkeypatch.context() as broken:
+            broken.setattr(bench.store, "settle", lambda *_: 1 / 0)
+            await bench.poller.poll_all()
+    else:
+        with pytest.raises(TimeoutError):  # between the whole life and the window
+            async with asyncio.timeout(0.15):
+                await bench.poller.probe(task("a"))
+    await bench.poller.poll_all()
+    assert b'answered_calls{account="main",task="a"} 8' in b"".join(bench.record("a").reading_lines)
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    """Return level and message of what the poller has logged from info up."""
+    return [(r.levelname, r.getMessage()) for r in caplog.records if r.name == "exporter.polling.poller"]
+
+
+@in_virtual_time
+async def test_outage_is_one_line_and_its_end_another(caplog: pytest.LogCaptureFixture) -> None:
+    """However many tasks an outage hits and however long it lasts, it is told once; so is its end; and no poll is."""
+    caplog.set_level(logging.INFO, "exporter")
+    bench = Bench()
+
+    def answer(now: float) -> dict[str, Any]:
+        if 1000 <= now < 5000:
+            raise ConnectError("cannot connect")
+        return moving(now)
+
+    tasks = [task(f"t{n}") for n in range(50)]
+    bench.client.answers = {each.ref.id: answer for each in tasks}
+    async with bench.polling(*tasks):
+        await asyncio.sleep(990)
+        assert lines(caplog) == []
+        await asyncio.sleep(6000)
+    assert lines(caplog) == [("WARNING", "calls fail"), ("INFO", "calls no longer fail for this reason")]
+    assert vars(caplog.records[0])["fields"]["reason"] == "connect"
+
+
+@in_virtual_time
+async def test_an_outage_is_over_also_where_a_refusal_of_the_same_name_follows(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A task that is refused by itself after the token was, both within HTTP 200, is no longer part of the outage."""
+    caplog.set_level(logging.INFO, "exporter")
+    bench = Bench()
+
+    def answer(now: float) -> dict[str, Any]:
+        if now < 2000:
+            raise EnvelopeError(401 if now < 1000 else 422, "refused")
+        return moving(now)
+
+    bench.client.answers["a"] = answer
+    async with bench.polling(task("a")):
+        await asyncio.sleep(4000)
+    assert lines(caplog) == [
+        ("WARNING", "calls fail"),
+        ("INFO", "calls no longer fail for this reason"),
+        ("WARNING", "task cannot be read"),
+        ("INFO", "task is read again"),
+    ]
+
+
+@in_virtual_time
+async def test_failure_of_a_single_task_is_its_own_line(caplog: pytest.LogCaptureFixture) -> None:
+    """What the platform refuses for one task is told of that task, once when it begins and once when it ends."""
+    caplog.set_level(logging.INFO, "exporter")
+    bench = Bench()
+    bench.client.answers = {name: failing(NotFound(404, "none"), until=4000) for name in ("a", "b")}
+    async with bench.polling(*map(task, "abc")):
+        await asyncio.sleep(6000)
+    begin, end = ("WARNING", "task cannot be read"), ("INFO", "task is read again")
+    assert lines(caplog) == [begin, begin, end, end]
+    told = [vars(record)["fields"] for record in caplog.records]
+    assert [each["task"] for each in told[:2]] == ["a", "b"]
+    assert told[0] == {"account": "main", "task": "a", "name": "task a", "reason": "http_404", "error": "none"}
+
+
+@in_virtual_time
+async def test_outage_of_tasks_that_leave_ends_with_them(caplog: pytest.LogCaptureFixture) -> None:
+    """When the last failing task is dropped the outage is over, so that the next one is told again."""
+    caplog.set_level(logging.INFO, "exporter")
+    bench = Bench()
+    bench.client.answers = dict.fromkeys("ab", failing(ConnectError("refused")))
+    async with bench.polling(task("a")):
+        await asyncio.sleep(10)
+        bench.poller.update([task("c")])
+        await asyncio.sleep(10)
+        bench.poller.update([task("c"), task("b")])
+        await asyncio.sleep(10)
+    assert [level for level, _ in lines(caplog)] == ["WARNING", "INFO", "WARNING"]
+
+
+@in_virtual_time
+async def test_probe() -> None:
+    """A probe polls a known task now without moving its polls, and an unknown one without keeping anything of it."""
+    bench = Bench()
+    async with bench.polling(task("a")):
+        await asyncio.sleep(100)
+        record = await bench.poller.probe(task("a"))
+        assert record.status.last_success == pytest.approx(100.1)
+        assert bench.record("a") is record
+        await asyncio.sleep(200)
+        regular = [time for time in bench.client.calls["a"][1:] if time != pytest.approx(100)]
+        assert gaps(regular) == pytest.approx([INTERVAL] * (len(regular) - 1), abs=0.2)
+
+        stranger = await bench.poller.probe(task("stranger"))
+        assert (stranger.status.up, stranger.status.interval) == (True, None)
+        assert stranger.reading_lines
+        bench.client.answers["stranger"] = failing(NotFound(404, "none"))
+        missing = await bench.poller.probe(task("stranger"))
+        assert (missing.status.up, missing.status.error, missing.reading_lines) == (False, "http_404: none", ())
+        assert bench.store.record(TaskRef("main", "stranger")) is None
+        await asyncio.sleep(1000)
+    assert len(bench.client.calls["stranger"]) == 2
+
+
+@in_virtual_time
+async def test_a_task_is_polled_by_one_at_a_time() -> None:
+    """Probes that come while a task is polled wait for it, so that no reading is overtaken; other tasks do not wait."""
+    bench = Bench()
+    bench.client.latency = {"a": 10.0, "b": 10.0}
+    async with bench.polling(task("a"), task("b")):
+        await asyncio.sleep(1)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(2):
+                group.create_task(bench.poller.probe(task("a")))
+        assert bench.record("a").status.last_success == pytest.approx(30, abs=0.01)
+    assert bench.client.calls["a"][:3] == pytest.approx([0, 10, 20], abs=0.01)
+    assert bench.client.calls["b"] == pytest.approx([0], abs=0.01)
+
+
+@in_virtual_time
+async def test_poll_lag() -> None:
+    """How late polls start is observed at each of them: nothing with free workers, the wait for one without."""
+    bench = Bench(concurrency=1)
+    bench.client.latency = dict.fromkeys("abc", 10.0)
+    async with bench.polling(*map(task, "abc")):
+        await asyncio.sleep(25)
+        assert bench.lag("count") == 3
+        assert bench.lag("sum") == pytest.approx(0 + 10 + 20, abs=0.01)
+
+
+@in_virtual_time
+async def test_known_task_waits_for_its_turn() -> None:
+    """After a reload a task that was read before is not polled in a burst, and the first round needs no wait for it."""
+    bench = Bench()
+    async with bench.polling(task("a")):
+        await asyncio.sleep(1)
+    again = Bench(store=bench.store)
+    async with again.polling(task("a"), task("new")):
+        await asyncio.sleep(1)
+        assert again.poller.first_round.is_set()
+        assert again.client.calls == {"new": pytest.approx([1], abs=0.01)}
+        await asyncio.sleep(spread("a") * INTERVAL)
+    assert again.client.calls["a"] == pytest.approx([spread("a") * INTERVAL], abs=0.2)
+
+
+@in_virtual_time
+async def test_poll_all_survives_failures_of_all_kinds(caplog: pytest.LogCaptureFixture) -> None:
+    """Polling everything once tries each task once, whatever fails, be it by a fault of our own."""
+    caplog.set_level(logging.CRITICAL, "exporter")
+    bench = Bench()
+    bench.client.answers = {"a": lambda _: 1 / 0, "b": failing(ConnectError("refused"))}
+    bench.poller.update(map(task, "abcd"))
+    await bench.poller.poll_all()
+    assert {name: len(calls) for name, calls in bench.client.calls.items()} == dict.fromkeys("abcd", 1)
+    assert [bench.record(name).status.up for name in "bcd"] == [False, True, True]
+    assert bench.poller.first_round.is_set()
+
+
+@in_virtual_time
+async def test_without_tasks_nothing_is_waited_for() -> None:
+    """With no tasks the first round is over at once, and the poller waits for tasks to come."""
+    bench = Bench()
+    async with bench.polling():
+        assert bench.poller.first_round.is_set()
+        await asyncio.sleep(100)
+        bench.poller.update([task("a")])
+        assert not bench.poller.first_round.is_set()
+        await asyncio.sleep(1)
+        assert bench.poller.first_round.is_set()
+    assert bench.client.calls["a"] == pytest.approx([100], abs=0.01)

@@ -1,0 +1,191 @@
+"""The dashboards keep the rules of good ones, and they and the alert rules know every metric, and only metrics that exist."""
+
+from __future__ import annotations
+
+import re
+from itertools import combinations
+from typing import Any
+
+import pytest
+
+from exporter.metrics.families import WINDOW_FAMILIES
+from grafana.palette import VOCABULARIES
+from grafana.words import Language
+from tests.support.backfill import read_rules
+from tests.support.dashboards import (
+    NAMES,
+    PATHS,
+    Dashboard,
+    library_families,
+    load,
+    metrics_of,
+    own_families,
+    task_families,
+)
+
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+LATIN_WORDS = re.compile(r"[A-Za-z]{3,}")
+PROMETHEUS_OWN = {
+    "up",
+    "scrape_duration_seconds",
+    "scrape_samples_scraped",
+    "scrape_samples_post_metric_relabeling",
+    "scrape_series_added",
+    "ALERTS",
+    "ALERTS_FOR_STATE",
+}
+
+
+BY_HAND = {
+    "yunfu_account_tasks": "each exporter's own count; the dashboards count tasks, however many exporters read them",
+    "yunfu_exporter_http_refusals": "to find out why a scrape or a page is turned away; a scrape that fails shows in up",
+    "yunfu_exporter_links_info": "the alerts' annotations make their links of it",
+    "yunfu_task_answer_ratio": "the platform's own; dashboards and rules count what was seen to happen",
+    "yunfu_task_unanswered_calls": "likewise",
+    "yunfu_task_intention_ratio": "the platform's own; the dashboards divide the calls, whose number they show beside it",
+    "yunfu_task_concurrency_limit": "to compare with the calls that a task makes",
+    "yunfu_task_created_timestamp_seconds": "to tell the age of a task",
+    "yunfu_task_resets_total": "to tell why a task's counts fell",
+} | dict.fromkeys(
+    (family.name for family in WINDOW_FAMILIES),
+    "windows are a choice of the configuration, none by default; dashboards and rules make theirs of the counters",
+)
+"""Families that no dashboard and no rule asks for, and what they are there for."""
+
+
+@pytest.fixture(params=PATHS, ids=NAMES)
+def dashboard(request: pytest.FixtureRequest) -> Dashboard:
+    """Give each dashboard in each language."""
+    return load(request.param)
+
+
+def test_panels_say_what_they_show(dashboard: Dashboard) -> None:
+    """Every panel has a title and a description, and one that shows data a unit, in every field that is a number."""
+    for panel in dashboard.panels:
+        assert panel["title"].strip(), panel["id"]
+        assert panel["type"] == "row" or panel.get("description", "").strip(), panel["title"]
+    for panel in dashboard.shown:
+        assert panel["fieldConfig"]["defaults"].get("unit"), panel["title"]
+
+
+def test_panel_ids_are_unique(dashboard: Dashboard) -> None:
+    """No two panels share an id, and no two queries of a panel a letter."""
+    ids = [panel["id"] for panel in dashboard.panels]
+    assert len(set(ids)) == len(ids)
+    for panel in dashboard.shown:
+        letters = [target["refId"] for target in panel["targets"]]
+        assert letters, panel["title"]
+        assert len(set(letters)) == len(letters), panel["title"]
+
+
+def test_panels_lie_beside_one_another(dashboard: Dashboard) -> None:
+    """Panels lie within the grid and none over another."""
+    for panel in dashboard.panels:
+        at = panel["gridPos"]
+        assert at["x"] >= 0, panel["title"]
+        assert at["x"] + at["w"] <= 24, panel["title"]
+    for one, other in combinations(dashboard.model["panels"], 2):
+        assert not _overlap(one["gridPos"], other["gridPos"]), f"{one['title']} lies over {other['title']}"
+
+
+def _overlap(one: dict[str, int], other: dict[str, int]) -> bool:
+    return all(
+        one[at] < other[at] + other[size] and other[at] < one[at] + one[size] for at, size in (("x", "w"), ("y", "h"))
+    )
+
+
+def test_the_datasource_is_a_variable(dashboard: Dashboard) -> None:
+    """Nothing is asked of a data source that is not the one chosen; the first variable chooses it."""
+    first, *others = dashboard.variables
+    assert (first["type"], first["name"]) == ("datasource", "datasource")
+    asked = [variable for variable in others if variable["type"] == "query"]
+    asked += [each for panel in dashboard.shown for each in (panel, *panel["targets"])]
+    assert {each["datasource"]["uid"] for each in asked} == {"${datasource}"}
+
+
+def test_queries_assume_nothing_of_the_target(dashboard: Dashboard) -> None:
+    """No query names a job or an instance: these are whatever the user's Prometheus calls them."""
+    for query in dashboard.queries():
+        assert not re.search(r"\b(job|instance)\s*(=|!)", query.expr), query
+
+
+def test_rates_fit_the_zoom(dashboard: Dashboard) -> None:
+    """Rates are over ``$__rate_interval``, so that no zoom level has gaps; a span that is meant belongs to increase()."""
+    for query in dashboard.queries():
+        spans = re.findall(r"\bi?rate\([^\[]*\[([^\]]*)\]", query.expr)
+        assert set(spans) <= {"$__rate_interval"}, query
+
+
+def test_legends_are_for_people(dashboard: Dashboard) -> None:
+    """A series is never called by a task's UUID."""
+    for query in dashboard.queries():
+        assert "{{task}}" not in query.legend.replace(" ", ""), query
+
+
+def test_label_values_have_words_and_colours(dashboard: Dashboard) -> None:
+    """A legend that is the value of a known label is translated, and coloured as everywhere else."""
+    for panel in dashboard.shown:
+        named = {override["matcher"].get("options") for override in panel["fieldConfig"].get("overrides") or ()}
+        for target in panel["targets"]:
+            if match := re.fullmatch(r"\{\{\s*(\w+)\s*\}\}", target.get("legendFormat", "")):
+                texts = VOCABULARIES.get(match[1], ({}, {}))[0]
+                assert set(texts) <= named, f"{panel['title']}: use name_series for {match[1]}"
+
+
+def test_texts_are_in_the_language_of_the_folder(dashboard: Dashboard) -> None:
+    """An English dashboard has no Chinese but the link to the other, and a Chinese one no title without Chinese."""
+    texts = [dashboard.model["title"], dashboard.model["description"]]
+    texts += [panel[part] for panel in dashboard.panels for part in ("title", "description") if panel.get(part)]
+    texts += [label for variable in dashboard.variables if (label := variable.get("label"))]
+    if dashboard.language == Language.ENGLISH:
+        assert not [text for text in texts if CHINESE.search(text)]
+    else:
+        assert not [text for text in texts if LATIN_WORDS.search(text) and not CHINESE.search(text)]
+
+
+def _all_expressions() -> list[str]:
+    boards = [query.expr for path in PATHS for query in load(path).queries()]
+    variables = [_asked(variable) for path in PATHS for variable in load(path).variables]
+    return [*boards, *filter(None, variables), *(rule.expr for rule in read_rules())]
+
+
+def _asked(variable: dict[str, Any]) -> str:
+    """Return the expression of a query variable."""
+    query = variable.get("query")
+    text = str(query["query"]) if isinstance(query, dict) else ""
+    return re.sub(r"^(?:label_values|query_result)\((.*?)(?:,\s*\w+)?\)$", r"\1", text)
+
+
+def test_every_metric_exists() -> None:
+    """Dashboards and rules use families of the table, recording rules, and what Prometheus and the library add."""
+    series = {each for names in own_families().values() for each in names}
+    known = task_families() | series | library_families() | PROMETHEUS_OWN | {rule.name for rule in read_rules()}
+    used = {name: expr for expr in _all_expressions() for name in metrics_of(expr)}
+    assert not {name: expr for name, expr in used.items() if name not in known}
+
+
+def test_every_family_is_used_or_meant_for_queries_by_hand() -> None:
+    """Each family serves somebody: a dashboard, a rule, or those who ask by hand, for a reason that is told."""
+    used = {name for expr in _all_expressions() for name in metrics_of(expr)}
+    unused = {name for name in task_families() if name not in used}
+    unused |= {name for name, series in own_families().items() if not series & used}
+    assert sorted(unused) == sorted(BY_HAND), (
+        "list a family in BY_HAND with its reason, or take a used one off the list"
+    )
+
+
+@pytest.mark.parametrize(
+    ("expr", "names"),
+    [
+        (
+            'sum by (account, task) (rate(a_total{x="b{c}", y=~"d"}[5m])) / on (account) group_left (name) b:c:d',
+            {"a_total", "b:c:d"},
+        ),
+        ("(up == 1) and on () vector(1) or absent(c) unless d offset 1d", {"up", "c", "d"}),
+        ("clamp_max(a, +Inf) * 1e3 > bool 0.5e3 + NaN", {"a"}),
+        ("max_over_time(rate(a[5m])[1h:1m])", {"a"}),
+    ],
+)
+def test_metrics_are_found_in_expressions(expr: str, names: set[str]) -> None:
+    """Functions, labels, strings, spans, numbers and keywords are no metrics."""
+    assert metrics_of(expr) == names

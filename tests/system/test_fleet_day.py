@@ -1,0 +1,340 @@
+"""A day of 1,000 tasks, simulated: the proof of the schedule. ``python -m tests.system.test_fleet_day`` prints the figures.
+
+Everything that decides when a call is made is the exporter's own: Schedule, Cadence and TokenBucket. The fleet, the
+platform and the time are simulated, event by event.
+"""
+
+from __future__ import annotations
+
+import functools
+import heapq
+import math
+import random
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from exporter.api.gate import TokenBucket
+from exporter.api.model import TaskState
+from exporter.polling.schedule import Cadence, Due, Schedule
+
+LATENCY_SECONDS = 0.2
+SAMPLE_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """An account: how many tasks it has, how many run at any moment and for how long, and how it is polled."""
+
+    tasks: int = 1000
+    running: int = 100
+    run_seconds: tuple[float, float] = (1200.0, 4 * 3600.0)
+    seconds: float = 86_400.0
+    interval: float = 60.0
+    idle_interval: float = 900.0
+    rate_limit: float = 5.0
+    discovery_interval: float = 60.0
+    discovery_calls: int = 20  # ten pages in each of two generations' lists
+
+    @property
+    def polls_per_second(self) -> float:
+        """What the running and the idle tasks ask for, discovery apart."""
+        return self.running / self.interval + (self.tasks - self.running) / self.idle_interval
+
+    @property
+    def calls_per_second(self) -> float:
+        """What is asked for in all."""
+        return self.polls_per_second + self.discovery_calls / self.discovery_interval
+
+    @property
+    def stretch(self) -> float:
+        """By how much the intervals must stretch, since discovery takes its share of the rate too."""
+        left = self.rate_limit - self.discovery_calls / self.discovery_interval
+        return max(1.0, self.polls_per_second / left)
+
+
+@dataclass
+class Figures:
+    """What was seen. Times are seconds; gaps lie between two polls of a task that ran, or rested, all the while."""
+
+    polls: int = 0
+    discovery_calls: int = 0
+    longest_list: float = 0.0
+    first_round: float = 0.0
+    busiest_second: int = 0
+    ages: list[float] = field(default_factory=list)
+    cadence_after_start: list[float] = field(default_factory=list)
+    poll_after_start: list[float] = field(default_factory=list)
+    running_gaps: list[float] = field(default_factory=list)
+    idle_gaps: list[float] = field(default_factory=list)
+
+
+@dataclass
+class _Task:
+    """What is true of a task, what discovery has told of it, and what the poller remembers of it."""
+
+    running: bool = False
+    changed: float = -1.0
+    told: TaskState = TaskState.PAUSED
+    still_polls: int = 1
+    polled: float = -math.inf
+    slow_since: float | None = None
+    unseen_since: float | None = None
+
+
+class _Day:
+    """The simulation: at each event, calls are answered, runs end and begin, and what is due and allowed is called."""
+
+    def __init__(self, fleet: Fleet, seed: int) -> None:
+        self.fleet = fleet
+        self.figures = Figures()
+        self.rng = random.Random(seed)
+        self.cadence = Cadence(fleet.interval, fleet.idle_interval)
+        self.schedule: Schedule[int] = Schedule()
+        self.bucket = TokenBucket(fleet.rate_limit, 0.0)
+        self.token_at = 0.0
+        self.tasks = [_Task() for _ in range(fleet.tasks)]
+        self.resting = list(range(fleet.tasks))
+        self.stops: list[tuple[float, int]] = []
+        self.answers: deque[tuple[float, float, Due[int] | None]] = deque()  # ready at, started, poll or page
+        self.listed: list[bool] = []
+        self.next_list = self.list_begun = 0.0
+        self.pages_left = 0
+        self.page_wanted = False
+        self.recent: deque[float] = deque()
+        self.unpolled = fleet.tasks
+
+    def run(self) -> Figures:
+        for _ in range(self.fleet.running):
+            self.start_one(0.0)
+        now, sample = 0.0, SAMPLE_SECONDS
+        while now < self.fleet.seconds:
+            while self.stops and self.stops[0][0] <= now:
+                self.stop_one(heapq.heappop(self.stops))
+            while self.answers and self.answers[0][0] <= now:
+                self.take_answer(*self.answers.popleft())
+            if self.next_list <= now:
+                self.begin_list(now)
+            if sample <= now:
+                sample += SAMPLE_SECONDS
+                self.sample(now)
+            self.call(now)
+            now = min(self.stops[0][0], self.next_list, sample, self.next_call(now), self.next_answer())
+        return self.figures
+
+    def next_answer(self) -> float:
+        return self.answers[0][0] if self.answers else math.inf
+
+    def next_call(self, now: float) -> float:
+        wanted = now if self.page_wanted else now + self.schedule.next_due(now)
+        return max(wanted, self.token_at)
+
+    def start_one(self, now: float) -> None:
+        index = self.rng.randrange(len(self.resting))
+        self.resting[index], self.resting[-1] = self.resting[-1], self.resting[index]
+        key = self.resting.pop()
+        task = self.tasks[key]
+        task.running, task.changed = True, now
+        task.slow_since = task.unseen_since = now or None
+        heapq.heappush(self.stops, (now + self.rng.uniform(*self.fleet.run_seconds), key))
+
+    def stop_one(self, stop: tuple[float, int]) -> None:
+        now, key = stop
+        task = self.tasks[key]
+        task.running, task.changed = False, now
+        task.slow_since = task.unseen_since = None
+        self.start_one(now)
+        self.resting.append(key)
+
+    def begin_list(self, now: float) -> None:
+        """Discovery reads its pages one after another; what it tells in the end is as old as the first."""
+        self.listed, self.list_begun = [task.running for task in self.tasks], now
+        self.pages_left, self.page_wanted, self.next_list = self.fleet.discovery_calls, True, math.inf
+
+    def end_list(self, now: float) -> None:
+        self.next_list = now + self.fleet.discovery_interval
+        self.figures.longest_list = max(self.figures.longest_list, now - self.list_begun)
+        for key, (task, running) in enumerate(zip(self.tasks, self.listed, strict=True)):
+            told = TaskState.RUNNING if running else TaskState.PAUSED
+            new = key not in self.schedule
+            if told is not task.told or new:
+                task.told = told
+                interval = self.cadence.of(told, still_polls=task.still_polls)
+                if new:
+                    self.schedule.add(key, f"task {key}", interval, now)
+                self.set_interval(key, interval, now)
+
+    def set_interval(self, key: int, interval: float, now: float) -> None:
+        self.schedule.set_interval(key, interval, now)
+        task = self.tasks[key]
+        if interval == self.fleet.interval and task.slow_since is not None:
+            self.figures.cadence_after_start.append(now - task.slow_since)
+            task.slow_since = None
+
+    def call(self, now: float) -> None:
+        while self.page_wanted or self.schedule.next_due(now) == 0:
+            if wait := self.bucket.take(now):
+                self.token_at = now + wait
+                return
+            self.count_call(now)
+            if self.page_wanted:
+                self.page_wanted = False
+                self.answers.append((now + LATENCY_SECONDS, now, None))
+            else:
+                due = self.schedule.pop(now)
+                assert due is not None
+                self.begin_poll(due, now)
+
+    def count_call(self, now: float) -> None:
+        self.recent.append(now)
+        while self.recent[0] <= now - 1:
+            self.recent.popleft()
+        self.figures.busiest_second = max(self.figures.busiest_second, len(self.recent))
+
+    def begin_poll(self, due: Due[int], now: float) -> None:
+        task, figures = self.tasks[due.key], self.figures
+        if task.polled >= task.changed:
+            (figures.running_gaps if task.running else figures.idle_gaps).append(now - task.polled)
+        if task.unseen_since is not None:
+            figures.poll_after_start.append(now - task.unseen_since)
+            task.unseen_since = None
+        self.answers.append((now + LATENCY_SECONDS, now, due))
+
+    def take_answer(self, now: float, started: float, due: Due[int] | None) -> None:
+        if due is None:
+            self.figures.discovery_calls += 1
+            self.pages_left -= 1
+            self.page_wanted = self.pages_left > 0
+            if not self.page_wanted:
+                self.end_list(now)
+            return
+        self.figures.polls += 1
+        task = self.tasks[due.key]
+        if task.polled == -math.inf:
+            self.unpolled -= 1
+            if not self.unpolled:
+                self.figures.first_round = now
+        else:
+            moved = task.running or task.changed > task.polled
+            task.still_polls = 0 if moved else task.still_polls + 1
+        task.polled = started
+        self.set_interval(due.key, self.cadence.of(task.told, still_polls=task.still_polls), now)
+        self.schedule.done(due, started, now)
+
+    def sample(self, now: float) -> None:
+        if not self.unpolled:
+            self.figures.ages += [now - task.polled for task in self.tasks if task.running]
+
+
+DAY = Fleet()
+SHORT = Fleet(rate_limit=DAY.calls_per_second / 2, seconds=8 * 3600.0)
+"""The same account with half the calls that it asks for."""
+
+
+@functools.cache
+def simulate(fleet: Fleet) -> Figures:
+    """Run an account and return what was seen; the same at each run."""
+    return _Day(fleet, seed=1).run()
+
+
+def quantile(values: list[float], share: float) -> float:
+    """Return the smallest of the values that at least this share of them does not exceed."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
+
+
+def polls_without_cadence(fleet: Fleet) -> float:
+    """Return the calls it takes to poll every task every ``interval``."""
+    return fleet.tasks * fleet.seconds / fleet.interval
+
+
+def report() -> Iterator[str]:
+    """Yield the figures as the lines that docs/scheduling.md quotes."""
+    day, calls = simulate(DAY), simulate(DAY).polls + simulate(DAY).discovery_calls
+    yield f"A day of {DAY.tasks:,} tasks, {DAY.running} of them running, at {DAY.rate_limit:g} calls a second:"
+    yield f"  polls {day.polls:,} + discovery {day.discovery_calls:,} = {calls:,} calls"
+    yield f"  every task every minute would take {polls_without_cadence(DAY):,.0f}: {polls_without_cadence(DAY) / calls:.2f} times as many"
+    yield f"  busiest second: {day.busiest_second} calls"
+    yield f"  age of a running task: median {quantile(day.ages, 0.5):.0f} s, p99 {quantile(day.ages, 0.99):.0f} s"
+    starts = day.cadence_after_start
+    yield f"  {len(starts):,} tasks started; full cadence after: median {quantile(starts, 0.5):.0f} s, at most {max(starts):.0f} s"
+    yield f"  first poll after that start: median {quantile(day.poll_after_start, 0.5):.0f} s, at most {max(day.poll_after_start):.0f} s"
+    yield f"  first round after a restart: {day.first_round:.0f} s"
+    short = simulate(SHORT)
+    yield f"Eight hours at half the calls it asks for ({SHORT.rate_limit:g} a second); intervals must stretch {SHORT.stretch:.2f} times:"
+    for name, gaps, interval in _gaps(short, SHORT):
+        yield (
+            f"  {name} task, interval {interval:.0f} s: median gap {quantile(gaps, 0.5) / interval:.2f} intervals, "
+            f"p99 {quantile(gaps, 0.99) / interval:.2f}, largest {max(gaps) / interval:.2f}"
+        )
+
+
+def _gaps(figures: Figures, fleet: Fleet) -> list[tuple[str, list[float], float]]:
+    return [
+        ("running", figures.running_gaps, fleet.interval),
+        ("idle", figures.idle_gaps, fleet.idle_interval),
+    ]
+
+
+def test_cadence_saves_calls() -> None:
+    """With a tenth of the tasks running, a day takes less than a fifth of the calls, those of discovery included."""
+    day = simulate(DAY)
+    assert day.discovery_calls > 0.9 * DAY.seconds / DAY.discovery_interval * DAY.discovery_calls
+    assert polls_without_cadence(DAY) > 5 * (day.polls + day.discovery_calls)
+
+
+def test_running_tasks_are_fresh() -> None:
+    """99 of 100 looks at a running task find a poll begun within 1.5 intervals, from the first round on."""
+    day = simulate(DAY)
+    assert day.first_round < 2 * DAY.tasks / DAY.rate_limit
+    assert len(day.ages) > 0.99 * DAY.running * (DAY.seconds - day.first_round) / SAMPLE_SECONDS
+    assert quantile(day.ages, 0.99) < 1.5 * DAY.interval
+
+
+def test_no_task_waits_longer_than_its_interval() -> None:
+    """Within the quota no gap between two polls exceeds the task's interval by much, be it running or idle."""
+    for _, gaps, interval in _gaps(simulate(DAY), DAY):
+        assert max(gaps) < 1.5 * interval
+        assert quantile(gaps, 0.99) < 1.1 * interval
+
+
+def test_started_task_is_back_at_full_cadence() -> None:
+    """A task that starts has its cadence with the next list that shows it, and its first poll within an interval of that."""
+    day = simulate(DAY)
+    known_after = DAY.discovery_interval + 2 * day.longest_list  # it may have started while a list was being read
+    assert day.longest_list < 15
+    assert len(day.cadence_after_start) > 1000
+    assert max(day.cadence_after_start) <= known_after
+    assert max(day.poll_after_start) < known_after + 1.1 * DAY.interval
+
+
+@pytest.mark.parametrize("fleet", [DAY, SHORT], ids=["within the quota", "over it"])
+def test_no_second_has_too_many_calls(fleet: Fleet) -> None:
+    """No second of the day has more calls than the rate limit and its burst."""
+    assert simulate(fleet).busiest_second <= fleet.rate_limit + max(1.0, fleet.rate_limit)
+
+
+def test_shortage_is_shared() -> None:
+    """At twice the quota all intervals stretch alike, and no task waits twice as long as that, not even at the start."""
+    short = simulate(SHORT)
+    medians = []
+    for _, gaps, interval in _gaps(short, SHORT):
+        stretched = SHORT.stretch * interval
+        medians.append(quantile(gaps, 0.5) / stretched)
+        assert quantile(gaps, 0.99) < 1.5 * stretched
+        assert max(gaps) < 2 * stretched
+    assert medians == pytest.approx([1, 1], rel=0.1)
+    calls = short.polls + short.discovery_calls
+    assert calls == pytest.approx(SHORT.rate_limit * SHORT.seconds, rel=0.01)  # no call was left unused
+
+
+def test_documentation_quotes_these_figures() -> None:
+    """The figures in docs/scheduling.md are those that the command beside them prints."""
+    text = (Path(__file__).parent.parent.parent / "docs" / "scheduling.md").read_text(encoding="utf-8")
+    assert "\n".join(report()) in text
+
+
+if __name__ == "__main__":
+    print("\n".join(report()))

@@ -1,0 +1,105 @@
+"""What surrounds the code and rots unseen: locks, licence, changelog, the map of the code, hooks, the workflow, the Dockerfile."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from exporter import __version__
+from tests.conftest import ROOT
+from tests.support.tools import make, run
+
+LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-build.txt")
+
+
+def read(name: str) -> str:
+    """Return the text of a file of the repository."""
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def load(name: str) -> Any:
+    """Return what a YAML file of the repository says."""
+    return yaml.safe_load(read(name))
+
+
+def test_the_locks_fit_what_is_asked_for(tmp_path: Path) -> None:
+    """Locking again without upgrades changes nothing: every dependency is in the locks, and nothing else is."""
+    for name in (*LOCKS, "pyproject.toml", "Makefile"):
+        shutil.copy(ROOT / name, tmp_path)
+    installed = ".venv/.dev-installed"
+    make("-C", str(tmp_path), "lock", "UPGRADE=", f"BIN={Path(sys.executable).parent}", "-o", installed)
+    for name in LOCKS:
+        assert (tmp_path / name).read_text() == read(name), f"{name} is not current; run: make lock UPGRADE="
+
+
+def test_the_locks_name_no_host() -> None:
+    """Each line is a package with its version, or a hash."""
+    for name in LOCKS:
+        strange = [line for line in read(name).splitlines() if not re.match(r"[\w.-]+==| +--hash=sha256:", line)]
+        assert strange == []
+
+
+def test_the_licence_is_whole() -> None:
+    """It is the text of the licence that the package declares, from its name to the end of its appendix."""
+    licence = read("LICENSE")
+    assert licence.split()[:4] == ["Apache", "License", "Version", "2.0,"]
+    assert "END OF TERMS AND CONDITIONS" in licence
+    assert licence.rstrip().endswith("limitations under the License.")
+    assert 'license = "Apache-2.0"' in read("pyproject.toml")
+
+
+def test_the_changelog_has_this_version() -> None:
+    """Sections are Unreleased or a version with its date, newest first; this version is released or said to be next."""
+    titles = re.findall(r"^## (.+)$", read("CHANGELOG.md"), re.MULTILINE)
+    versions = [title.partition(" - ")[0] for title in titles if title != "Unreleased"]
+    assert [title for title in titles if not re.fullmatch(r"Unreleased|\d+\.\d+\.\d+ - \d{4}-\d\d-\d\d", title)] == []
+    assert versions == sorted(versions, key=lambda version: [*map(int, version.split("."))], reverse=True)
+    assert __version__ in versions or f"To be {__version__}" in read("CHANGELOG.md")
+
+
+def test_the_map_of_the_code_has_every_room() -> None:
+    """Each module and package of the exporter stands in CONTRIBUTING's map, and no other."""
+    table = re.findall(r"^\| .+ \|$", read("CONTRIBUTING.md"), re.MULTILINE)
+    named = {name.rstrip("/") for name in re.findall(r"`(\w+/?)`", "".join(table))}
+    rooms = {
+        path.stem for path in (ROOT / "exporter").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert named == rooms - {"__init__", "__main__"}
+
+
+def test_hooks_are_make_targets() -> None:
+    """Nothing is fetched for a commit, and each hook runs what make knows."""
+    repositories = load(".pre-commit-config.yaml")["repos"]
+    assert [each["repo"] for each in repositories] == ["local"]
+    for hook in repositories[0]["hooks"]:
+        program, target = hook["entry"].split()
+        assert program == "make"
+        assert run("make", "--dry-run", target)
+        assert re.search(hook["files"], "exporter/web/app.py")
+
+
+def test_the_workflow_runs_what_ci_runs() -> None:
+    """The last step is .ci/run, with the Go that it cannot install itself; it may only read, and each action has a version."""
+    workflow = load(".github/workflows/ci.yml")
+    assert workflow["permissions"] == {"contents": "read"}
+    steps = workflow["jobs"]["ci"]["steps"]
+    assert steps[-1]["run"] == ".ci/run"
+    assert all(re.fullmatch(r"actions/[\w-]+@v\d+", step["uses"]) for step in steps if "uses" in step)
+    (go,) = (step["with"] for step in steps if step.get("uses", "").startswith("actions/setup-go@"))
+    assert f"expected Go {go['go-version']} or newer" in read(".ci/run")
+
+
+def test_the_image_takes_only_what_it_names() -> None:
+    """What the Dockerfile copies exists and passes .dockerignore, which lets nothing else in; packages come before code."""
+    copies = re.findall(r"^COPY (?!--from)(.+) \S+$", read("Dockerfile"), re.MULTILINE)
+    assert copies[0] == "requirements.txt requirements-build.txt"
+    copied = {name for line in copies for name in line.split()}
+    rules = [line for line in read(".dockerignore").splitlines() if line and not line.startswith("#")]
+    assert rules[0] == "*"
+    assert {rule[1:] for rule in rules if rule.startswith("!")} == copied
+    assert all((ROOT / name).exists() for name in copied)

@@ -1,0 +1,181 @@
+"""The rules, their unit tests, their runbook and the examples around them: what Prometheus' own tools say, and our own demands."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+from tests.support.backfill import read_rules
+from tests.support.dashboards import library_families, own_families, task_families
+from tests.support.tools import need
+
+FOLDER = ROOT / "prometheus"
+RULE_FILES = sorted((FOLDER / "rules").glob("*.yaml"))
+TEST_FILES = sorted((FOLDER / "tests").glob("*.yaml"))
+RUNBOOKS = [FOLDER / "runbook.md", FOLDER / "runbook.zh-CN.md"]
+ANNOTATIONS = {"summary", "description", "summary_zh", "description_zh", "runbook_url", "dashboard_url"}
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+INSTALL = "apt-get install prometheus"
+
+Alert = dict[str, Any]
+
+
+def read(path: Path) -> Any:
+    """Read a YAML file."""
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+GROUPS = [group for path in RULE_FILES for group in read(path)["groups"]]
+ALERTS: list[Alert] = [rule for group in GROUPS for rule in group["rules"] if "alert" in rule]
+UNIT_TESTS: list[dict[str, Any]] = [test for path in TEST_FILES for test in read(path)["tests"]]
+NAMES = sorted({alert["alert"] for alert in ALERTS})
+
+
+@pytest.fixture(params=ALERTS, ids=lambda alert: f"{alert['alert']}-{alert['labels']['severity']}")
+def alert(request: pytest.FixtureRequest) -> Alert:
+    """Give each alert."""
+    given: Alert = request.param
+    return given
+
+
+def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end; what it says is one text."""
+    return subprocess.run(words, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
+
+
+def test_the_rules_are_rules() -> None:
+    """Promtool finds no fault in any rules file."""
+    checked = run(need("promtool", INSTALL), "check", "rules", *RULE_FILES)
+    assert checked.returncode == 0, checked.stdout
+
+
+@pytest.mark.parametrize("path", TEST_FILES, ids=lambda path: path.stem)
+def test_the_rules_do_what_their_unit_tests_say(path: Path) -> None:
+    """Promtool's unit tests hold."""
+    tested = run(need("promtool", INSTALL), "test", "rules", path)
+    assert tested.returncode == 0, tested.stdout
+
+
+def test_the_example_of_prometheus_is_valid() -> None:
+    """Promtool accepts it, and it loads all rules."""
+    checked = run(need("promtool", INSTALL), "check", "config", FOLDER / "prometheus.yml")
+    assert checked.returncode == 0, checked.stdout
+    assert all(str(path.relative_to(ROOT)) in checked.stdout for path in RULE_FILES)
+
+
+@pytest.mark.parametrize(("severity", "receiver"), [("critical", "on-call"), ("warning", "team"), ("info", "channel")])
+def test_the_example_of_alertmanager_tells_whom_it_should(severity: str, receiver: str) -> None:
+    """Amtool accepts it, and each severity has its receiver."""
+    amtool, config = need("amtool", "apt-get install prometheus-alertmanager"), FOLDER / "alertmanager.yml"
+    checked = run(amtool, "check-config", config)
+    assert checked.returncode == 0, checked.stdout
+    routed = run(amtool, "config", "routes", "test", f"--config.file={config}", f"severity={severity}")
+    assert routed.stdout.split()[-1] == receiver  # a configured address of amtool's own is warned of before
+
+
+def test_inhibitions_are_of_alerts_that_exist() -> None:
+    """Whatever inhibits or is inhibited by name is the name of an alert."""
+    text = (FOLDER / "alertmanager.yml").read_text(encoding="utf-8")
+    patterns = re.findall(r'alertname=~?"([^"]+)"', text)
+    assert patterns
+    for pattern in patterns:
+        for each in _alternatives(pattern):
+            assert any(re.fullmatch(each, name) for name in NAMES), each
+
+
+def _alternatives(pattern: str) -> list[str]:
+    """Return the patterns that a pattern with one group of words stands for."""
+    match = re.fullmatch(r"(\w*)\(([\w|]+)\)", pattern)
+    return [match[1] + word for word in match[2].split("|")] if match else [pattern]
+
+
+def test_groups_are_named_and_paced() -> None:
+    """No two groups have one name, and each is evaluated every 15 seconds to 5 minutes."""
+    names = [group["name"] for group in GROUPS]
+    assert len(set(names)) == len(names)
+    assert {group["interval"] for group in GROUPS} <= {"15s", "30s", "1m", "2m", "5m"}
+
+
+def test_an_alert_says_what_where_and_what_to_do(alert: Alert) -> None:
+    """Each has its severity, a pause against flapping, all its texts in both languages, and leads to its runbook entry."""
+    texts = alert["annotations"]
+    assert alert["labels"]["severity"] in {"critical", "warning", "info"}
+    assert alert["for"]
+    assert set(texts) >= ANNOTATIONS
+    for name, text in texts.items():
+        assert bool(CHINESE.search(text)) == name.endswith("_zh"), name
+        assert name.removesuffix("_zh") + "_zh" in texts or name.endswith("_url"), f"{name} in one language only"
+    assert texts["runbook_url"].endswith(f"{{{{ else }}}}prometheus/runbook.md{{{{ end }}}}#{alert['alert'].lower()}")
+    assert "yunfu_exporter_links_info" in texts["dashboard_url"]
+    assert "/d/yunfu-" in texts["dashboard_url"]
+
+
+@pytest.mark.parametrize("path", RUNBOOKS, ids=lambda path: path.stem)
+def test_the_runbook_has_an_entry_for_each_alert(path: Path) -> None:
+    """Each alert has an entry, in the list at the top too, and no entry is of an alert that is no more."""
+    text = path.read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^### (\w+)$", text, re.MULTILINE)) == NAMES
+    assert sorted(re.findall(r"^\| \[(\w+)\]", text, re.MULTILINE)) == NAMES
+    for entry in re.split(r"^### ", text.split("\n## Alertmanager")[0], flags=re.MULTILINE)[1:]:
+        parts = (
+            ("**含义**：", "**排查**：", "**处理**：") if "zh" in path.name else ("**Means.**", "**Check.**", "**Do.**")
+        )
+        assert [entry.count(part) for part in parts] == [1, 1, 1], entry.splitlines()[0]
+
+
+@pytest.mark.parametrize("path", RUNBOOKS, ids=lambda path: path.stem)
+def test_the_runbooks_links_lead_somewhere(path: Path) -> None:
+    """Anchors are headings of the page, and files exist."""
+    text = path.read_text(encoding="utf-8")
+    anchors = {heading.lower() for heading in re.findall(r"^#+ (\w+)$", text, re.MULTILINE)}
+    for link in re.findall(r"\]\(([^)]+)\)", text):
+        assert (link[1:] in anchors) if link.startswith("#") else (path.parent / link).exists(), link
+
+
+@pytest.mark.parametrize("path", [*RULE_FILES, *RUNBOOKS, FOLDER / "alertmanager.yml"], ids=lambda path: path.stem)
+def test_every_metric_named_exists(path: Path) -> None:
+    """Also in the queries within texts, comments and runbooks: a family, or a recording rule."""
+    series = {each for names in own_families().values() for each in names}
+    known = task_families() | series | library_families() | {rule.name for rule in read_rules()}
+    text = path.read_text(encoding="utf-8").replace("yunfu_task_(up|last)", "")  # a pattern for grep
+    assert set(re.findall(r"(?<![\w/])yunfu[_:][\w:]+", text)) - known == set()
+
+
+def test_no_job_and_no_instance_is_assumed() -> None:
+    """Neither rules nor runbooks look for a target by a name that a user has to choose as we did."""
+    for path in (*RULE_FILES, *RUNBOOKS):
+        assert not re.findall(r"\b(?:job|instance)\s*[!=]=?~?\s*[\"'][^\n]*", path.read_text(encoding="utf-8")), path
+
+
+def _fires(name: str) -> Iterator[bool]:
+    """Yield whether an alert fires, once for each time that a unit test says so."""
+    for test in UNIT_TESTS:
+        for case in test.get("alert_rule_test", ()):
+            if case["alertname"] == name:
+                yield bool(case.get("exp_alerts"))
+        for case in test.get("promql_expr_test", ()):
+            asked = re.findall(r'alertname="(\w+)"', case["expr"])
+            if "ALERTS" in case["expr"] and name in (asked or [name]):
+                samples = case.get("exp_samples", ())
+                yield any(name in sample["labels"] for sample in samples) or bool(asked and samples)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_alert_is_seen_to_fire_and_not_to_fire(name: str) -> None:
+    """The unit tests have at least one case of each."""
+    assert set(_fires(name)) == {True, False}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_alerts_words_are_compared(name: str) -> None:
+    """At least one unit test has the whole text as it arrives."""
+    cases = [case for test in UNIT_TESTS for case in test.get("alert_rule_test", ()) if case["alertname"] == name]
+    texts = [alert["exp_annotations"] for case in cases for alert in case.get("exp_alerts", ())]
+    assert any(set(text) >= ANNOTATIONS for text in texts)
