@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 import signal
 import time
@@ -18,7 +17,7 @@ from exporter.api.tokens import Token
 from exporter.config.faults import SettingsError
 from exporter.config.settings import AccountSettings, Settings
 from exporter.file_changes import Watched
-from exporter.logs import fields, set_up
+from exporter.logs import get_logger, set_up
 from exporter.metrics.exposition import Page, TaskRenderer
 from exporter.metrics.instrumentation import AccountCollector, ExporterMetrics
 from exporter.metrics.store import Store, TaskRecord
@@ -30,7 +29,7 @@ from exporter.web.access import Doors, open_doors
 from exporter.web.app import Services, UnknownAccountError, make_app, make_health_app
 from exporter.web.server import listening
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 WATCH_SECONDS: Final = 5.0
 """How often the configuration file is looked at, with ``auto_reload``."""
@@ -102,7 +101,7 @@ class Daemon:
                 readiness = group.create_task(self._become_ready())
                 watch = group.create_task(doors.watch(self._note_web_config))
                 auto_reload = group.create_task(self._watch_config())
-                log.info("serving", extra=fields(listen=" ".join(map(str, self._settings.listen))))
+                log.info("serving", listen=" ".join(map(str, self._settings.listen)))
                 tell_ready()
                 await self._stopping.wait()
                 log.info("stopping")
@@ -125,7 +124,7 @@ class Daemon:
                 faults: Sequence[str] = _unchangeable(self._settings, settings) or await self._doors.refresh()
                 if not faults:
                     await self._swap_or_stay(settings, tokens)
-                    log.info("configuration reloaded", extra=fields(accounts=len(settings.accounts)))
+                    log.info("configuration reloaded", accounts=len(settings.accounts))
             except SettingsError as error:
                 faults = error.faults
             except Exception as error:  # a fault of our own must not end what runs
@@ -134,7 +133,7 @@ class Daemon:
             self._note_reload("all", worked=not faults)
             if faults:
                 what, why = "reload failed; the previous configuration stays in use", "; ".join(faults)
-                log.error(what, extra=fields(faults=why))
+                log.error(what, faults=why)
                 tell_status(f"{what}: {why}")
             else:
                 tell_status("configuration reloaded")
@@ -287,11 +286,9 @@ class Daemon:
         """Tell that the web configuration was taken up, or why not."""
         self._note_reload("web", worked=not faults)
         if faults:
-            log.error(
-                "web configuration is broken; the previous one stays in use", extra=fields(faults="; ".join(faults))
-            )
+            log.error("web configuration is broken; the previous one stays in use", faults="; ".join(faults))
         else:
-            log.info("web configuration reloaded", extra=fields(file=self._settings.web_config_file))
+            log.info("web configuration reloaded", file=self._settings.web_config_file)
 
     def _note_reload(self, what: str, *, worked: bool) -> None:
         """Show whether what was read last, of all and of the web configuration alone, is in force."""

@@ -1,6 +1,6 @@
-"""Logs for machines and tired people: one line an event, as logfmt or JSON, on standard error.
+"""Log lines, one per event, as logfmt or JSON on standard error.
 
-A log call gives its message and, as ``extra=fields(...)``, the things it speaks of.
+A log call names what it is about: ``log.warning("discovery fails", account="main")``.
 """
 
 from __future__ import annotations
@@ -9,15 +9,27 @@ import json
 import logging
 import os
 import sys
+from collections.abc import MutableMapping
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
 _PRIORITIES: Final = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (logging.NOTSET, 7))  # syslog's
+_LOGGING_ARGUMENTS: Final = frozenset({"exc_info", "stack_info", "stacklevel"})
 
 
-def fields(**values: object) -> dict[str, Any]:
-    """Name the things a log line speaks of: ``log.info("…", extra=fields(account="main"))``."""
-    return {"fields": values}
+class FieldsLogger(logging.LoggerAdapter[logging.Logger]):
+    """A logger that writes its keyword arguments, beside those of ``logging`` itself, as fields of the line."""
+
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        """Move the fields to where the formatters look for them."""
+        own = {name: kwargs[name] for name in _LOGGING_ARGUMENTS & kwargs.keys()}
+        fields = {name: value for name, value in kwargs.items() if name not in own}
+        return msg, {**own, "extra": {"fields": fields}}
+
+
+def get_logger(name: str) -> FieldsLogger:
+    """Return the logger of a module."""
+    return FieldsLogger(logging.getLogger(name))
 
 
 def set_up(level: str, line_format: str, stream: TextIO | None = None) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 from typing import Final
 
-from exporter.logs import fields
+from exporter.logs import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 _MOST_CHARACTERS: Final = 1_000  # of up to 4 bytes each: systemd takes no message of more than 4096
 
@@ -33,4 +32,4 @@ def _tell(message: str) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
             manager.sendto(message.encode(errors="replace"), f"\0{address[1:]}" if address.startswith("@") else address)
     except OSError as error:
-        log.warning("cannot tell systemd how the exporter is", extra=fields(socket=address, error=error))
+        log.warning("cannot tell systemd how the exporter is", socket=address, error=error)

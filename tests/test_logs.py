@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from exporter.logs import fields, set_up
+from exporter.logs import get_logger, set_up
 
 
 @pytest.fixture(autouse=True)
@@ -25,9 +25,7 @@ def _loggers_as_before() -> Iterator[None]:
 def _line(line_format: str, message: str, **values: object) -> str:
     """Format a warning of a fixed time as ``set_up`` has it."""
     set_up("info", line_format, StringIO())
-    record = logging.makeLogRecord(
-        {"created": 1751000000.5, "levelname": "WARNING", "msg": message, **fields(**values)}
-    )
+    record = logging.makeLogRecord({"created": 1751000000.5, "levelname": "WARNING", "msg": message, "fields": values})
     return logging.getLogger().handlers[0].format(record)
 
 
@@ -90,7 +88,7 @@ def test_an_exception_is_a_field_of_its_line(line_format: str) -> None:
     try:
         int("the fault")
     except ValueError:
-        logging.getLogger("exporter.part").exception("broke off", extra=fields(task="t"))
+        get_logger("exporter.part").exception("broke off", task="t")
     (line,) = stream.getvalue().splitlines()
     told: dict[str, Any]
     if line_format == "json":

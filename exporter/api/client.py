@@ -40,9 +40,9 @@ from exporter.api.errors import (
 from exporter.api.gate import Gate
 from exporter.api.model import TaskRef, read_number
 from exporter.api.tokens import Token, TokenError
-from exporter.logs import fields
+from exporter.logs import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 """The largest body that is read, counted after decompression; a statistics response has a few kilobytes."""
@@ -215,7 +215,7 @@ class YunfuClient:
                     self._gate.hold(_hold_seconds(response.headers, EXHAUSTED_SECONDS))
                 body = await _read_body(response)
                 if log.isEnabledFor(logging.DEBUG):  # never what it says: that is people's data
-                    log.debug("answered", extra=fields(path=url.path, status=response.status, bytes=len(body)))
+                    log.debug("answered", path=url.path, status=response.status, bytes=len(body))
                 return body
         except _FOREIGN as foreign:
             raise _translate(foreign, url) from foreign

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -18,7 +17,7 @@ from exporter.api.gate import Gate
 from exporter.api.model import Task, TaskRef
 from exporter.api.tokens import Token, TokenError
 from exporter.config.settings import AccountSettings, Settings
-from exporter.logs import fields
+from exporter.logs import get_logger
 from exporter.metrics.instrumentation import ExporterMetrics
 from exporter.metrics.store import PollOutcome, Store, TaskRecord
 from exporter.polling.discovery import (
@@ -37,7 +36,7 @@ from exporter.polling.shards import Shard, find_shard
 from exporter.web.app import TooManyProbesError
 from exporter.web.pages import AccountFacts
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 TOKEN_WATCH_SECONDS: Final = 1.0
 """How often a token file is looked at; a changed one is taken up within that time."""
@@ -271,7 +270,7 @@ class Account:
             except ApiError as error:
                 self._tell(f"{error.reason}: {error}")
             except Exception:  # a fault of our own must not take the polls along
-                log.exception("discovery broke off", extra=fields(account=self.name))
+                log.exception("discovery broke off", account=self.name)
             self.tried.set()
             await asyncio.sleep(started + interval - loop.time())
 
@@ -286,18 +285,19 @@ class Account:
                     known = self._token.value
                     status = self._store.account(self.name)
                     self._store.put_account(replace(status, token_expiry=self._token.expiry()))
-                    log.info("token file changed; the new token is in use", extra=fields(account=self.name))
+                    log.info("token file changed; the new token is in use", account=self.name)
                 breaks = False
             except TokenError as error:
                 if not breaks:  # told once, not every second
                     log.warning(
                         "token file cannot be read; the previous token stays in use",
-                        extra=fields(account=self.name, error=error),
+                        account=self.name,
+                        error=error,
                     )
                 breaks = True
             except Exception:
                 if not breaks:
-                    log.exception("watching the token broke off", extra=fields(account=self.name))
+                    log.exception("watching the token broke off", account=self.name)
                 breaks = True
 
     def _note(self, choices: Sequence[Choice]) -> None:
@@ -309,18 +309,18 @@ class Account:
         if left_out and not before.tasks_left_out:
             log.warning(
                 "more tasks than max_tasks; the rest is not polled",
-                extra=fields(account=self.name, left_out=left_out, max_tasks=self._plan and self._plan.max_tasks),
+                account=self.name,
+                left_out=left_out,
+                max_tasks=self._plan and self._plan.max_tasks,
             )
         now = self._clock()
         self._store.put_account(replace(before, discovery_last_success=now, tasks_left_out=left_out))
 
     def _tell(self, failing: str) -> None:
         if failing and not self._failing:
-            log.warning(
-                "discovery fails; the previous list stays in use", extra=fields(account=self.name, error=failing)
-            )
+            log.warning("discovery fails; the previous list stays in use", account=self.name, error=failing)
         elif self._failing and not failing:
-            log.info("discovery works again", extra=fields(account=self.name))
+            log.info("discovery works again", account=self.name)
         self._failing = failing
 
     def _unread(self, name: str) -> None:

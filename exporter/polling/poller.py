@@ -8,7 +8,6 @@ ends, not at every poll.
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import random
 from collections.abc import Callable, Iterable
@@ -19,14 +18,14 @@ from zoneinfo import ZoneInfo
 from exporter.api.client import YunfuClient
 from exporter.api.errors import ApiError
 from exporter.api.model import Task, TaskRef
-from exporter.logs import fields
+from exporter.logs import get_logger
 from exporter.metrics.instrumentation import ExporterMetrics
 from exporter.metrics.store import UNCHANGED, Store, TaskRecord
 from exporter.polling.reading import Memory, TaskReader
 from exporter.polling.schedule import Cadence, Due, Schedule, back_off
 from exporter.polling.windows import Window
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 BATCH_SECONDS: Final = 0.05
 """Polls that fall due within so long of each other start together: to wake up for each costs twice the processor time.
@@ -73,7 +72,10 @@ class _Outages:
         if not tasks:
             log.warning(
                 "calls fail",
-                extra=fields(account=self.account, reason=error.reason, error=error, task=ref.id),
+                account=self.account,
+                reason=error.reason,
+                error=error,
+                task=ref.id,
             )
         tasks.add(ref)
 
@@ -81,7 +83,7 @@ class _Outages:
         tasks = self.failing.get(reason, set())
         tasks.discard(ref)
         if not tasks and self.failing.pop(reason, None) is not None:
-            log.info("calls no longer fail for this reason", extra=fields(account=self.account, reason=reason))
+            log.info("calls no longer fail for this reason", account=self.account, reason=reason)
 
 
 class AccountPoller:
@@ -225,7 +227,7 @@ class AccountPoller:
         try:
             return await self._poll(progress)
         except Exception:
-            log.exception("poll broke off", extra=fields(account=ref.account, task=ref.id))
+            log.exception("poll broke off", account=ref.account, task=ref.id)
             return self._plan.cadence.idle_interval
         finally:
             if self._tasks.get(ref) is progress:
@@ -294,16 +296,17 @@ class AccountPoller:
         if _kind(before) == _kind(error):
             return
         ref = progress.task.ref
-        about = fields(account=ref.account, task=ref.id, name=progress.task.name)
+        name = progress.task.name
         if before is not None and not before.answered:
             self._outages.end(ref, before.reason)
         elif before is not None and error is None:
-            log.info("task is read again", extra=about)
+            log.info("task is read again", account=ref.account, task=ref.id, name=name)
         if error is not None and not error.answered:
             self._outages.begin(ref, error)
         elif error is not None:
-            about["fields"].update(reason=error.reason, error=str(error))
-            log.warning("task cannot be read", extra=about)
+            log.warning(
+                "task cannot be read", account=ref.account, task=ref.id, name=name, reason=error.reason, error=error
+            )
 
     def _note_round(self) -> None:
         if self._untried:
