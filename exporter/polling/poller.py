@@ -305,7 +305,12 @@ class AccountPoller:
             self._outages.begin(ref, error)
         elif error is not None:
             log.warning(
-                "task cannot be read", account=ref.account, task=ref.id, name=name, reason=error.reason, error=error
+                "task cannot be read",
+                account=ref.account,
+                task=ref.id,
+                name=name,
+                reason=error.reason,
+                error=str(error),
             )
 
     def _note_round(self) -> None:
