@@ -13,7 +13,7 @@ ALLOWED: dict[str, set[str]] = {
     "config": set(),
     "api": set(),
     "metrics": {"api"},
-    "polling": {"config", "api", "metrics", "web"},
+    "polling": {"config", "api", "metrics"},
     "web": {"config", "api", "metrics", "polling"},
     "demo": {"config", "api", "metrics", "polling", "web", "daemon"},
     "demo.simulator": set(),

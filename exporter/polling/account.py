@@ -30,11 +30,11 @@ from exporter.polling.discovery import (
     list_endpoints,
     list_tasks,
 )
+from exporter.polling.facts import AccountFacts
 from exporter.polling.plans import configured_tasks, discovery_plan, poll_plan
 from exporter.polling.poller import AccountPoller
+from exporter.polling.probes import TooManyProbesError
 from exporter.polling.shards import Shard, find_shard
-from exporter.web.app import TooManyProbesError
-from exporter.web.pages import AccountFacts
 
 log = get_logger(__name__)
 

@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry
 
 from exporter.metrics.exposition import Page
 from exporter.metrics.store import TaskRecord
+from exporter.polling.probes import TooManyProbesError
 from exporter.web.pages import Sources, add_pages
 
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -37,10 +38,6 @@ _GZIP_LEVEL: Final = 1
 _COMPRESSED_AT_ONCE: Final = 1 << 20  # bytes; handing work to a thread costs as much as compressing some ten kilobytes
 _GZIP_WBITS: Final = 31  # zlib's way to ask for a gzip header
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-
-
-class TooManyProbesError(Exception):
-    """As many probes of the account are under way as it can answer in time; the message says so."""
 
 
 class UnknownAccountError(LookupError):

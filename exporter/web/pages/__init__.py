@@ -4,6 +4,6 @@
 """
 
 from exporter.web.pages.site import add_pages
-from exporter.web.pages.sources import AccountFacts, Sources
+from exporter.web.pages.sources import Sources
 
-__all__ = ["AccountFacts", "Sources", "add_pages"]
+__all__ = ["Sources", "add_pages"]

@@ -9,10 +9,10 @@ from typing import Final
 
 from exporter.api.model import TaskState
 from exporter.metrics.store import AccountStatus
+from exporter.polling.facts import AccountFacts
 from exporter.web.pages.judging import Survey
 from exporter.web.pages.language import Ago, Ahead, Phrase, Span, phrase
 from exporter.web.pages.problems import explain
-from exporter.web.pages.sources import AccountFacts
 
 SOON_SECONDS: Final = 7 * 86_400
 """A token that expires within this time is worth a word."""

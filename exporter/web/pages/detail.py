@@ -14,11 +14,12 @@ from exporter.metrics.families import COUNTER_FAMILIES, STATS_FAMILIES, WINDOW_F
 from exporter.metrics.recent import Poll, recall
 from exporter.metrics.store import AccountStatus, TaskRecord
 from exporter.polling.discovery import Choice
+from exporter.polling.facts import AccountFacts
 from exporter.web.pages.account_rows import Tone
 from exporter.web.pages.judging import Glance, Standing, glance
 from exporter.web.pages.language import Ago, Ahead, Phrase, phrase
 from exporter.web.pages.problems import explain, task_problem
-from exporter.web.pages.sources import AccountFacts, Sources
+from exporter.web.pages.sources import Sources
 
 WINDOWS: Final = "yunfu_task_window_…"
 """Stands for all families of windows, when there is none."""

@@ -9,12 +9,12 @@ from typing import Any, Final
 from exporter.api.model import TaskRef, TaskState
 from exporter.metrics.store import AccountStatus
 from exporter.polling.discovery import Choice, HidingRule
+from exporter.polling.facts import AccountFacts
 from exporter.web.pages.account_rows import AccountRow, Tone, account_rows
 from exporter.web.pages.judging import Glance, Standing, Survey
 from exporter.web.pages.language import Phrase, phrase
 from exporter.web.pages.problems import task_problem
 from exporter.web.pages.question import Question, Show, Sort
-from exporter.web.pages.sources import AccountFacts
 
 PER_PAGE: Final = 50
 """Tasks on one page: what a browser shows at once, and a server renders in some milliseconds."""

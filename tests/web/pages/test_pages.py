@@ -16,7 +16,8 @@ from exporter.api.model import Task, TaskRef, TaskState, TaskStats
 from exporter.metrics.exposition import Page, TaskRenderer
 from exporter.metrics.store import UNCHANGED, AccountStatus, PollOutcome, Store, WindowReading
 from exporter.polling.discovery import Choice, HidingRule
-from exporter.web.pages import AccountFacts, Sources, detail, overview
+from exporter.polling.facts import AccountFacts
+from exporter.web.pages import Sources, detail, overview
 from exporter.web.pages.account_rows import Tone
 from exporter.web.pages.detail import Detail, Missing
 from exporter.web.pages.judging import Standing, Survey
