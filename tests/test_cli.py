@@ -20,8 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter import __version__
 from exporter.cli import run
 from exporter.demo.simulator import Fault
-from tests.conftest import (
-    ROOT,
+from tests.support.programs import (
     Platform,
     answers,
     eventually,
@@ -32,6 +31,7 @@ from tests.conftest import (
     surroundings,
     write_config,
 )
+from tests.support.tools import ROOT
 
 USER = "40863af8-db4a-41c6-a269-eb5bc386d97f"
 TASK = "61551b2c-e3f3-4707-b4ed-f362f0925e03"

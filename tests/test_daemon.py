@@ -17,8 +17,7 @@ from typing import Any
 import pytest
 
 from exporter.demo.simulator import Fault
-from tests.conftest import (
-    ROOT,
+from tests.support.programs import (
     Platform,
     Program,
     answers,
@@ -30,6 +29,7 @@ from tests.conftest import (
     surroundings,
     write_config,
 )
+from tests.support.tools import ROOT
 
 LOGFMT = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|[^ "=]+)(?: |$)')
 

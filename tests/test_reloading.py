@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from exporter import daemon as daemon_module
 from exporter.api.tokens import Token
@@ -22,7 +21,7 @@ from exporter.config.settings import Settings
 from exporter.daemon import Daemon, make_daemon
 from exporter.demo.simulator import SimulatorOptions
 from exporter.file_changes import Watched
-from tests.conftest import (
+from tests.support.programs import (
     Platform,
     Program,
     Reply,
@@ -34,6 +33,7 @@ from tests.conftest import (
     simulated,
     write_config,
 )
+from tests.support.samples import find
 
 TASK = "61551b2c-e3f3-4707-b4ed-f362f0925e03"
 SUCCESSFUL = "yunfu_exporter_config_last_reload_successful"
@@ -72,18 +72,6 @@ class Daily:
     def tasks(self, index: int = 0) -> list[str]:
         """Return the ids of an account's tasks."""
         return list(self.platform.simulator.accounts[index].tasks)
-
-
-def find(text: str, name: str, **labels: str) -> float | None:
-    """Return the value of the one sample of a page with these labels, or None if there is none."""
-    found = [
-        sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if sample.name == name and labels.items() <= sample.labels.items()
-    ]
-    assert len(found) <= 1, (name, labels)
-    return found[0] if found else None
 
 
 @pytest.fixture(scope="module")

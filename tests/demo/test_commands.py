@@ -7,15 +7,9 @@ import signal
 import socket
 from pathlib import Path
 
-from tests.conftest import Program, answers, eventually, fetch, free_port, run_program, running
+from tests.support.programs import answers, demo_addresses, eventually, fetch, run_program, running
 
 TASK = r'account="demo",task="[0-9a-f-]{36}"'
-
-
-def addresses() -> tuple[str, str, list[str]]:
-    """Choose the two addresses of a demo, and make the words that set them."""
-    exporter, simulator = (f"127.0.0.1:{free_port()}" for _ in range(2))
-    return exporter, simulator, ["demo", "--listen", exporter, "--simulator-listen", simulator]
 
 
 def answered(url: str) -> dict[str, str]:
@@ -25,14 +19,9 @@ def answered(url: str) -> dict[str, str]:
     )
 
 
-def shown(program: Program) -> str:
-    """Return what it printed so far."""
-    return program.out.read_text()
-
-
 def test_the_demo_shows_campaigns_that_move(tmp_path: Path) -> None:
     """Within 15 seconds it serves twenty tasks and more, whose numbers move; it prints where to look and what is there."""
-    exporter, simulator, words = addresses()
+    exporter, simulator, words = demo_addresses()
     url = f"http://{exporter}"
     with running(tmp_path, *words) as program:
         eventually(answers(f"{url}/readyz"), seconds=15)
@@ -41,7 +30,7 @@ def test_the_demo_shows_campaigns_that_move(tmp_path: Path) -> None:
         assert not re.findall(rf"^yunfu_task_up{{{TASK}}} 0$", page, re.MULTILINE)
         first = answered(url)
         eventually(lambda: sum(first[task] != count for task, count in answered(url).items()) >= 3)
-        text = eventually(lambda: shown(program) if "yunfu_task_numbers{" in shown(program) else "")
+        text = eventually(lambda: program.printed if "yunfu_task_numbers{" in program.printed else "")
         assert text.startswith(f"exporter            {url}/  (metrics: {url}/metrics, service discovery: {url}/sd)\n")
         assert f"simulated platform  http://{simulator}/" in text
         assert re.search(r"^\d\d tasks are read every 5 s; simulated time runs 20 times as fast\.$", text, re.MULTILINE)
@@ -49,16 +38,16 @@ def test_the_demo_shows_campaigns_that_move(tmp_path: Path) -> None:
             assert f"\nyunfu_task_{family}{{" in text
         assert answers(f"http://{simulator}/_control/truth")()
         assert program.stop(signal.SIGINT) == 0
-        assert shown(program).endswith("\nstopped\n")
+        assert program.printed.endswith("\nstopped\n")
         assert program.logs == ""
 
 
 def test_a_demo_of_an_outage_goes_on(tmp_path: Path) -> None:
     """When the simulated platform fails from the start, the demo says that no task is read, and serves on."""
-    exporter, _, words = addresses()
+    exporter, _, words = demo_addresses()
     with running(tmp_path, *words, "--fault", "status,status=502") as program:
         eventually(answers(f"http://{exporter}/readyz"))
-        eventually(lambda: "0 tasks are read" in shown(program))
+        eventually(lambda: "0 tasks are read" in program.printed)
         assert 'yunfu_account_up{account="demo"} 0' in fetch(f"http://{exporter}/metrics").text
         assert program.stop() == 0
         assert "Traceback" not in program.logs
@@ -66,7 +55,7 @@ def test_a_demo_of_an_outage_goes_on(tmp_path: Path) -> None:
 
 def test_a_taken_port_is_one_clear_line() -> None:
     """If the exporter's address is taken, it is named, with status 1; the simulator's is tested with `simulate`."""
-    _, _, words = addresses()
+    _, _, words = demo_addresses()
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
         words[words.index("--listen") + 1] = address

@@ -13,10 +13,8 @@ import pytest
 
 from exporter.demo import stack
 from exporter.demo.stack import Addresses, accelerate, prepare
-from tests.conftest import Program, answers, eventually, fetch, free_port, running
-from tests.demo.test_commands import addresses, shown
-from tests.support.tools import need
-from tests.system.test_rules import run
+from tests.support.programs import Program, answers, demo_addresses, eventually, fetch, free_port, running
+from tests.support.tools import attempt, need
 
 AT = Addresses("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3", "127.0.0.1:4")
 
@@ -57,7 +55,7 @@ def test_what_is_prepared_is_accepted(tmp_path: Path, pace: float) -> None:
         (promtool, "check", "config", tmp_path / "prometheus.yml"),
         (amtool, "check-config", tmp_path / "alertmanager.yml"),
     ):
-        checked = run(*words)
+        checked = attempt(*words)
         assert checked.returncode == 0, checked.stdout
     config = (tmp_path / "prometheus.yml").read_text(encoding="utf-8")
     assert "127.0.0.1:1" in config
@@ -102,7 +100,7 @@ def test_the_stack_runs_and_ends_with_the_demo(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     port = free_ports()
     prometheus, alertmanager = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port + 1}"
-    _, simulator, words = addresses()
+    _, simulator, words = demo_addresses()
     with running(tmp_path, *words, "--stack", "--stack-port", str(port)) as program:
         eventually(answers(f"{prometheus}/-/ready"))
         eventually(answers(f"{alertmanager}/-/ready"))
@@ -110,7 +108,7 @@ def test_the_stack_runs_and_ends_with_the_demo(tmp_path: Path, monkeypatch: pyte
         eventually(lambda: b'"task"' in fetch(f"{prometheus}/api/v1/query?query=yunfu:task:dialling").body)
         known = json.loads(fetch(f"{prometheus}/api/v1/alertmanagers").body)["data"]["activeAlertmanagers"]
         assert [each["url"] for each in known] == [f"{alertmanager}/api/v2/alerts"]
-        text = eventually(lambda: shown(program) if "_control/incidents" in shown(program) else "")
+        text = eventually(lambda: program.printed if "_control/incidents" in program.printed else "")
         assert (
             f"\nprometheus          {prometheus}/alerts\nalertmanager        {alertmanager}/\ngrafana             "
             in text
@@ -122,7 +120,7 @@ def test_the_stack_runs_and_ends_with_the_demo(tmp_path: Path, monkeypatch: pyte
         )
         assert temporary(program)
         assert program.stop(signal.SIGINT) == 0
-        assert shown(program).endswith("\nstopped\n")
+        assert program.printed.endswith("\nstopped\n")
         assert program.logs == ""
         assert temporary(program) == []
         assert not answers(f"{prometheus}/-/ready")()
@@ -135,7 +133,7 @@ def test_a_demo_that_is_killed_leaves_nothing_running(tmp_path: Path, monkeypatc
     need("prometheus", "apt-get install prometheus")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     ready = answers(f"http://127.0.0.1:{(port := free_ports())}/-/ready")
-    with running(tmp_path, *addresses()[2], "--stack", "--stack-port", str(port)) as program:
+    with running(tmp_path, *demo_addresses()[2], "--stack", "--stack-port", str(port)) as program:
         eventually(ready)
         program.process.kill()
         eventually(lambda: not ready())
@@ -144,10 +142,10 @@ def test_a_demo_that_is_killed_leaves_nothing_running(tmp_path: Path, monkeypatc
 def test_what_is_missing_is_named_and_the_demo_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without any of the three, each has a line that says how to install it."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    exporter, _, words = addresses()
+    exporter, _, words = demo_addresses()
     with running(tmp_path, *words, "--stack") as program:
         eventually(answers(f"http://{exporter}/readyz"))
-        text = eventually(lambda: shown(program) if "stop with" in shown(program) else "")
+        text = eventually(lambda: program.printed if "stop with" in program.printed else "")
         assert "prometheus          is not installed; to install it: apt-get install prometheus\n" in text
         assert "alertmanager        is not installed; to install it: apt-get install prometheus-alertmanager\n" in text
         assert "grafana             is not installed; to install it: see https://grafana.com/docs/" in text
@@ -157,11 +155,11 @@ def test_what_is_missing_is_named_and_the_demo_goes_on(tmp_path: Path, monkeypat
 def test_a_program_that_ends_is_told_of(tmp_path: Path) -> None:
     """When a port is taken, the line says which program ended and what it said last; the demo goes on."""
     need("prometheus", "apt-get install prometheus")
-    exporter, _, words = addresses()
+    exporter, _, words = demo_addresses()
     port = free_ports()
     words += ["--stack", "--stack-port", str(port)]
     with socket.create_server(("127.0.0.1", port)), running(tmp_path, *words) as program:
-        eventually(lambda: "prometheus has ended with status 1: " in shown(program))
-        assert "address already in use" in shown(program)
+        eventually(lambda: "prometheus has ended with status 1: " in program.printed)
+        assert "address already in use" in program.printed
         eventually(answers(f"http://{exporter}/readyz"))
         assert program.stop() == 0

@@ -1,212 +1,23 @@
-"""Real programs for the tests: Prometheus scrapes the exporter, which polls the simulator in the test's own process.
+"""Fixtures of real programs, one on the other, of a day that Prometheus has recorded, and of the container image.
 
 Prometheus runs for a whole module, since it takes five seconds to look at its targets for the first time; each test has
-an exporter and a simulator of its own. All listen on free ports of the loopback, and are gone in the end.
+an exporter and a simulator of its own.
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
-import socket
-import subprocess
-import sys
-import time
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
 
-import aiohttp
 import pytest
 
-from exporter.demo.simulator import SimulatedTask, Simulator, SimulatorOptions, truth
 from tests.support.backfill import read_rules
 from tests.support.history import History, Served, served
 from tests.support.images import Image, built_image
+from tests.support.programs import free_address
+from tests.support.stack import Stack, scraping, standing, until
 from tests.support.tools import need
-
-HALF_PAST_NINE: Final = 1_751_247_000.0  # Monday 2025-06-30 in China: lunch is two hours away
-PATIENCE_SECONDS: Final = 30.0
-LOOK_SECONDS: Final = 0.05
-STOP_SECONDS: Final = 10.0
-
-EXPORTER_CONFIG: Final = """\
-listen: "{listen}"
-poll: {{interval: 300ms, idle_interval: 300ms, timeout: 5s, stale_after: 30s}}
-accounts:
-  - name: main
-    base_url: {base_url}
-    user_id: {user_id}
-    token_file: {token_file}
-    rate_limit: 500
-    discovery: {{states: [running, waiting, paused], sub_accounts: true, interval: 1s}}
-"""
-
-PROMETHEUS_CONFIG: Final = """\
-global: {{scrape_interval: 1s, scrape_timeout: 1s}}
-scrape_configs:
-  - job_name: yunfu
-    static_configs: [{{targets: {targets}}}]
-"""
-
-
-def free_address() -> str:
-    """Return an address of the loopback on which nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return f"127.0.0.1:{listening.getsockname()[1]}"
-
-
-def serve_words(config: Path, command: str = "serve") -> list[str]:
-    """Return the words that run a command of the exporter by a configuration file."""
-    return [sys.executable, "-m", "exporter", command, "--config", str(config)]
-
-
-async def until(what: str, holds: Callable[[], Awaitable[bool]], patience: float = PATIENCE_SECONDS) -> None:
-    """Look again and again until something holds. Raises AssertionError when patience (seconds) is at its end."""
-    deadline = time.monotonic() + patience
-    while not await holds():
-        assert time.monotonic() < deadline, f"in {patience:g} s it has not come to pass that {what}"
-        await asyncio.sleep(LOOK_SECONDS)
-
-
-@asynccontextmanager
-async def running(words: list[str], output: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a program for as long as the context lasts, and end it with SIGTERM; what it says goes to a file."""
-    with output.open("ab") as file:
-        process = await asyncio.create_subprocess_exec(*words, stdout=file, stderr=file)
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        try:
-            await asyncio.wait_for(process.wait(), STOP_SECONDS)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
-            pytest.fail(f"{words[0]} does not end at SIGTERM; see {output}")
-
-
-@dataclass
-class Stack:
-    """The simulator, the exporter and Prometheus, one on the other. The simulator's time is moved by the test."""
-
-    simulator: Simulator
-    session: aiohttp.ClientSession
-    directory: Path
-    simulator_url: str
-    exporter: str = field(default_factory=free_address)
-    prometheus: str = ""
-
-    @property
-    def tasks(self) -> dict[str, SimulatedTask]:
-        """The account's tasks by id, up to date with the simulated time."""
-        return {task: self.simulator.task(task) for task in self.simulator.accounts[0].tasks}
-
-    def truths(self) -> dict[str, dict[str, Any]]:
-        """Return what really happened so far, by task id."""
-        return {task: truth(self.simulator, task) for task in self.tasks}
-
-    @asynccontextmanager
-    async def exporting(self) -> AsyncIterator[None]:
-        """Run ``serve``, configured by a file; it must end well."""
-        account = self.simulator.accounts[0]
-        token_file, config = self.directory / "token", self.directory / "exporter.yaml"
-        token_file.write_text(account.token, encoding="utf-8")
-        config.write_text(
-            EXPORTER_CONFIG.format(
-                listen=self.exporter, base_url=self.simulator_url, user_id=account.user_id, token_file=token_file
-            ),
-            encoding="utf-8",
-        )
-        output = self.directory / "exporter.log"
-        async with running(serve_words(config), output) as process:
-            await until(
-                f"the exporter is ready, see {output}", partial(self.is_ready, f"http://{self.exporter}/readyz")
-            )
-            yield
-        assert process.returncode == 0, output.read_text(encoding="utf-8")
-
-    async def query(self, expression: str, at: float | None = None) -> list[dict[str, Any]]:
-        """Return the answer to an instant query, now or at a time: what the Prometheus API has as ``data.result``."""
-        parameters = {"query": expression} | ({} if at is None else {"time": f"{at:.3f}"})
-        async with self.session.get(f"http://{self.prometheus}/api/v1/query", params=parameters) as response:
-            answer = await response.json()
-        assert answer["status"] == "success", answer
-        return list(answer["data"]["result"])
-
-    async def vector(self, expression: str, *labels: str, at: float | None = None) -> dict[tuple[str, ...], float]:
-        """Return the answer to an instant query as values by labels, which tell each series from the others."""
-        series = await self.query(expression, at)
-        values = {tuple(each["metric"][label] for label in labels): float(each["value"][1]) for each in series}
-        assert len(values) == len(series), f"{expression}: {labels} do not tell the series apart"
-        return values
-
-    async def misses_the_exporter(self) -> bool:
-        """Tell whether Prometheus looked for the exporter and did not find it; what it knew of it before is stale then."""
-        return await self.vector("up") == {(): 0}
-
-    async def catch_up(self) -> float:
-        """Wait until Prometheus knows what the simulator says now; return the time of that scrape.
-
-        A task is called again only when its call before has been laid in the store. So after two more calls of each
-        the store holds an answer that was given after now, and the next scrape that begins has it.
-        """
-        seen = Counter(self.simulator.calls)
-
-        async def called_twice() -> bool:
-            return all(self.simulator.calls[task] >= seen[task] + 2 for task in self.tasks)
-
-        await until("every task was read anew", called_twice)
-        since, scraped = time.time(), 0.0
-
-        async def scraped_since() -> bool:
-            nonlocal scraped
-            scraped = (await self.vector("timestamp(up) and (up == 1)")).get((), 0.0)
-            return scraped > since
-
-        await until("that was scraped", scraped_since)
-        return scraped
-
-    async def is_ready(self, url: str) -> bool:
-        """Tell whether a page answers 200."""
-        try:
-            async with self.session.get(url) as response:
-                return response.status == 200
-        except aiohttp.ClientConnectionError:
-            return False
-
-
-@asynccontextmanager
-async def standing(directory: Path) -> AsyncIterator[Stack]:
-    """Serve the simulator with its time standing still, in the middle of the morning's work."""
-    options = SimulatorOptions(tasks=12, sub_accounts=1, speed=0, start=HALF_PAST_NINE, scale=0.5)
-    simulator = Simulator(options)
-    async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(simulator.serve())
-        session = await stack.enter_async_context(
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(PATIENCE_SECONDS))
-        )
-        yield Stack(simulator, session, directory, url)
-
-
-@contextmanager
-def scraping(directory: Path, *targets: str) -> Iterator[str]:
-    """Run a Prometheus that scrapes these addresses every second; gives its own."""
-    program, address = need("prometheus", "apt-get install prometheus"), free_address()
-    config = directory / "prometheus.yml"
-    config.write_text(PROMETHEUS_CONFIG.format(targets=json.dumps(targets)), encoding="utf-8")
-    words = [program, f"--config.file={config}", f"--storage.tsdb.path={directory / 'tsdb'}"]
-    words += [f"--web.listen-address={address}", "--log.level=warn"]
-    with (directory / "log").open("wb") as log, subprocess.Popen(words, stdout=log, stderr=log) as process:
-        try:
-            yield address
-        finally:
-            process.terminate()
 
 
 @pytest.fixture(scope="module")
@@ -218,19 +29,19 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, 
 
 
 @pytest.fixture
-async def platform(tmp_path: Path) -> AsyncIterator[Stack]:
+async def unwatched(tmp_path: Path) -> AsyncIterator[Stack]:
     """Run the simulator alone; the test runs the exporter on it when it wants to."""
     async with standing(tmp_path) as stack:
         yield stack
 
 
 @pytest.fixture
-async def watched(platform: Stack, prometheus: tuple[str, str]) -> Stack:
+async def watched(unwatched: Stack, prometheus: tuple[str, str]) -> Stack:
     """Run the simulator, and let Prometheus watch the place where the exporter will be."""
-    platform.prometheus, platform.exporter = prometheus
-    await until("Prometheus is ready", partial(platform.is_ready, f"http://{platform.prometheus}/-/ready"))
-    await until("Prometheus looks at its targets", platform.misses_the_exporter)
-    return platform
+    unwatched.prometheus, unwatched.exporter = prometheus
+    await until("Prometheus is ready", partial(unwatched.is_ready, f"http://{unwatched.prometheus}/-/ready"))
+    await until("Prometheus looks at its targets", unwatched.misses_the_exporter)
+    return unwatched
 
 
 @pytest.fixture

@@ -23,7 +23,8 @@ from aiohttp import web
 
 from exporter.demo.simulator import Simulator, SimulatorOptions
 from exporter.demo.stack import Addresses, Program, prepare, programs
-from tests.integration.conftest import HALF_PAST_NINE, Stack, free_address, running, until
+from tests.support.programs import free_address
+from tests.support.stack import HALF_PAST_NINE, Stack, process_of, until
 from tests.support.tools import need
 
 PACE: Final = 60.0
@@ -101,7 +102,7 @@ async def exporting(simulator: Simulator, url: str, directory: Path, address: st
     account, config = simulator.accounts[0], directory / "exporter.yaml"
     text = EXPORTER_CONFIG.format(listen=address, base_url=url, user_id=account.user_id, token=account.token)
     config.write_text(text, encoding="utf-8")
-    async with running([sys.executable, "-m", "exporter", "--config", str(config)], directory / "exporter.log"):
+    async with process_of([sys.executable, "-m", "exporter", "--config", str(config)], directory / "exporter.log"):
         yield
 
 
@@ -109,7 +110,7 @@ async def exporting(simulator: Simulator, url: str, directory: Path, address: st
 async def started(program: Program, directory: Path) -> AsyncIterator[None]:
     """Run one of the programs around the exporter."""
     need(program.words[0], program.install)
-    async with running(list(program.words), directory / f"{program.name}.log"):
+    async with process_of(list(program.words), directory / f"{program.name}.log"):
         yield
 
 

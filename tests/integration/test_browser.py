@@ -21,8 +21,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from exporter.demo.simulator import Fault, SimulatorOptions
-from tests.conftest import Platform, answers, eventually, fetch, free_port, running, simulated, write_config
-from tests.integration.conftest import HALF_PAST_NINE
+from tests.support.programs import Platform, answers, eventually, fetch, free_port, running, simulated, write_config
+from tests.support.stack import HALF_PAST_NINE
 from tests.support.tools import need, need_file
 
 FLAGS: Final = (

@@ -17,7 +17,8 @@ import yaml
 
 from exporter.config.faults import SettingsError
 from exporter.web.access import check_web_config
-from tests.integration.conftest import EXPORTER_CONFIG, Stack, free_address, running, serve_words, until
+from tests.support.programs import free_address
+from tests.support.stack import EXPORTER_CONFIG, Stack, process_of, serve_words, until
 from tests.support.tools import need
 
 PASSWORD = "prom:pass wörd"
@@ -82,58 +83,58 @@ async def prometheus(stack: Stack, jobs: list[Any]) -> AsyncIterator[None]:
     )
     words = [program, f"--config.file={config}", f"--storage.tsdb.path={stack.directory / 'tsdb'}"]
     words += [f"--web.listen-address={stack.prometheus}", "--log.level=warn"]
-    async with running(words, stack.directory / "prometheus.log"):
+    async with process_of(words, stack.directory / "prometheus.log"):
         await until("Prometheus is ready", partial(stack.is_ready, f"http://{stack.prometheus}/-/ready"))
         yield
 
 
-async def test_prometheus_comes_in_by_certificate_and_password(platform: Stack, keys: Keys) -> None:
+async def test_prometheus_comes_in_by_certificate_and_password(unwatched: Stack, keys: Keys) -> None:
     """Prometheus with all it needs scrapes every task, and its discovery too; without any one of them it stays outside."""
-    health, account = free_address(), platform.simulator.accounts[0]
-    (platform.directory / "token").write_text(account.token)
-    (platform.directory / "web.yml").write_text(
+    health, account = free_address(), unwatched.simulator.accounts[0]
+    (unwatched.directory / "token").write_text(account.token)
+    (unwatched.directory / "web.yml").write_text(
         yaml.safe_dump({"tls_server_config": VERIFY, "basic_auth_users": USERS})
     )
-    config = platform.directory / "exporter.yaml"
+    config = unwatched.directory / "exporter.yaml"
     written = EXPORTER_CONFIG.format(
-        listen=platform.exporter,
-        base_url=platform.simulator_url,
+        listen=unwatched.exporter,
+        base_url=unwatched.simulator_url,
         user_id=account.user_id,
-        token_file=platform.directory / "token",
+        token_file=unwatched.directory / "token",
     )
-    config.write_text(f'{written}health_listen: "{health}"\nweb_config_file: {platform.directory / "web.yml"}\n')
-    good = job(keys, "good", platform.exporter)
+    config.write_text(f'{written}health_listen: "{health}"\nweb_config_file: {unwatched.directory / "web.yml"}\n')
+    good = job(keys, "good", unwatched.exporter)
     probes = {**good, "job_name": "probes"}
     access = {key: probes[key] for key in ("tls_config", "basic_auth")}
     probes["static_configs"] = []
-    probes["http_sd_configs"] = [{"url": f"https://{platform.exporter}/sd", "refresh_interval": "1s", **access}]
+    probes["http_sd_configs"] = [{"url": f"https://{unwatched.exporter}/sd", "refresh_interval": "1s", **access}]
     jobs = [
         good,
         probes,
-        job(keys, "no certificate", platform.exporter, client=None),
-        job(keys, "another name", platform.exporter, client="unnamed"),
-        job(keys, "another authority", platform.exporter, client="stranger"),
-        job(keys, "no password", platform.exporter, password=None),
-        job(keys, "wrong password", platform.exporter, password=f"{PASSWORD}!"),
+        job(keys, "no certificate", unwatched.exporter, client=None),
+        job(keys, "another name", unwatched.exporter, client="unnamed"),
+        job(keys, "another authority", unwatched.exporter, client="stranger"),
+        job(keys, "no password", unwatched.exporter, password=None),
+        job(keys, "wrong password", unwatched.exporter, password=f"{PASSWORD}!"),
     ]
-    output = platform.directory / "exporter.log"
-    async with running(serve_words(config), output):
-        await until(f"the exporter is ready, see {output}", partial(platform.is_ready, f"http://{health}/readyz"))
-        async with prometheus(platform, jobs):
+    output = unwatched.directory / "exporter.log"
+    async with process_of(serve_words(config), output):
+        await until(f"the exporter is ready, see {output}", partial(unwatched.is_ready, f"http://{health}/readyz"))
+        async with prometheus(unwatched, jobs):
 
             async def all_are_scraped() -> bool:
-                scraped = await platform.vector("count by (job) (up)", "job")
-                probed = await platform.vector('count(yunfu_task_up{job="probes"} == 1)')
-                return len(scraped) == len(jobs) and probed == {(): len(platform.tasks)}
+                scraped = await unwatched.vector("count by (job) (up)", "job")
+                probed = await unwatched.vector('count(yunfu_task_up{job="probes"} == 1)')
+                return len(scraped) == len(jobs) and probed == {(): len(unwatched.tasks)}
 
             await until("all jobs were scraped", all_are_scraped)
-            assert await platform.vector("min by (job) (up)", "job") == {
+            assert await unwatched.vector("min by (job) (up)", "job") == {
                 ("good",): 1,
                 ("probes",): 1,
                 **{(each["job_name"],): 0 for each in jobs[2:]},
             }
-            assert await platform.vector('count(yunfu_task_up{job="good"} == 1)') == {(): len(platform.tasks)}
-            assert await platform.vector('count(up{job="probes"})') == {(): len(platform.tasks)}
+            assert await unwatched.vector('count(yunfu_task_up{job="good"} == 1)') == {(): len(unwatched.tasks)}
+            assert await unwatched.vector('count(up{job="probes"})') == {(): len(unwatched.tasks)}
             before = output.read_text().count("web configuration reloaded")
             keys.issue("server", "127.0.0.1")
 
@@ -141,13 +142,13 @@ async def test_prometheus_comes_in_by_certificate_and_password(platform: Stack, 
                 return output.read_text().count("web configuration reloaded") > before
 
             await until("the new certificate is taken up", is_renewed)
-            scraped = (await platform.vector('timestamp(up{job="good"})'))[()]
+            scraped = (await unwatched.vector('timestamp(up{job="good"})'))[()]
 
             async def scraped_since() -> bool:
-                return (await platform.vector('timestamp(up{job="good"})'))[()] > scraped + 2
+                return (await unwatched.vector('timestamp(up{job="good"})'))[()] > scraped + 2
 
             await until("it was scraped again", scraped_since)
-            assert await platform.vector('min_over_time(up{job="good"}[1m])') == {(): 1}
+            assert await unwatched.vector('min_over_time(up{job="good"}[1m])') == {(): 1}
     assert PASSWORD not in output.read_text()
     assert "level=error" not in output.read_text()
 

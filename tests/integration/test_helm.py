@@ -22,7 +22,6 @@ from referencing import Registry, Resource
 
 from exporter.demo.simulator import SimulatorOptions
 from helm.build import CHART, RULES
-from tests.conftest import ROOT, Platform, eventually, fetch, free_port, run_program, running, simulated
 from tests.support.chart import (
     CI_VALUES,
     HELM,
@@ -38,7 +37,8 @@ from tests.support.chart import (
     template,
     the,
 )
-from tests.support.tools import need, need_file
+from tests.support.programs import Platform, eventually, fetch, free_port, run_program, running, simulated
+from tests.support.tools import ROOT, need, need_file
 
 A_FILE = pytest.mark.parametrize("values", CI_VALUES, ids=lambda path: path.name.removesuffix("-values.yaml"))
 NEWEST = max(kubernetes_validate.utils.all_versions(), key=lambda text: [int(part) for part in text.split(".")])

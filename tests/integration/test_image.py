@@ -14,8 +14,8 @@ from typing import Final
 
 from exporter import __version__
 from exporter.demo.simulator import SimulatorOptions
-from tests.conftest import PATIENCE_SECONDS, answers, eventually, fetch, free_port, simulated, write_config
 from tests.support.images import BASE, HOME, REVISION, Image
+from tests.support.programs import PATIENCE_SECONDS, answers, eventually, fetch, free_port, simulated, write_config
 
 MOST_BYTES: Final = 60_000_000
 NOBODY: Final = 65532

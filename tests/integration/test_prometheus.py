@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from exporter.demo.simulator import incident
-from tests.integration.conftest import Stack, until
+from tests.support.stack import Stack, until
 from tests.support.tools import need
 
 STATUSES = (
@@ -136,18 +136,18 @@ async def test_a_task_that_is_reset_is_neither_a_burst_nor_a_fall(stack: Stack) 
     }
 
 
-async def test_promtool_finds_no_fault_with_the_page(platform: Stack) -> None:
+async def test_promtool_finds_no_fault_with_the_page(unwatched: Stack) -> None:
     """The page of a running exporter is good in names, types and HELP texts."""
     promtool = need("promtool", "apt-get install prometheus")
     page = b""
 
     async def has_all_tasks() -> bool:
         nonlocal page
-        async with platform.session.get(f"http://{platform.exporter}/metrics") as response:
+        async with unwatched.session.get(f"http://{unwatched.exporter}/metrics") as response:
             page = await response.read()
-        return page.count(b"\nyunfu_task_up{") == len(platform.tasks)
+        return page.count(b"\nyunfu_task_up{") == len(unwatched.tasks)
 
-    async with platform.exporting():
+    async with unwatched.exporting():
         await until("the page has every task", has_all_tasks)
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(

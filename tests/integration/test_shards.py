@@ -11,8 +11,8 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from exporter.demo.simulator import SimulatorOptions
-from tests.conftest import Platform, answers, eventually, fetch, running, simulated, write_config
-from tests.integration.conftest import free_address, scraping
+from tests.support.programs import Platform, answers, eventually, fetch, free_address, running, simulated, write_config
+from tests.support.stack import scraping
 
 TASKS: Final = 300
 TOTALS: Final = (1, 2, 3, 7)

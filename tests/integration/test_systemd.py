@@ -19,9 +19,9 @@ import bcrypt
 import pytest
 import yaml
 
-from tests.conftest import ROOT, Platform, answers, eventually, fetch, free_port
 from tests.support.images import Image
-from tests.support.tools import missing, need
+from tests.support.programs import Platform, answers, eventually, fetch, free_port
+from tests.support.tools import ROOT, missing, need
 
 UNIT: Final = ROOT / "deploy" / "systemd" / "yunfu-exporter.service"
 NAME: Final = UNIT.name

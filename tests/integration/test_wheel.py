@@ -16,8 +16,8 @@ import pytest
 
 from exporter import __version__
 from exporter.demo.simulator import SimulatorOptions
-from tests.conftest import ROOT, simulated, surroundings, write_config
-from tests.support.tools import make, missing, need, run
+from tests.support.programs import simulated, surroundings, write_config
+from tests.support.tools import ROOT, make, missing, need, run
 
 REVISION = "fedcba9876543210fedcba9876543210fedcba98"
 UV = Path(sys.executable).with_name("uv")

@@ -23,7 +23,7 @@ from exporter.metrics.exposition import Page, TaskRenderer
 from exporter.metrics.instrumentation import ExporterMetrics
 from exporter.metrics.store import Store, TaskStatus
 from exporter.polling.account import Account, Surroundings, open_account
-from tests.polling.test_discovery import INTERVAL, SUB_USER, Lists, account_of, entry, living, page, uuid
+from tests.support.lists import INTERVAL, SUB_USER, Lists, account_of, entry, living, page, uuid
 from tests.support.virtual_time import in_virtual_time
 
 MIDNIGHT = 1_784_736_000.0  # 2026-07-23 00:00 in China

@@ -17,8 +17,18 @@ from exporter.config.faults import SettingsError
 from exporter.config.settings import AccountSettings, ShardSettings
 from exporter.demo.simulator import SimulatorOptions
 from exporter.polling.shards import Shard, find_shard
-from tests.conftest import Platform, Program, answers, eventually, fetch, free_port, run_program, running, simulated
-from tests.conftest import write_config as write
+from tests.support.programs import (
+    Platform,
+    Program,
+    answers,
+    eventually,
+    fetch,
+    free_port,
+    run_program,
+    running,
+    simulated,
+)
+from tests.support.programs import write_config as write
 
 TASKS = [str(uuid.UUID(int=Random(index).getrandbits(128), version=4)) for index in range(5000)]
 

@@ -9,7 +9,7 @@ import pytest
 from exporter.config.settings import AccountSettings
 from exporter.demo.simulator import SimulatorOptions
 from exporter.polling.warnings import cautions
-from tests.conftest import answers, eventually, free_port, run_program, running, simulated, write_config
+from tests.support.programs import answers, eventually, free_port, run_program, running, simulated, write_config
 
 USER = "40863af8-db4a-41c6-a269-eb5bc386d97f"
 WARNING = "account main: base_url is plain http, so everybody on the way can read the token; expected https"

@@ -18,8 +18,8 @@ from urllib.parse import urlencode
 
 import yaml
 
-from tests.conftest import ROOT, answers, eventually, fetch, free_port
-from tests.support.tools import need
+from tests.support.programs import answers, eventually, fetch, free_port
+from tests.support.tools import ROOT, need
 
 RULES = ROOT / "prometheus" / "rules"
 QUERY_SECONDS = 300.0

@@ -18,8 +18,7 @@ from typing import Any
 import yaml
 
 from helm.build import CHART
-from tests.conftest import ROOT
-from tests.support.tools import DATA, need
+from tests.support.tools import DATA, ROOT, need
 
 GOLDEN = DATA / "chart"
 CI_VALUES = sorted((CHART / "ci").glob("*-values.yaml"))

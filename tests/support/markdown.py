@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from tests.conftest import ROOT
+from tests.support.tools import ROOT
 
 CHINESE = ".zh-CN.md"
 

@@ -10,7 +10,8 @@ import shlex
 import subprocess
 import sys
 
-from tests.conftest import ROOT, answers, eventually, free_port
+from tests.support.programs import answers, eventually, free_port
+from tests.support.tools import ROOT
 
 ENDLESS = {"serve": ("--listen",), "demo": ("--listen", "--simulator-listen", "--stack-port")}
 

@@ -42,6 +42,11 @@ def run(*words: str | Path, cwd: Path = ROOT, env: Mapping[str, str] | None = No
     return done.stdout.strip()
 
 
+def attempt(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end, whatever its exit status; its two outputs are one text."""
+    return subprocess.run(words, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
+
+
 def make(*words: str) -> str:
     """Run make, and keep from it what a make outside, as in ``make test ARGS=…``, was told."""
     return run("make", *words, env={name: text for name, text in os.environ.items() if "MAKE" not in name})

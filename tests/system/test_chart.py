@@ -13,8 +13,8 @@ import yaml
 import exporter
 from helm import build
 from helm.build import CHART, RULES, THRESHOLDS
-from tests.conftest import ROOT
 from tests.support.chart import CI_VALUES, golden_file
+from tests.support.tools import ROOT
 
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
 SCHEMA = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))

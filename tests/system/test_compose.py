@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.conftest import ROOT, eventually, free_port, run_program, running
+from tests.support.programs import eventually, free_port, run_program, running
+from tests.support.tools import ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]

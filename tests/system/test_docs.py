@@ -9,8 +9,8 @@ import pytest
 from docs import build, words
 from exporter.metrics.instrumentation import HTTP_REFUSALS
 from exporter.web.access import HEADERS
-from tests.conftest import ROOT
 from tests.support.markdown import CHINESE, Document, documents
+from tests.support.tools import ROOT
 
 DOCUMENTS = documents()
 CHINESE_ONES = [document for document in DOCUMENTS if document.path.name.endswith(CHINESE)]

@@ -26,9 +26,9 @@ from exporter.config.settings import DiscoverySettings, Settings
 from exporter.demo.simulator import SimulatorOptions
 from exporter.web.access import check_web_config
 from exporter.web.web_config import WebConfig
-from tests.conftest import ROOT, answers, eventually, free_port, running, simulated, surroundings, write_config
 from tests.support.markdown import Block, documents
-from tests.support.tools import need
+from tests.support.programs import answers, eventually, free_port, running, simulated, surroundings, write_config
+from tests.support.tools import ROOT, need
 
 BLOCKS = {
     block.code: block for document in reversed(documents()) for block in document.blocks if not block.not_run

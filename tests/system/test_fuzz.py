@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from tests.conftest import ROOT, surroundings
+from tests.support.programs import surroundings
+from tests.support.tools import ROOT
 
 
 def test_a_short_run_of_fuzzing() -> None:

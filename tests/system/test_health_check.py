@@ -14,7 +14,8 @@ import bcrypt
 import pytest
 import trustme
 
-from tests.conftest import ROOT, Platform, eventually, free_port, running, write_config
+from tests.support.programs import Platform, eventually, free_port, running, write_config
+from tests.support.tools import ROOT
 
 TLS = {"tls_server_config": {"cert_file": "server.pem", "key_file": "server.pem"}}
 CLIENTS = {"client_auth_type": "RequireAndVerifyClientCert", "client_ca_file": "ca.pem"}

@@ -11,8 +11,7 @@ from typing import Any
 import yaml
 
 from exporter import __version__
-from tests.conftest import ROOT
-from tests.support.tools import make, run
+from tests.support.tools import ROOT, make, run
 
 LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-build.txt")
 

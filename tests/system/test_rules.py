@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.conftest import ROOT
 from tests.support.backfill import read_rules
 from tests.support.dashboards import library_families, own_families, task_families
-from tests.support.tools import need
+from tests.support.tools import ROOT, attempt, need
 
 FOLDER = ROOT / "prometheus"
 RULE_FILES = sorted((FOLDER / "rules").glob("*.yaml"))
@@ -45,27 +43,22 @@ def alert(request: pytest.FixtureRequest) -> Alert:
     return given
 
 
-def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end; what it says is one text."""
-    return subprocess.run(words, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
-
-
 def test_the_rules_are_rules() -> None:
     """Promtool finds no fault in any rules file."""
-    checked = run(need("promtool", INSTALL), "check", "rules", *RULE_FILES)
+    checked = attempt(need("promtool", INSTALL), "check", "rules", *RULE_FILES)
     assert checked.returncode == 0, checked.stdout
 
 
 @pytest.mark.parametrize("path", TEST_FILES, ids=lambda path: path.stem)
 def test_the_rules_do_what_their_unit_tests_say(path: Path) -> None:
     """Promtool's unit tests hold."""
-    tested = run(need("promtool", INSTALL), "test", "rules", path)
+    tested = attempt(need("promtool", INSTALL), "test", "rules", path)
     assert tested.returncode == 0, tested.stdout
 
 
 def test_the_example_of_prometheus_is_valid() -> None:
     """Promtool accepts it, and it loads all rules."""
-    checked = run(need("promtool", INSTALL), "check", "config", FOLDER / "prometheus.yml")
+    checked = attempt(need("promtool", INSTALL), "check", "config", FOLDER / "prometheus.yml")
     assert checked.returncode == 0, checked.stdout
     assert all(str(path.relative_to(ROOT)) in checked.stdout for path in RULE_FILES)
 
@@ -74,9 +67,9 @@ def test_the_example_of_prometheus_is_valid() -> None:
 def test_the_example_of_alertmanager_tells_whom_it_should(severity: str, receiver: str) -> None:
     """Amtool accepts it, and each severity has its receiver."""
     amtool, config = need("amtool", "apt-get install prometheus-alertmanager"), FOLDER / "alertmanager.yml"
-    checked = run(amtool, "check-config", config)
+    checked = attempt(amtool, "check-config", config)
     assert checked.returncode == 0, checked.stdout
-    routed = run(amtool, "config", "routes", "test", f"--config.file={config}", f"severity={severity}")
+    routed = attempt(amtool, "config", "routes", "test", f"--config.file={config}", f"severity={severity}")
     assert routed.stdout.split()[-1] == receiver  # a configured address of amtool's own is warned of before
 
 

@@ -33,16 +33,7 @@ from exporter.polling import reading
 from exporter.polling.account import Account, open_account
 from exporter.polling.plans import read_tokens
 from exporter.web.server import listening
-from tests.conftest import (
-    Reply,
-    answers,
-    eventually,
-    fetch,
-    free_port,
-    running,
-    simulated,
-    write_config,
-)
+from tests.support.programs import Reply, answers, eventually, fetch, free_port, running, simulated, write_config
 from tests.support.tools import documented
 
 INLINE, IN_FILE, PASSWORD = "eyJpl4nted/Inline+T0ken==", "pl4nted-F1le-T0ken", "pl4nted:Pr0xy&Pass"

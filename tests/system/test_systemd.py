@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PATIENCE_SECONDS, ROOT, Platform, answers, eventually, free_port, running, write_config
-from tests.support.tools import need
+from tests.support.programs import PATIENCE_SECONDS, Platform, answers, eventually, free_port, running, write_config
+from tests.support.tools import ROOT, need
 
 UNIT = ROOT / "deploy" / "systemd" / "yunfu-exporter.service"
 INSTALLED = "/opt/yunfu-exporter/bin/yunfu-exporter"

@@ -27,7 +27,7 @@ from exporter.web import access as module
 from exporter.web.access import HEADERS, Doors, open_doors
 from exporter.web.connections import Limits
 from exporter.web.server import listening
-from tests.conftest import (
+from tests.support.programs import (
     Platform,
     Program,
     Reply,
@@ -39,7 +39,7 @@ from tests.conftest import (
     running,
     write_config,
 )
-from tests.test_reloading import find
+from tests.support.samples import find
 
 HASH = bcrypt.hashpw(b"right", bcrypt.gensalt(4)).decode()
 SERVER = {"cert_file": "server.crt", "key_file": "server.key"}

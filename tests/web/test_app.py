@@ -35,7 +35,7 @@ from exporter.polling.account import Surroundings
 from exporter.web import app as web_module
 from exporter.web.app import OPENMETRICS, TEXT, Services, UnknownAccountError, make_app
 from exporter.web.server import listening
-from tests.conftest import Reply, fetch, free_port
+from tests.support.programs import Reply, fetch, free_port
 from tests.support.tools import documented
 
 USER = "40863af8-db4a-41c6-a269-eb5bc386d97f"

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from exporter.web.connections import Limits
 from exporter.web.server import listening
-from tests.conftest import fetch, free_port
+from tests.support.programs import fetch, free_port
 
 PATIENT = Limits(connections=4, head_seconds=60, idle_seconds=60, stall_seconds=60)
 """No time runs out, and there are four places."""

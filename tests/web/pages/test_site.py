@@ -21,7 +21,7 @@ from exporter.web.app import Services, UnknownAccountError, make_app
 from exporter.web.server import listening
 from grafana.board import uid
 from grafana.words import Language
-from tests.conftest import Reply, fetch, free_port
+from tests.support.programs import Reply, fetch, free_port
 from tests.support.tools import documented
 
 NOW = 1_751_000_000.0

@@ -1,0 +1,139 @@
+"""An account whose platform is lists in memory, in virtual time: it is the loop's clock and Unix time at once."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, cast
+from uuid import UUID
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter.api.client import Answer, YunfuClient
+from exporter.api.errors import ApiError
+from exporter.api.tokens import Token
+from exporter.config.settings import Settings
+from exporter.metrics.exposition import Page, TaskRenderer
+from exporter.metrics.instrumentation import AccountCollector, ExporterMetrics
+from exporter.metrics.store import Store
+from exporter.polling.account import Account, Surroundings
+
+USER = "40863af8-db4a-41c6-a269-eb5bc386d97f"
+SUB_USER = "0c9ee8ab-90c5-43a6-a5f5-5ce4f1b2a001"
+INTERVAL, STALE_AFTER = 60.0, 300.0
+Entry = dict[str, Any]
+
+
+def uuid(number: int) -> str:
+    """Return a task's id by its number."""
+    return str(UUID(int=number, version=4))
+
+
+def entry(number: int, name: str = "", **changes: Any) -> Entry:
+    """Return a running task as the 1.0 list has it; a change to ... leaves the field out."""
+    entry = {
+        "uuid": uuid(number),
+        "name": name or f"task {number}",
+        "user_id": USER,
+        "create_datetime": f"2024-07-01 09:{number // 60 % 60:02}:{number % 60:02}",
+        "alter_datetime": "2024-07-03 18:20:11",
+        "enable": 1,
+        "maximumcall": 20,
+        "dial_time_id": 1,
+    }
+    return {key: value for key, value in (entry | changes).items() if value is not ...}
+
+
+class Lists:
+    """Stands in for YunfuClient: pages of the four lists with Laravel's strings for numbers, and statistics."""
+
+    user_id = USER
+
+    def __init__(self, **lists: list[Any]) -> None:
+        self.lists: dict[str, list[Any]] = {"tasks": lists.pop("tasks", []), **lists}
+        self.envelopes: dict[tuple[str, int], Mapping[str, Any] | ApiError] = {}
+        self.calls: Counter[str] = Counter()
+        self.polled: Counter[tuple[str, str | None]] = Counter()
+        self.answered = 0
+
+    async def get(
+        self, endpoint: str, path: str, query: list[tuple[str, str]], read: Callable[[Mapping[str, Any]], Any]
+    ) -> Any:
+        """Return what is read of a page, or of what was put in its place."""
+        assert USER in path
+        self.calls[endpoint] += 1
+        page, per_page = (int(value) for _, value in query)
+        prepared = self.envelopes.get((endpoint, page))
+        if isinstance(prepared, ApiError):
+            raise prepared
+        if prepared is not None:
+            return read(prepared)
+        entries = self.lists.get(endpoint, [])
+        last = max(1, -(-len(entries) // per_page))
+        meta = {"has_pages": last > 1, "total": str(len(entries)), "last_page": str(last), "per_page": str(per_page)}
+        return read({"code": 200, "data": entries[(page - 1) * per_page : page * per_page], "meta": meta})
+
+    async def stat(self, ref: Any, span: object = None, known: bytes = b"") -> Answer:
+        """Return statistics that move from call to call."""
+        assert span is None
+        assert known == b"" or int(known) <= self.answered
+        self.polled[ref.id, ref.sub_user_id] += 1
+        self.answered += 1
+        return Answer(b"%d" % self.answered, {"answer_rate": {"answered": self.answered, "noAnswer": 0}})
+
+    def take_up_token(self) -> bool:
+        """Have no token file."""
+        return False
+
+
+def settings_of(*, discovery: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]] = ()) -> Settings:
+    """Return the settings of one account that discovers its tasks in this way, beside those it lists."""
+    account = {"name": "main", "base_url": "http://h", "user_id": USER, "token": "t", "rate_limit": 1000}
+    return Settings.model_validate({"accounts": [{**account, "discovery": discovery, "tasks": tasks}]})
+
+
+Samples = dict[str, float]
+
+
+def account_of(
+    lists: Lists, discovery: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]] = ()
+) -> tuple[Account, Surroundings]:
+    """Return an account that reads these lists, on the loop's time."""
+    settings = settings_of(discovery=discovery, tasks=tasks)
+    clock = asyncio.get_running_loop().time
+    store = Store(TaskRenderer(settings.info_labels), clock)
+    metrics = ExporterMetrics("0", "none")
+    metrics.registry.register(AccountCollector(store))
+    around = Surroundings(store, metrics, clock, random.Random(1))
+    return Account(settings, settings.accounts[0], cast(YunfuClient, lists), Token("t"), around), around
+
+
+def page(around: Surroundings, *info_labels: str) -> Samples:
+    """Return the page's samples by name and labels; none is there twice."""
+    records = around.store.records()
+    pieces = Page(TaskRenderer(info_labels), around.metrics.registry, STALE_AFTER).pieces(
+        records, around.clock(), openmetrics=False
+    )
+    samples: Samples = {}
+    for family in text_string_to_metric_families(b"".join(pieces).decode()):
+        for sample in family.samples:
+            labels = ",".join(f"{name}={value}" for name, value in sample.labels.items() if name != "account")
+            assert f"{sample.name}{{{labels}}}" not in samples
+            samples[f"{sample.name}{{{labels}}}"] = sample.value
+    return samples
+
+
+@asynccontextmanager
+async def living(account: Account) -> AsyncIterator[None]:
+    """Discover and poll for as long as the context lasts."""
+    running = asyncio.create_task(account.run())
+    await asyncio.sleep(1)
+    try:
+        yield
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+        assert running.cancelled()
