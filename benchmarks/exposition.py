@@ -27,11 +27,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 from exporter.api.model import STATUSES, Task, TaskRef, TaskState, TaskStats
-from exporter.metrics.exposition import Page, TaskRenderer
+from exporter.metrics.exposition import TaskRenderer
 from exporter.metrics.instrumentation import AccountCollector, ExporterMetrics
 from exporter.metrics.store import PollOutcome, Store
-from exporter.web.app import Services, make_app
+from exporter.web.app import make_app
 from exporter.web.server import listening
+from tests.support.exporter import FakeExporter
 
 TASKS = int(sys.argv[1]) if len(sys.argv) > 1 and sys.argv[1].isdigit() else 10_000
 ROUNDS = 5
@@ -81,24 +82,14 @@ def fill(store: Store) -> None:
 async def serve() -> None:
     """Serve the tasks until the parent closes our input, and tell what it cost."""
     renderer = TaskRenderer()
-    store = Store(renderer, time.time)
+    store = Store(renderer, time.time, 1e9)
     metrics = ExporterMetrics("benchmark", "none")
     metrics.registry.register(AccountCollector(store))
     fill(store)
 
-    async def nothing(*_: object) -> list[str]:
-        return []
-
-    services = Services(
-        store=store,
-        page=lambda: Page(renderer, metrics.registry, 1e9),
-        clock=time.time,
-        unready=str,
-        reload=nothing,
-        probe=nothing,  # type: ignore[arg-type]  # not called here
-    )
+    exporter = FakeExporter(store, renderer=renderer, registry=metrics.registry)
     pauses: list[float] = []
-    async with listening(make_app(services), [("127.0.0.1", PORT)]):
+    async with listening(make_app(exporter), [("127.0.0.1", PORT)]):
         ticking = asyncio.create_task(tick(pauses))
         say({"ready": True})
         while await asyncio.to_thread(sys.stdin.readline):  # the parent is about to scrape

@@ -223,7 +223,7 @@ async def fuzz_payloads(count: int, rng: random.Random) -> None:
     logging.getLogger().handlers = [broken]
     client = Hostile()
     renderer = TaskRenderer()
-    store, metrics = Store(renderer, time.time), ExporterMetrics("fuzz", "")
+    store, metrics = Store(renderer, time.time, 300), ExporterMetrics("fuzz", "")
     plan = PollPlan(Cadence(60, 900), 8, 1000, ZoneInfo("Asia/Shanghai"), 50)
     as_client = cast("YunfuClient", client)
     poller = AccountPoller("main", plan, client=as_client, store=store, metrics=metrics, clock=time.time, rng=rng)
@@ -232,7 +232,7 @@ async def fuzz_payloads(count: int, rng: random.Random) -> None:
         for n in range(TASKS)
     ]
     poller.update(tasks)
-    page = Page(renderer, metrics.registry, 300)
+    page = Page(renderer, metrics.registry)
     every_list = DiscoveryPlan(
         generations=(1, 2),
         sub_accounts=True,

@@ -146,7 +146,7 @@ def _check(words: list[str]) -> int:
 async def _knock(settings: Settings, tokens: dict[str, Token]) -> dict[str, int | ApiError | None]:
     """Call the API once per account; return how many tasks it lists (None: it was not asked that) or the error."""
     answers: dict[str, int | ApiError | None] = {}
-    async with _opened(settings, tokens, make_surroundings(TaskRenderer())) as accounts:
+    async with _opened(settings, tokens, make_surroundings(TaskRenderer(), settings.poll.stale_after)) as accounts:
         for account in accounts:
             try:
                 answers[account.name] = await account.knock()
@@ -166,12 +166,12 @@ def _once(words: list[str]) -> int:
 async def _poll_once(settings: Settings, tokens: dict[str, Token]) -> tuple[bytes, bool]:
     """Poll everything once; return the exposition, and whether all of it worked."""
     renderer = TaskRenderer(settings.info_labels)
-    around = make_surroundings(renderer)
+    around = make_surroundings(renderer, settings.poll.stale_after)
     worked = True
     async with _opened(settings, tokens, around) as accounts:
         for account in accounts:
             worked = await account.run_once() and worked
-    page = Page(renderer, around.metrics.registry, settings.poll.stale_after)
+    page = Page(renderer, around.metrics.registry)
     return b"".join(page.pieces(around.store.records(), time.time(), openmetrics=False)), worked
 
 
@@ -195,7 +195,9 @@ def _tasks(words: list[str]) -> int:
 async def _choose(settings: Settings, tokens: dict[str, Token]) -> tuple[list[Choice], list[str]]:
     choices: list[Choice] = []
     failures: list[str] = []
-    async with _opened(settings, tokens, make_surroundings(TaskRenderer(settings.info_labels))) as accounts:
+    async with _opened(
+        settings, tokens, make_surroundings(TaskRenderer(settings.info_labels), settings.poll.stale_after)
+    ) as accounts:
         for account in accounts:
             try:
                 choices += await account.discover()

@@ -12,7 +12,6 @@ from dataclasses import astuple
 from typing import Final
 
 from exporter import __version__, revision
-from exporter.api.model import TaskRef
 from exporter.api.tokens import Token
 from exporter.config.faults import SettingsError
 from exporter.config.settings import AccountSettings, Settings
@@ -20,13 +19,13 @@ from exporter.file_changes import Watched
 from exporter.logs import get_logger, set_up
 from exporter.metrics.exposition import Page, TaskRenderer
 from exporter.metrics.instrumentation import AccountCollector, ExporterMetrics
-from exporter.metrics.store import Store, TaskRecord
+from exporter.metrics.store import Store
 from exporter.polling.account import Account, Surroundings, open_account
 from exporter.polling.shards import find_shard
 from exporter.polling.warnings import cautions
 from exporter.systemd import tell_ready, tell_status
 from exporter.web.access import Doors, open_doors
-from exporter.web.app import Services, UnknownAccountError, make_app, make_health_app
+from exporter.web.app import make_app, make_health_app
 from exporter.web.server import listening
 
 log = get_logger(__name__)
@@ -38,9 +37,9 @@ Load = Callable[[], tuple[Settings, dict[str, Token]]]
 """Reads and checks the configuration and its files anew. Raises SettingsError."""
 
 
-def make_surroundings(renderer: TaskRenderer) -> Surroundings:
-    """Make what all accounts share, for the real world's time."""
-    store = Store(renderer, time.time)
+def make_surroundings(renderer: TaskRenderer, stale_after: float) -> Surroundings:
+    """Make what all accounts share, for the real world's time. ``stale_after`` is seconds."""
+    store = Store(renderer, time.time, stale_after)
     metrics = ExporterMetrics(__version__, revision())
     metrics.registry.register(AccountCollector(store))
     return Surroundings(store, metrics, time.time, random.Random())
@@ -54,7 +53,7 @@ def make_daemon(settings: Settings, tokens: dict[str, Token], load: Load, config
         tokens,
         load=load,
         config=config or Watched(None),
-        around=make_surroundings(renderer),
+        around=make_surroundings(renderer, settings.poll.stale_after),
         renderer=renderer,
     )
 
@@ -72,13 +71,14 @@ class Daemon:
         around: Surroundings,
         renderer: TaskRenderer,
     ) -> None:
-        self._settings = settings
+        self.settings = settings
+        self.store = around.store
+        self.accounts: dict[str, Account] = {}
         self._tokens = tokens
         self._load = load
         self._config = config
         self._around = around
         self._renderer = renderer
-        self._accounts: dict[str, Account] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._stopping = asyncio.Event()
         self._reloading = asyncio.Lock()
@@ -94,14 +94,14 @@ class Daemon:
         """
         async with self._served() as doors, asyncio.TaskGroup() as group:
             self._group = group
-            with _signals(stop=self.stop, reload=self._reload_to_the_end):
+            with _signals(stop=self.stop, reload=self.reload):
                 self._note_reload("all", worked=True)
-                for account in self._settings.accounts:
+                for account in self.settings.accounts:
                     self._start(account)
                 readiness = group.create_task(self._become_ready())
                 watch = group.create_task(doors.watch(self._note_web_config))
                 auto_reload = group.create_task(self._watch_config())
-                log.info("serving", listen=" ".join(map(str, self._settings.listen)))
+                log.info("serving", listen=" ".join(map(str, self.settings.listen)))
                 tell_ready()
                 await self._stopping.wait()
                 log.info("stopping")
@@ -113,7 +113,7 @@ class Daemon:
         """End ``run``: calls under way are given up, connections are closed."""
         self._stopping.set()
 
-    async def reload(self) -> Sequence[str]:
+    async def _reload(self) -> Sequence[str]:
         """Load the configuration anew and swap it in, or return its faults and change nothing."""
         async with self._reloading:
             self._next_reload = None
@@ -121,7 +121,7 @@ class Daemon:
                 return ["the exporter is stopping"]
             try:
                 settings, tokens = await asyncio.to_thread(self._load)  # thousands of tasks take a while to read
-                faults: Sequence[str] = _unchangeable(self._settings, settings) or await self._doors.refresh()
+                faults: Sequence[str] = _unchangeable(self.settings, settings) or await self._doors.refresh()
                 if not faults:
                     await self._swap_or_stay(settings, tokens)
                     log.info("configuration reloaded", accounts=len(settings.accounts))
@@ -141,59 +141,44 @@ class Daemon:
 
     def exposition(self) -> bytes:
         """Return the whole of /metrics in the text format."""
-        return b"".join(self.page().pieces(self._around.store.records(), self._around.clock(), openmetrics=False))
+        return b"".join(self.page().pieces(self.store.records(), self._around.clock(), openmetrics=False))
 
     def page(self) -> Page:
         """Return what a scrape is answered with."""
-        return Page(self._renderer, self._around.metrics.registry, self._settings.poll.stale_after)
+        return Page(self._renderer, self._around.metrics.registry)
 
-    def _reload_to_the_end(self) -> Awaitable[Sequence[str]]:
+    def reload(self) -> Awaitable[Sequence[str]]:
         """Start a reload that goes on when the client who asked for it has gone: half of one would be no state at all.
 
         Whoever asks before it has begun gets the same one: however many ask, one is under way and one waits.
         """
         if self._next_reload is None:
-            self._next_reload = self._group.create_task(self.reload())
+            self._next_reload = self._group.create_task(self._reload())
         return asyncio.shield(self._next_reload)
 
     async def _watch_config(self) -> None:
         """Reload whenever the configuration file has changed, for as long as ``auto_reload`` is on."""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
-            if await asyncio.to_thread(self._config.has_changed) and self._settings.auto_reload:
-                await self._reload_to_the_end()
+            if await asyncio.to_thread(self._config.has_changed) and self.settings.auto_reload:
+                await self.reload()
 
     @asynccontextmanager
     async def _served(self) -> AsyncIterator[Doors]:
-        refused = self._around.metrics.note_refusal
-        services = Services(
-            store=self._around.store,
-            page=self.page,
-            clock=self._around.clock,
-            unready=self._unready,
-            reload=self._reload_to_the_end,
-            can_reload=lambda: self._settings.web.reload,
-            refused=refused,
-            probe=self._probe,
-            timezone=lambda: self._settings.timezone,
-            accounts=lambda: {name: account.facts() for name, account in self._accounts.items()},
-            next_poll=self._next_poll,
-            grafana=lambda: self._settings.links.grafana,
-        )
         async with AsyncExitStack() as stack:
-            self._doors = await stack.enter_async_context(open_doors(self._settings.web_config_file, refused))
-            main = make_app(services)
+            self._doors = await stack.enter_async_context(open_doors(self.settings.web_config_file, self.note_refusal))
+            main = make_app(self)
             self._doors.guard(main)
-            addresses = [(address.host, address.port) for address in self._settings.listen]
-            await stack.enter_async_context(listening(main, addresses, tls=self._doors.tls, refused=refused))
-            if (health := self._settings.health_listen) is not None:
-                app = make_health_app(services.unready)
-                await stack.enter_async_context(listening(app, [(health.host, health.port)], refused=refused))
+            addresses = [(address.host, address.port) for address in self.settings.listen]
+            await stack.enter_async_context(listening(main, addresses, tls=self._doors.tls, refused=self.note_refusal))
+            if (health := self.settings.health_listen) is not None:
+                app = make_health_app(self)
+                await stack.enter_async_context(listening(app, [(health.host, health.port)], refused=self.note_refusal))
             yield self._doors
 
     async def _swap_or_stay(self, settings: Settings, tokens: dict[str, Token]) -> None:
         """Put a checked configuration in force; if that breaks, go back to the one before and raise what broke it."""
-        before, tokens_before = self._settings, dict(self._tokens)
+        before, tokens_before = self.settings, dict(self._tokens)
         try:
             await self._swap(settings, tokens)
         except Exception:
@@ -202,7 +187,7 @@ class Daemon:
 
     async def _swap(self, settings: Settings, tokens: dict[str, Token]) -> None:
         """Put a checked configuration in force. Accounts that it does not touch go on as if nothing had been."""
-        before, self._settings = self._settings, settings
+        before, self.settings = self.settings, settings
         set_up(settings.log.level, settings.log.format)
         old = {account.name: _essence(before, account) for account in before.accounts}
         new = {account.name: _essence(settings, account) for account in settings.accounts}
@@ -210,7 +195,9 @@ class Daemon:
         await self._end(ended)
         if settings.info_labels != before.info_labels:
             self._renderer = TaskRenderer(settings.info_labels)
-            self._around.store.use(self._renderer)
+            self.store.use(self._renderer)
+        if settings.poll.stale_after != before.poll.stale_after:
+            self.store.set_stale_after(settings.poll.stale_after)
         for name in old.keys() - new.keys():
             _forget(self._around, name)
         for account in settings.accounts:
@@ -234,9 +221,9 @@ class Daemon:
 
     async def _run_account(self, settings: AccountSettings) -> None:
         token = self._tokens[settings.name]
-        async with open_account(self._settings, settings, token, self._around) as account:
-            self._accounts[account.name] = account
-            if len(self._accounts) == len(self._running):
+        async with open_account(self.settings, settings, token, self._around) as account:
+            self.accounts[account.name] = account
+            if len(self.accounts) == len(self._running):
                 self._opened.set()
             await account.run()
 
@@ -247,40 +234,33 @@ class Daemon:
         if tasks:
             await asyncio.wait(tasks)
         for name in names:
-            self._accounts.pop(name, None)
+            self.accounts.pop(name, None)
 
     async def _become_ready(self) -> None:
         """Be ready when the first round has been tried; a platform that is down or slow delays it an interval at most."""
         try:
-            async with asyncio.timeout(self._settings.poll.interval):
+            async with asyncio.timeout(self.settings.poll.interval):
                 await self._opened.wait()
-                for account in list(self._accounts.values()):
+                for account in list(self.accounts.values()):
                     await account.first_round()
         except TimeoutError:
             log.warning("ready, although the first round of polls is not complete yet")
         self.ready.set()
 
-    async def _probe(self, name: str, task_id: str, sub_user_id: str | None) -> TaskRecord:
-        account = self._accounts.get(name)
-        if account is None:
-            known = ", ".join(sorted(self._accounts))
-            raise UnknownAccountError(f"account is not configured; expected one of: {known}")
-        return await account.probe(task_id, sub_user_id)
-
-    def _unready(self) -> str:
+    def unready(self) -> str:
         """Return why there is nothing to scrape yet; empty if there is."""
         if not self.ready.is_set():
             return "the first round of polls is still under way"
-        shard = find_shard(self._settings.shard)
+        shard = find_shard(self.settings.shard)
         return (
             ""
             if shard.is_active
             else f"shard.ordinal is {shard.ordinal}, but shard.total is {shard.total}: no task is this shard's"
         )
 
-    def _next_poll(self, ref: TaskRef) -> float | None:
-        account = self._accounts.get(ref.account)
-        return None if account is None else account.poller.next_poll(ref)
+    def note_refusal(self, reason: str) -> None:
+        """Count a request or connection that was turned away, for one of the reasons in HTTP_REFUSALS."""
+        self._around.metrics.note_refusal(reason)
 
     def _note_web_config(self, faults: Sequence[str]) -> None:
         """Tell that the web configuration was taken up, or why not."""
@@ -288,15 +268,15 @@ class Daemon:
         if faults:
             log.error("web configuration is broken; the previous one stays in use", faults="; ".join(faults))
         else:
-            log.info("web configuration reloaded", file=self._settings.web_config_file)
+            log.info("web configuration reloaded", file=self.settings.web_config_file)
 
     def _note_reload(self, what: str, *, worked: bool) -> None:
         """Show whether what was read last, of all and of the web configuration alone, is in force."""
         if worked:
             self._broken -= {what, "web"}  # all includes it
             self._around.metrics.reload_success_timestamp.set(self._around.clock())
-            self._around.metrics.show_shard(*astuple(find_shard(self._settings.shard)))
-            self._around.metrics.show_links(self._settings.links.grafana, self._settings.links.runbook)
+            self._around.metrics.show_shard(*astuple(find_shard(self.settings.shard)))
+            self._around.metrics.show_links(self.settings.links.grafana, self.settings.links.runbook)
         else:
             self._broken.add(what)
         self._around.metrics.reload_successful.set(not self._broken)

@@ -91,13 +91,12 @@ class Page:
 
     renderer: TaskRenderer
     registry: CollectorRegistry
-    stale_after: float
 
     def pieces(self, records: Sequence[TaskRecord], now: float, *, openmetrics: bool) -> Iterator[bytes]:
         """Yield the text in pieces of about a megabyte at most, so that the caller can let others run in between."""
-        known = [record for record in records if not record.is_gone(now, self.stale_after)]
-        fresh = [record for record in known if record.is_fresh(now, self.stale_after)]
-        windows = [lines for record in known for lines in record.fresh_windows(now, self.stale_after)]
+        known = [record for record in records if not record.is_gone(now)]
+        fresh = [record for record in known if record.is_fresh(now)]
+        windows = [lines for record in known for lines in record.fresh_windows(now)]
         status = {True: [r.status_lines for r in known], False: [r.status_lines for r in fresh]}
         readings = [r.reading_lines for r in fresh]
         for index, status_family in enumerate(self.renderer.status_families):

@@ -125,31 +125,33 @@ class WindowLines:
 class TaskRecord:
     """All that is known of one task, rendered.
 
+    ``stale_after`` is by how many seconds a success may be overdue, or the task be denied, before it leaves /metrics.
     ``unread`` are the platform's fields of the last reading that could not be read, and ``polls`` are the last polls,
     packed by ``recent``.
     """
 
     status: TaskStatus
     status_lines: Lines
+    stale_after: float
     reading_lines: Lines = ()
     windows: Mapping[str, WindowLines] | None = None
     unread: tuple[str, ...] = ()
     polls: bytes = b""
 
-    def is_fresh(self, now: float, stale_after: float) -> bool:
-        """Tell whether the statistics may still be shown: a success is not overdue by more than ``stale_after``."""
+    def is_fresh(self, now: float) -> bool:
+        """Return whether the statistics may still be shown at a moment (Unix seconds)."""
         due = self.status.due
-        return due is not None and now <= due + stale_after
+        return due is not None and now <= due + self.stale_after
 
-    def is_gone(self, now: float, stale_after: float) -> bool:
-        """Tell whether the platform has been denying the task for longer than ``stale_after``."""
+    def is_gone(self, now: float) -> bool:
+        """Return whether the platform has been denying the task for too long to show it at a moment (Unix seconds)."""
         since = self.status.missing_since
-        return since is not None and now > since + stale_after
+        return since is not None and now > since + self.stale_after
 
-    def fresh_windows(self, now: float, stale_after: float) -> Iterable[Lines]:
-        """Return the lines of the windows that may still be shown."""
+    def fresh_windows(self, now: float) -> Iterable[Lines]:
+        """Return the lines of the windows that may still be shown at a moment (Unix seconds)."""
         for window in (self.windows or {}).values():
-            if now < window.expires and now <= window.due + stale_after:
+            if now < window.expires and now <= window.due + self.stale_after:
                 yield window.lines
 
     def paced(self, interval: float | None, now: float) -> TaskRecord:
@@ -173,11 +175,12 @@ class TaskRecord:
 
 
 class Store:
-    """Holds one record per task and one status per account."""
+    """Holds one record per task and one status per account. ``clock`` is Unix time, ``stale_after`` is seconds."""
 
-    def __init__(self, renderer: Renderer, clock: Callable[[], float]) -> None:
+    def __init__(self, renderer: Renderer, clock: Callable[[], float], stale_after: float = 0.0) -> None:
+        self.clock = clock
         self._renderer = renderer
-        self._clock = clock
+        self._stale_after = stale_after
         self._records: dict[TaskRef, TaskRecord] = {}
         self._counters: dict[TaskRef, TaskCounters] = {}
         self._accounts: dict[str, AccountStatus] = {}
@@ -216,7 +219,7 @@ class Store:
             return  # nearly always: discovery finds what is known
         polled_on = interval is not None and last.interval is not None
         missing_since = last.missing_since if polled_on else None
-        paced = before and before.paced(interval, self._clock())
+        paced = before and before.paced(interval, self.clock())
         task = last.task if is_same else task  # the renderer knows by it that the facts are the same
         status = replace(paced.status if paced else last, task=task, interval=interval, missing_since=missing_since)
         if before is None or status != last:
@@ -227,7 +230,7 @@ class Store:
 
         At first sight they have. Statistics are only unchanged if they are those that were laid in last.
         """
-        ref, now = task.ref, self._clock()
+        ref, now = task.ref, self.clock()
         before = self._records.get(ref)
         before = before and before.paced(interval, now)
         last = before.status if before else TaskStatus(task)
@@ -254,18 +257,19 @@ class Store:
         )
         polls = remember(before.polls if before else b"", Poll(now, seconds, outcome.error.partition(":")[0]))
         lines = self._renderer.status(status, before)
-        self._records[ref] = TaskRecord(status, lines, reading_lines, windows, unread, polls)
+        self._records[ref] = TaskRecord(status, lines, self._stale_after, reading_lines, windows, unread, polls)
         return moved
 
     def render_once(self, task: Task, outcome: PollOutcome) -> TaskRecord:
         """Render what a poll brought without keeping it; counters need watching, so there are none."""
-        now = self._clock()
+        now = self.clock()
         stats = outcome.stats
         success = None if stats is None else now
         status = TaskStatus(task, up=not outcome.error, last_success=success, error=outcome.error, due=success)
         reading = Reading(stats, {}, {}, None) if isinstance(stats, TaskStats) else None
         lines = self._renderer.reading(task.ref, reading) if reading else ()
-        return TaskRecord(status, self._renderer.status(status), lines, self._windows(task.ref, outcome, now, 0, {}))
+        windows = self._windows(task.ref, outcome, now, 0, {})
+        return TaskRecord(status, self._renderer.status(status), self._stale_after, lines, windows)
 
     def use(self, renderer: Renderer) -> None:
         """Render from now on with another renderer, and the status of all tasks anew.
@@ -277,11 +281,17 @@ class Store:
             status = replace(record.status, task=replace(record.status.task, labels=()))
             self._records[status.task.ref] = replace(record, status=status, status_lines=renderer.status(status))
 
+    def set_stale_after(self, stale_after: float) -> None:
+        """Judge from now on by another ``stale_after``, all tasks."""
+        self._stale_after = stale_after
+        for record in self.records():
+            self._records[record.status.task.ref] = replace(record, stale_after=stale_after)
+
     def miss(self, ref: TaskRef) -> None:
         """Take note that the platform no longer lists a task: it leaves once that has lasted."""
         record = self._records.get(ref)
         if record is not None and record.status.missing_since is None:
-            self._put(replace(record.status, interval=None, missing_since=self._clock()), record)
+            self._put(replace(record.status, interval=None, missing_since=self.clock()), record)
 
     def keep_windows(self, ref: TaskRef, names: Collection[str]) -> None:
         """Drop what was read of a task's other windows: they are no longer asked for."""
@@ -307,8 +317,11 @@ class Store:
 
     def _put(self, status: TaskStatus, before: TaskRecord | None) -> None:
         lines = self._renderer.status(status, before)
-        fresh = TaskRecord(status, lines) if before is None else replace(before, status=status, status_lines=lines)
-        self._records[status.task.ref] = fresh
+        self._records[status.task.ref] = (
+            TaskRecord(status, lines, self._stale_after)
+            if before is None
+            else replace(before, status=status, status_lines=lines)
+        )
 
     def _windows(
         self, ref: TaskRef, outcome: PollOutcome, now: float, interval: float, before: Mapping[str, WindowLines]

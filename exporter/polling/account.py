@@ -80,7 +80,7 @@ class Account:
         self._store = around.store
         self._metrics = around.metrics
         self._clock = around.clock
-        self._timeout, self._stale_after = settings.poll.timeout, settings.poll.stale_after
+        self._timeout = settings.poll.timeout
         self._probes = 0
         self._most_probes = max(account.concurrency, ceil(account.rate_limit * settings.poll.timeout))
         self._plan = discovery_plan(settings, account) if shard.is_active else None
@@ -251,7 +251,7 @@ class Account:
             ref = record.status.task.ref
             if ref in shown or not (is_whole or ref.id in ids):
                 continue
-            if self._plan is None or ref.id in ids or record.is_gone(now, self._stale_after):
+            if self._plan is None or ref.id in ids or record.is_gone(now):
                 self._store.forget(ref)
             else:
                 self._store.miss(ref)

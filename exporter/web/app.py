@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 from weakref import WeakValueDictionary
 
@@ -20,7 +20,8 @@ from prometheus_client import CollectorRegistry
 from exporter.metrics.exposition import Page
 from exporter.metrics.store import TaskRecord
 from exporter.polling.probes import TooManyProbesError
-from exporter.web.pages import Sources, add_pages
+from exporter.web.exporter import Exporter
+from exporter.web.pages import add_pages
 
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -40,29 +41,10 @@ _GZIP_WBITS: Final = 31  # zlib's way to ask for a gzip header
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-class UnknownAccountError(LookupError):
-    """A probe asked for an account that is not configured; the message names those that are."""
-
-
-@dataclass(frozen=True, slots=True)
-class Services(Sources):
-    """What the handlers need, beside what the pages show.
-
-    ``reload`` returns its faults, one a line; ``probe`` raises UnknownAccountError and TooManyProbesError; ``refused`` is
-    told why a request was turned away.
-    """
-
-    unready: Callable[[], str]
-    reload: Callable[[], Awaitable[Sequence[str]]]
-    probe: Callable[[str, str, str | None], Awaitable[TaskRecord]]
-    can_reload: Callable[[], bool] = lambda: True
-    refused: Callable[[str], None] = lambda _: None
-
-
-def make_app(services: Services) -> web.Application:
+def make_app(exporter: Exporter) -> web.Application:
     """Make the application of the main port."""
-    handlers = _Handlers(services)
-    app = make_health_app(services.unready)
+    handlers = _Handlers(exporter)
+    app = make_health_app(exporter)
     app.add_routes(
         [
             web.get("/metrics", handlers.metrics),
@@ -71,18 +53,18 @@ def make_app(services: Services) -> web.Application:
             web.post("/-/reload", handlers.reload),
         ]
     )
-    add_pages(app, services)
+    add_pages(app, exporter)
     return app
 
 
-def make_health_app(unready: Callable[[], str]) -> web.Application:
+def make_health_app(exporter: Exporter) -> web.Application:
     """Make the application with the health paths alone."""
 
     async def healthz(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
     async def readyz(_: web.Request) -> web.Response:
-        if reason := unready():
+        if reason := exporter.unready():
             return web.Response(status=503, text=f"not ready: {reason}\n")
         return web.Response(text="ready\n")
 
@@ -122,12 +104,12 @@ def _quality(text: str) -> float:
 
 
 class _Handlers:
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, exporter: Exporter) -> None:
+        self._exporter = exporter
         self._turns = _Turns()
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
-        return await self._answer(request, self._services.page(), self._services.store.records())
+        return await self._answer(request, self._exporter.page(), self._exporter.store.records())
 
     async def probe(self, request: web.Request) -> web.StreamResponse:
         account, task = request.query.get("account", ""), request.query.get("task", "")
@@ -135,17 +117,17 @@ class _Handlers:
         for name, value in (("task", task), ("sub_user_id", sub_user_id)):
             if value is not None and not _UUID.fullmatch(value):
                 return web.Response(status=400, text=f"{name} must be a UUID, such as the platform shows\n")
+        if (polled := self._exporter.accounts.get(account)) is None:
+            known = ", ".join(sorted(self._exporter.accounts))
+            return web.Response(status=400, text=f"account is not configured; expected one of: {known}\n")
         try:
-            record = await self._services.probe(account, task.lower(), sub_user_id and sub_user_id.lower())
-        except UnknownAccountError as error:
-            return web.Response(status=400, text=f"{error}\n")
+            record = await polled.probe(task.lower(), sub_user_id and sub_user_id.lower())
         except TooManyProbesError as error:
-            self._services.refused("probes")
+            self._exporter.note_refusal("probes")
             return web.Response(status=503, text=f"{error}\n", headers={"Retry-After": "1"})
         # It was asked for by its name, so it is answered with up 0 also when the platform has long denied it.
         record = replace(record, status=replace(record.status, missing_since=None))
-        page = self._services.page()
-        alone = Page(page.renderer, CollectorRegistry(), page.stale_after)
+        alone = Page(self._exporter.page().renderer, CollectorRegistry())
         return await self._answer(request, alone, [record])
 
     async def service_discovery(self, request: web.Request) -> web.Response:
@@ -154,7 +136,7 @@ class _Handlers:
         Each is an instance of its own: of that address alone, they would all write the one series of ``up``.
         """
         targets = []
-        for record in self._services.store.records():
+        for record in self._exporter.store.records():
             task, interval = record.status.task, record.status.interval
             if interval is None:  # known, but not polled
                 continue
@@ -172,11 +154,11 @@ class _Handlers:
         return web.json_response(targets)
 
     async def reload(self, request: web.Request) -> web.Response:
-        if not self._services.can_reload():
+        if not self._exporter.settings.web.reload:
             return web.Response(status=403, text="turned off by web.reload; SIGHUP reloads\n")
         if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:  # what browsers tell
             return web.Response(status=403, text="the request came from a page of another site; no reload\n")
-        faults = await self._services.reload()
+        faults = await self._exporter.reload()
         if faults:
             text = "the previous configuration stays in use:\n" + "".join(f"{fault}\n" for fault in faults)
             return web.Response(status=500, text=text)
@@ -194,11 +176,11 @@ class _Handlers:
                 async with asyncio.timeout(_ANSWER_SECONDS):
                     await response.prepare(request)
                     if request.method != "HEAD":
-                        pieces = page.pieces(records, self._services.clock(), openmetrics=openmetrics)
+                        pieces = page.pieces(records, self._exporter.store.clock(), openmetrics=openmetrics)
                         await (_write_compressed(response, pieces) if compressed else _write(response, pieces))
                     await response.write_eof()
             except TimeoutError:
-                self._services.refused("slow_reader")
+                self._exporter.note_refusal("slow_reader")
                 if request.transport is not None:
                     request.transport.abort()  # half an answer must not look like a whole one
         return response

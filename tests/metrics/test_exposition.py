@@ -36,7 +36,7 @@ class Clock:
 
 
 def _page(store: Store, *, now: float = NOW, openmetrics: bool = False, renderer: TaskRenderer | None = None) -> str:
-    page = Page(renderer or TaskRenderer(), CollectorRegistry(), STALE_AFTER)
+    page = Page(renderer or TaskRenderer(), CollectorRegistry())
     return b"".join(page.pieces(store.records(), now, openmetrics=openmetrics)).decode()
 
 
@@ -61,7 +61,7 @@ def test_the_page_is_the_golden_one_byte_for_byte(name: str, openmetrics: bool) 
 def test_samples_are_read_back_as_they_were_rendered(name: str, tags: dict[str, int]) -> None:
     """Whatever texts are in labels, reading our own lines gives what the library's parser reads."""
     renderer = TaskRenderer()
-    store = Store(renderer, lambda: NOW)
+    store = Store(renderer, lambda: NOW, STALE_AFTER)
     cleaned = {clean_label(tag) or "-": count for tag, count in tags.items()}
     task = replace(TASK, name=clean_label(name))
     store.settle(task, PollOutcome(TaskStats(answer_ratio=0.125, tag_calls=cleaned)), INTERVAL)
@@ -94,7 +94,7 @@ def test_the_exporters_own_metrics_come_last_in_both_formats() -> None:
     """The registry's metrics follow the tasks', and OpenMetrics ends in its mark even without any task."""
     registry = CollectorRegistry()
     Gauge("own", "Own.", registry=registry).set(1)
-    page = Page(TaskRenderer(), registry, STALE_AFTER)
+    page = Page(TaskRenderer(), registry)
     own = b"# HELP own Own.\n# TYPE own gauge\nown 1.0\n"
     assert b"".join(page.pieces([], NOW, openmetrics=False)) == own
     assert b"".join(page.pieces([], NOW, openmetrics=True)) == own + b"# EOF\n"
@@ -103,7 +103,7 @@ def test_the_exporters_own_metrics_come_last_in_both_formats() -> None:
 def test_a_value_that_is_not_told_has_no_sample_and_its_family_no_header() -> None:
     """An empty response leaves only what lasts and the counter of resets; no 0 stands for a missing number."""
     clock = Clock()
-    store = Store(TaskRenderer(), clock)
+    store = Store(TaskRenderer(), clock, STALE_AFTER)
     store.settle(TASK, PollOutcome(parse_stats([])), INTERVAL)
     assert _families(_page(store)) == [
         "yunfu_task_info",
@@ -128,7 +128,7 @@ LASTING = [
 def test_only_what_lasts_stays_when_the_statistics_are_stale() -> None:
     """Once a success is overdue, the statistics, counters, windows and facts leave; how the task fares stays."""
     clock = Clock()
-    store = Store(TaskRenderer(), clock)
+    store = Store(TaskRenderer(), clock, STALE_AFTER)
     stats = parse_stats(documented())
     store.settle(TASK, PollOutcome(stats, (WindowReading("today", stats, NOW + 1e6),)), INTERVAL)
     boundary = NOW + INTERVAL + STALE_AFTER
@@ -141,14 +141,14 @@ def test_only_what_lasts_stays_when_the_statistics_are_stale() -> None:
 
 def test_a_task_that_is_known_but_not_polled_shows_info_and_state() -> None:
     """A paused task that discovery does not have polled has no up, no interval and no statistics."""
-    store = Store(TaskRenderer(), Clock())
+    store = Store(TaskRenderer(), Clock(), STALE_AFTER)
     store.know(UNPOLLED, None)
     assert _families(_page(store)) == ["yunfu_task_info", "yunfu_task_state"]
 
 
 def test_a_task_that_never_answered_shows_that_it_is_down() -> None:
     """A failed first poll gives up 0 and no time of a success."""
-    store = Store(TaskRenderer(), Clock())
+    store = Store(TaskRenderer(), Clock(), STALE_AFTER)
     store.settle(TASK, PollOutcome(error="timeout: no answer within 10 s"), INTERVAL)
     assert _families(_page(store)) == [name for name in LASTING if "last_success" not in name]
     assert f'yunfu_task_up{{account="main",task="{REF.id}"}} 0\n' in _page(store)
@@ -156,7 +156,7 @@ def test_a_task_that_never_answered_shows_that_it_is_down() -> None:
 
 def test_a_gone_task_leaves_entirely() -> None:
     """A task that the platform denies leaves with all its lines once that has lasted, and no header stays."""
-    store = Store(TaskRenderer(), Clock())
+    store = Store(TaskRenderer(), Clock(), STALE_AFTER)
     store.settle(TASK, PollOutcome(parse_stats(documented())), INTERVAL)
     store.settle(TASK, PollOutcome(error="http_404: no such task", missing=True), INTERVAL)
     assert "yunfu_task_answered_calls" in _families(_page(store, now=NOW + STALE_AFTER))
@@ -166,7 +166,7 @@ def test_a_gone_task_leaves_entirely() -> None:
 def test_configured_labels_stand_on_info_alone() -> None:
     """The labels of the configuration are on yunfu_task_info, empty where a task has none, and nowhere else."""
     renderer = TaskRenderer(("region", "team"))
-    store = Store(renderer, Clock())
+    store = Store(renderer, Clock(), STALE_AFTER)
     for task in (POLLED, replace(TASK, state=TaskState.WAITING)):
         store.settle(task, PollOutcome(TaskStats(answered=1)), INTERVAL)
     families = {family.name: family for family in _read(_page(store, renderer=renderer), openmetrics=False)}
@@ -177,7 +177,7 @@ def test_configured_labels_stand_on_info_alone() -> None:
 
 def test_a_reload_that_changes_the_label_names_does_not_break_the_page() -> None:
     """Until a task's new labels are told, the ones of the new configuration are empty."""
-    store = Store(TaskRenderer(("region", "team")), Clock())
+    store = Store(TaskRenderer(("region", "team")), Clock(), STALE_AFTER)
     store.know(POLLED, None)
     renderer = TaskRenderer(("owner",))
     store.use(renderer)
@@ -188,12 +188,10 @@ def test_a_reload_that_changes_the_label_names_does_not_break_the_page() -> None
 
 def test_more_tasks_than_a_piece_holds_have_one_header() -> None:
     """A large page comes in several pieces, with each header once and every task's line in place."""
-    store = Store(TaskRenderer(), Clock())
+    store = Store(TaskRenderer(), Clock(), STALE_AFTER)
     for number in range(2500):
         store.know(Task(TaskRef("main", f"{number:08}"), 0.2), None)
-    pieces = list(
-        Page(TaskRenderer(), CollectorRegistry(), STALE_AFTER).pieces(store.records(), NOW, openmetrics=False)
-    )
+    pieces = list(Page(TaskRenderer(), CollectorRegistry()).pieces(store.records(), NOW, openmetrics=False))
     assert [piece.count(b"\n") for piece in pieces] == [1002, 1000, 500, 4002, 4000, 2000, 0]
     info, state = read_text(b"".join(pieces).decode())
     assert [sample.labels["task"] for sample in info.samples] == [f"{number:08}" for number in range(2500)]
@@ -208,7 +206,7 @@ def test_help_and_labels_are_escaped() -> None:
             help_text = 'a\\b\nc "d"'
             self.status_families = (Family("odd", help_text, lambda _: {'q"\\\n': 1.0}, ("label",), lasting=True),)
 
-    store = Store(Renderer(), Clock())
+    store = Store(Renderer(), Clock(), STALE_AFTER)
     store.know(replace(TASK, ref=TaskRef('a"\\\n', "b")), None)
     assert _page(store, renderer=Renderer()) == (
         '# HELP odd a\\\\b\\nc "d"\n# TYPE odd gauge\nodd{account="a\\"\\\\\\n",task="b",label="q\\"\\\\\\n"} 1\n'
@@ -229,7 +227,7 @@ def test_help_and_labels_are_escaped() -> None:
 def test_numbers_are_written_without_loss(value: float, written: str) -> None:
     """A whole number has no point, another one all its digits."""
     lines = TaskRenderer().status(
-        Store(TaskRenderer(), Clock()).render_once(replace(TASK, created=value), PollOutcome()).status
+        Store(TaskRenderer(), Clock(), STALE_AFTER).render_once(replace(TASK, created=value), PollOutcome()).status
     )
     assert lines[-1].decode().endswith(f"}} {written}\n")
 
@@ -319,7 +317,7 @@ def test_whatever_json_arrives_is_read_back_from_the_page(openmetrics: bool, dat
     """No JSON makes the parser or the page fail, and every value and label comes back from the page as it was read."""
     stats = parse_stats(data)
     task = replace(TASK, name=clean_label(name))
-    store = Store(TaskRenderer(), Clock())
+    store = Store(TaskRenderer(), Clock(), STALE_AFTER)
     store.settle(task, PollOutcome(stats, (WindowReading("today", stats, NOW + 1),)), INTERVAL)
     families = _read(_page(store, openmetrics=openmetrics), openmetrics=openmetrics)
     status_names = {family.name for family in TaskRenderer().status_families}

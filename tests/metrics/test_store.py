@@ -59,7 +59,7 @@ class House:
 
     def __post_init__(self) -> None:
         """Make the store."""
-        self.store = Store(self.renderer, lambda: self.now)
+        self.store = Store(self.renderer, lambda: self.now, STALE_AFTER)
 
     def settle(self, outcome: PollOutcome, at: float, interval: float = INTERVAL) -> bool:
         """Lay in an outcome at a time."""
@@ -98,12 +98,12 @@ def test_statistics_are_fresh_until_a_success_is_overdue(house: House) -> None:
     """Up to the interval and ``stale_after`` past the last success they are shown, a moment later not."""
     house.settle(_read(1), NOW)
     boundary = NOW + INTERVAL + STALE_AFTER
-    assert house.record.is_fresh(boundary, STALE_AFTER)
-    assert not house.record.is_fresh(boundary + 0.001, STALE_AFTER)
+    assert house.record.is_fresh(boundary)
+    assert not house.record.is_fresh(boundary + 0.001)
     house.settle(FAILED, boundary)
-    assert not house.record.is_fresh(boundary + 0.001, STALE_AFTER)
+    assert not house.record.is_fresh(boundary + 0.001)
     house.store.know(TASK, 900)  # an idle task is not overdue so soon
-    assert house.record.is_fresh(NOW + 900 + STALE_AFTER, STALE_AFTER)
+    assert house.record.is_fresh(NOW + 900 + STALE_AFTER)
 
 
 @pytest.mark.parametrize(
@@ -132,17 +132,17 @@ def test_a_changed_interval_makes_no_success_overdue(
             house.store.know(TASK, interval)
     boundary = NOW + due + STALE_AFTER
     for at, is_shown in ((boundary, True), (boundary + 0.001, False)):
-        assert house.record.is_fresh(at, STALE_AFTER) is is_shown
-        assert list(house.record.fresh_windows(at, STALE_AFTER)) == [(b"today 1",)] * is_shown
+        assert house.record.is_fresh(at) is is_shown
+        assert list(house.record.fresh_windows(at)) == [(b"today 1",)] * is_shown
     assert (house.record.status.last_success, house.record.status.interval) == (NOW, changes[-1][1])
 
 
 def test_a_task_without_a_success_is_not_fresh(house: House) -> None:
     """Neither a task that is only known nor one whose polls have all failed has statistics."""
     house.store.know(TASK, INTERVAL)
-    assert not house.record.is_fresh(NOW, STALE_AFTER)
+    assert not house.record.is_fresh(NOW)
     house.settle(FAILED, NOW)
-    assert not house.record.is_fresh(NOW, STALE_AFTER)
+    assert not house.record.is_fresh(NOW)
 
 
 def test_a_failure_keeps_what_was_read_before(house: House) -> None:
@@ -152,7 +152,7 @@ def test_a_failure_keeps_what_was_read_before(house: House) -> None:
     record = house.record
     assert (record.status.up, record.status.error, record.status.last_success) == (False, FAILED.error, NOW)
     assert record.reading_lines == (b"7",)
-    assert list(record.fresh_windows(NOW + 60, STALE_AFTER)) == [(b"today 3",)]
+    assert list(record.fresh_windows(NOW + 60)) == [(b"today 3",)]
     house.settle(_read(8), NOW + 120)
     record = house.record
     assert (record.status.up, record.status.error, record.status.last_success) == (True, "", NOW + 120)
@@ -166,7 +166,7 @@ def test_a_poll_that_failed_half_way_keeps_what_it_brought(house: House) -> None
     assert house.settle(half, NOW + 60)
     record = house.record
     assert (record.status.up, record.status.last_success, record.reading_lines) == (False, NOW + 60, (b"2",))
-    assert list(record.fresh_windows(NOW + 60, STALE_AFTER)) == [(b"today 2",), (b"1h 1",)]
+    assert list(record.fresh_windows(NOW + 60)) == [(b"today 2",), (b"1h 1",)]
 
 
 def test_a_window_is_shown_until_it_moves_on_or_is_overdue(house: House) -> None:
@@ -175,10 +175,10 @@ def test_a_window_is_shown_until_it_moves_on_or_is_overdue(house: House) -> None
     boundary = NOW + INTERVAL + STALE_AFTER
     shown = [(99.9, [(b"today 1",), (b"1h 2",)]), (100.0, [(b"1h 2",)]), (boundary - NOW, [(b"1h 2",)])]
     for after, lines in shown:
-        assert list(house.record.fresh_windows(NOW + after, STALE_AFTER)) == lines
+        assert list(house.record.fresh_windows(NOW + after)) == lines
     house.settle(_read(2), boundary)
-    assert house.record.is_fresh(boundary + 1, STALE_AFTER)
-    assert not list(house.record.fresh_windows(boundary + 0.001, STALE_AFTER))
+    assert house.record.is_fresh(boundary + 1)
+    assert not list(house.record.fresh_windows(boundary + 0.001))
 
 
 def test_settle_tells_whether_the_counts_moved(house: House) -> None:
@@ -197,8 +197,8 @@ def test_an_unchanged_answer_is_a_success_with_the_statistics_of_before(house: H
     assert house.record.status == TaskStatus(TASK, INTERVAL, up=True, last_success=NOW + 60, due=NOW + 60 + INTERVAL)
     assert house.record.reading_lines is lines
     assert house.renderer.reading_seen is rendered
-    assert house.record.is_fresh(NOW + 60 + INTERVAL + STALE_AFTER, STALE_AFTER)
-    assert list(house.record.fresh_windows(NOW + 60 + INTERVAL + STALE_AFTER, STALE_AFTER)) == [(b"today 3",)]
+    assert house.record.is_fresh(NOW + 60 + INTERVAL + STALE_AFTER)
+    assert list(house.record.fresh_windows(NOW + 60 + INTERVAL + STALE_AFTER)) == [(b"today 3",)]
     house.settle(_read(12), NOW + 120)
     assert house.calls == {"answered": 5}
 
@@ -214,16 +214,25 @@ def test_counters_survive_failures_and_end_with_the_task(house: House) -> None:
     assert house.calls == {"answered": 0}
 
 
+def test_a_changed_stale_after_holds_for_what_is_known_already(house: House) -> None:
+    """A changed ``stale_after`` judges the tasks that were polled before the change."""
+    house.settle(_read(1), NOW)
+    at = NOW + INTERVAL + STALE_AFTER + 1
+    assert not house.record.is_fresh(at)
+    house.store.set_stale_after(STALE_AFTER + 1)
+    assert house.record.is_fresh(at)
+
+
 def test_a_denied_task_is_gone_once_that_has_lasted(house: House) -> None:
     """It leaves ``stale_after`` past the first denial in a row, also if it was never read; any other answer ends the row."""
     house.settle(MISSING, NOW)
     house.settle(MISSING, NOW + 200)
-    assert not house.record.is_gone(NOW + STALE_AFTER, STALE_AFTER)
-    assert house.record.is_gone(NOW + STALE_AFTER + 0.001, STALE_AFTER)
+    assert not house.record.is_gone(NOW + STALE_AFTER)
+    assert house.record.is_gone(NOW + STALE_AFTER + 0.001)
     house.store.know(TASK, INTERVAL)  # that it is listed does not help while its polls say otherwise
-    assert house.record.is_gone(NOW + STALE_AFTER + 0.001, STALE_AFTER)
+    assert house.record.is_gone(NOW + STALE_AFTER + 0.001)
     house.settle(_read(1), NOW + 400)
-    assert not house.record.is_gone(NOW + 10_000, STALE_AFTER)
+    assert not house.record.is_gone(NOW + 10_000)
 
 
 @pytest.mark.parametrize("interval", [INTERVAL, None], ids=["polled", "not polled"])
@@ -234,10 +243,10 @@ def test_a_task_that_is_no_longer_listed_is_gone_until_it_is_listed_again(house:
     assert house.record.status.interval is None
     house.now = NOW + 200
     house.store.miss(REF)
-    assert not house.record.is_gone(NOW + STALE_AFTER, STALE_AFTER)
-    assert house.record.is_gone(NOW + STALE_AFTER + 0.001, STALE_AFTER)
+    assert not house.record.is_gone(NOW + STALE_AFTER)
+    assert house.record.is_gone(NOW + STALE_AFTER + 0.001)
     house.store.know(TASK, interval)
-    assert not house.record.is_gone(NOW + 10_000, STALE_AFTER)
+    assert not house.record.is_gone(NOW + 10_000)
     assert house.record.reading_lines == (b"1",)
 
 
@@ -245,7 +254,7 @@ def test_a_denied_task_that_is_no_longer_polled_is_there_while_it_is_listed(hous
     """A task that answered 404 and is then listed as paused is shown as such."""
     house.settle(MISSING, NOW)
     house.store.know(TASK, None)
-    assert not house.record.is_gone(NOW + 10_000, STALE_AFTER)
+    assert not house.record.is_gone(NOW + 10_000)
 
 
 def test_an_unknown_task_is_not_missed(house: House) -> None:
@@ -296,7 +305,7 @@ def test_rendering_once_keeps_nothing(house: House) -> None:
     """A probe of any task is rendered without counters and without a trace in the store."""
     record = house.store.render_once(TASK, _read(5, _window("today", 2)))
     assert record.reading_lines == (b"5",)
-    assert list(record.fresh_windows(NOW, STALE_AFTER)) == [(b"today 2",)]
+    assert list(record.fresh_windows(NOW)) == [(b"today 2",)]
     assert (record.status.up, record.status.last_success, record.status.interval) == (True, NOW, None)
     assert house.renderer.reading_seen == Reading(TaskStats(answered=5), {}, {}, None)
     assert house.store.records() == []
@@ -309,7 +318,7 @@ def test_rendering_a_failure_once_shows_it_down(house: House) -> None:
     record = house.store.render_once(TASK, FAILED)
     assert (record.status.up, record.status.error, record.status.last_success) == (False, FAILED.error, None)
     assert record.reading_lines == ()
-    assert not record.is_fresh(NOW, STALE_AFTER)
+    assert not record.is_fresh(NOW)
 
 
 def test_another_renderer_is_used_at_once(house: House) -> None:

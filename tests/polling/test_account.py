@@ -53,7 +53,7 @@ async def opened(simulator: Simulator, **more: Any) -> AsyncIterator[tuple[Accou
             tasks=tuple(TaskSettings(id=task) for task in simulated.tasks),
         )
         settings = Settings(accounts=(account,), **more)
-        store = Store(TaskRenderer(), simulator.now)
+        store = Store(TaskRenderer(), simulator.now, settings.poll.stale_after)
         around = Surroundings(store, ExporterMetrics("test", "none"), simulator.now, random.Random(1))
         async with open_account(settings, account, Token(simulated.token), around) as account_opened:
             yield account_opened, around
@@ -61,7 +61,7 @@ async def opened(simulator: Simulator, **more: Any) -> AsyncIterator[tuple[Accou
 
 def samples(around: Surroundings, family: str, now: float) -> dict[tuple[str, ...], float]:
     """Return a family's samples by the values of task and the family's own labels."""
-    page = Page(TaskRenderer(), around.metrics.registry, 300)
+    page = Page(TaskRenderer(), around.metrics.registry)
     text = b"".join(page.pieces(around.store.records(), now, openmetrics=False)).decode()
     found = {}
     for metric in text_string_to_metric_families(text):

@@ -41,13 +41,13 @@ def golden_page(*, openmetrics: bool) -> bytes:
     """Return the page of a task polled twice, with more calls the second time, and of one that is only known."""
     renderer = TaskRenderer(("region", "team"))
     times = iter((NOW - 60, NOW))
-    store = Store(renderer, lambda: next(times))
+    store = Store(renderer, lambda: next(times), STALE_AFTER)
     stats = parse_stats(documented())
     earlier = replace(stats, answered=60, unanswered=6, numbers={**stats.numbers, "connected": 2})
     store.settle(POLLED, PollOutcome(earlier), 60)
     store.settle(POLLED, PollOutcome(stats, (WindowReading("today", stats, NOW + 3600),)), 60)
     store.know(UNPOLLED, None)
-    page = Page(renderer, CollectorRegistry(), STALE_AFTER)
+    page = Page(renderer, CollectorRegistry())
     return b"".join(page.pieces(store.records(), NOW, openmetrics=openmetrics))
 
 

@@ -131,12 +131,13 @@ class _Life:
         plan, simulator = self.plan, self._simulator()
         happenings = (chosen := Cast.of(simulator)).script()
         renderer = TaskRenderer()
-        around = Surroundings(Store(renderer, self.clock), ExporterMetrics(__version__, ""), self.clock, self.rng)
+        settings = self._settings(simulator)
+        store = Store(renderer, self.clock, settings.poll.stale_after)
+        around = Surroundings(store, ExporterMetrics(__version__, ""), self.clock, self.rng)
         around.metrics.registry.register(AccountCollector(around.store))
         around.metrics.reload_successful.set(1)
         around.metrics.reload_success_timestamp.set(plan.begin)
-        settings = self._settings(simulator)
-        page = Page(renderer, around.metrics.registry, settings.poll.stale_after)
+        page = Page(renderer, around.metrics.registry)
         async with self._polling(settings, simulator, around):
             with file.open("wb") as output:
                 moment = plan.begin + plan.step

@@ -104,7 +104,7 @@ def account_of(
     """Return an account that reads these lists, on the loop's time."""
     settings = settings_of(discovery=discovery, tasks=tasks)
     clock = asyncio.get_running_loop().time
-    store = Store(TaskRenderer(settings.info_labels), clock)
+    store = Store(TaskRenderer(settings.info_labels), clock, settings.poll.stale_after)
     metrics = ExporterMetrics("0", "none")
     metrics.registry.register(AccountCollector(store))
     around = Surroundings(store, metrics, clock, random.Random(1))
@@ -114,9 +114,7 @@ def account_of(
 def page(around: Surroundings, *info_labels: str) -> Samples:
     """Return the page's samples by name and labels; none is there twice."""
     records = around.store.records()
-    pieces = Page(TaskRenderer(info_labels), around.metrics.registry, STALE_AFTER).pieces(
-        records, around.clock(), openmetrics=False
-    )
+    pieces = Page(TaskRenderer(info_labels), around.metrics.registry).pieces(records, around.clock(), openmetrics=False)
     samples: Samples = {}
     for family in text_string_to_metric_families(b"".join(pieces).decode()):
         for sample in family.samples:

@@ -29,13 +29,14 @@ from exporter.api.tokens import Token
 from exporter.config.settings import Settings
 from exporter.demo.simulator import Fault, Simulator, SimulatorOptions
 from exporter.demo.simulator.server import Request, Response, listen
-from exporter.metrics.exposition import Page, TaskRenderer
+from exporter.metrics.exposition import TaskRenderer
 from exporter.metrics.instrumentation import AccountCollector, ExporterMetrics
 from exporter.metrics.store import Store, TaskStatus
 from exporter.polling import account as accounts
 from exporter.polling import poller, schedule
 from exporter.polling.account import Account, Surroundings, open_account
-from exporter.web.app import Services, make_app
+from exporter.web.app import make_app
+from tests.support.exporter import FakeExporter
 from tests.support.tools import need
 
 NOW = 1_751_000_000.0
@@ -130,9 +131,8 @@ class World:
         self.simulator = simulator
         self.metrics = ExporterMetrics("0", "none")
         renderer = TaskRenderer()
-        self.store = Store(renderer, self.clock)
+        self.store = Store(renderer, self.clock, STALE_AFTER)
         self.metrics.registry.register(AccountCollector(self.store))
-        self.page = Page(renderer, self.metrics.registry, STALE_AFTER)
         self.settings = Settings.model_validate(
             {
                 "poll": {
@@ -176,7 +176,9 @@ class World:
                 given = token if token and settings.name == "struck" else Token(simulated.token)
                 opened.append(await stack.enter_async_context(open_account(self.settings, settings, given, around)))
             self.account = opened[0]
-            web = await stack.enter_async_context(TestClient(TestServer(make_app(self._services()))))
+            web = await stack.enter_async_context(
+                TestClient(TestServer(make_app(FakeExporter(self.store, registry=self.metrics.registry))))
+            )
             self.scrape = lambda: _scrape(cast("TestClient[Any, Any]", web))
             running = [asyncio.create_task(account.run()) for account in opened]
             try:
@@ -186,15 +188,6 @@ class World:
                     task.cancel()
                 await asyncio.wait(running)
             assert all(task.cancelled() for task in running), "polling ended by itself"
-
-    def _services(self) -> Services:
-        async def reload() -> list[str]:
-            raise NotImplementedError
-
-        async def probe(*_: object) -> Any:
-            raise NotImplementedError
-
-        return Services(self.store, lambda: self.page, self.clock, str, reload, probe)
 
     def look_up_anew(self) -> None:
         """Let the struck account forget the platform's address, which aiohttp remembers for ten seconds."""

@@ -215,7 +215,7 @@ async def test_no_value_shows_one(secretive: dict[str, Any], tmp_path: Path) -> 
     """Settings, tokens, clients and accounts, printed in any way, hold no secret."""
     settings = load_settings(["--config", str(write_config(tmp_path / "c", *secretive.values()))], environ={})
     tokens, _ = read_tokens(settings)
-    around = make_surroundings(TaskRenderer())
+    around = make_surroundings(TaskRenderer(), 300)
     things: list[object] = [settings, settings.model_dump(), settings.model_dump_json(), tokens, around]
     for each in settings.accounts:
         things += [each, vars(each), each.model_dump(mode="json"), each.model_copy()]

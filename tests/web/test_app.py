@@ -10,21 +10,20 @@ import random
 import socket
 import struct
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
 import pytest
 from aiohttp import web
-from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter.api.model import Task, TaskRef, TaskState, parse_stats
 from exporter.api.tokens import Token
-from exporter.config.settings import AccountSettings, PollSettings, Settings, TaskSettings
+from exporter.config.settings import AccountSettings, PollSettings, Settings, TaskSettings, WebSettings
 from exporter.config.values import Address
 from exporter.daemon import Daemon
 from exporter.file_changes import Watched
@@ -33,8 +32,9 @@ from exporter.metrics.instrumentation import AccountCollector, ExporterMetrics
 from exporter.metrics.store import AccountStatus, PollOutcome, Store, TaskRecord
 from exporter.polling.account import Surroundings
 from exporter.web import app as web_module
-from exporter.web.app import OPENMETRICS, TEXT, Services, UnknownAccountError, make_app
+from exporter.web.app import OPENMETRICS, TEXT, make_app
 from exporter.web.server import listening
+from tests.support.exporter import SETTINGS, FakeAccount, FakeExporter
 from tests.support.programs import Reply, fetch, free_port
 from tests.support.tools import documented
 
@@ -61,44 +61,17 @@ PROMETHEUS_3_PROTOBUF = (
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 
 
-async def no_reload() -> Sequence[str]:
-    """Reload without a fault."""
-    return []
-
-
-async def no_probe(*_: object) -> TaskRecord:
-    """Know no account."""
-    raise UnknownAccountError("account is not configured; expected one of: main, 'two'")
-
-
 @dataclass
 class Site:
     """The application over a store that a test fills; a test may replace what the handlers call."""
 
     url: str
-    store: Store = field(default_factory=lambda: Store(TaskRenderer(), lambda: NOW))
-    reload: Callable[[], Awaitable[Sequence[str]]] = no_reload
-    probe: Callable[..., Awaitable[TaskRecord]] = no_probe
-    is_ready: bool = True
-    refused: list[str] = field(default_factory=list)
+    store: Store = field(default_factory=lambda: Store(TaskRenderer(), lambda: NOW, 300))
 
-    def page(self) -> Page:
-        """Make the page of the store, with one metric of the library's own."""
-        registry = CollectorRegistry()
-        registry.register(AccountCollector(self.store))
-        return Page(TaskRenderer(), registry, 300)
-
-    def services(self) -> Services:
-        """Give the handlers what is there at the time of a request."""
-        return Services(
-            store=self.store,
-            page=self.page,
-            clock=lambda: NOW,
-            unready=lambda: "" if self.is_ready else "the first round of polls is still under way",
-            refused=self.refused.append,
-            reload=lambda: self.reload(),  # noqa: PLW0108  # a test replaces it later
-            probe=lambda *words: self.probe(*words),  # noqa: PLW0108  # a test replaces it later
-        )
+    def __post_init__(self) -> None:
+        """Make the exporter of the store, with one metric of the library's own."""
+        self.exporter = FakeExporter(self.store, {"main": FakeAccount()})
+        self.exporter.registry.register(AccountCollector(self.store))
 
     def fill(self, *names: str) -> None:
         """Lay in tasks that have answered as documented."""
@@ -118,7 +91,7 @@ async def site() -> AsyncIterator[Site]:
     """Serve a site."""
     port = free_port()
     it = Site(f"http://127.0.0.1:{port}")
-    async with listening(make_app(it.services()), [("127.0.0.1", port)]):
+    async with listening(make_app(it.exporter), [("127.0.0.1", port)]):
         yield it
 
 
@@ -259,7 +232,7 @@ async def exporter(
     poll = PollSettings(interval=60, idle_interval=60, timeout=timeout_seconds, stale_after=300)
     settings = Settings(listen=(Address("127.0.0.1", port),), poll=poll, accounts=(account,))
     renderer = TaskRenderer()
-    store = Store(renderer, clock)
+    store = Store(renderer, clock, settings.poll.stale_after)
     around = Surroundings(store, ExporterMetrics("1", "abc"), clock, random.Random(1))
     around.metrics.registry.register(AccountCollector(store))
     tokens = {"main": Token("planted")}
@@ -450,10 +423,10 @@ async def test_a_discovered_target_can_be_probed() -> None:
 async def test_health_and_readiness() -> None:
     """/healthz is 200 from the start; /readyz is 503 until the exporter is ready."""
     async with site() as it:
-        it.is_ready = False
+        it.exporter.why_unready = "the first round of polls is still under way"
         assert (await it.get("/healthz")).status == 200
         early = await it.get("/readyz")
-        it.is_ready = True
+        it.exporter.why_unready = ""
         late = await it.get("/readyz")
     assert (early.status, late.status) == (503, 200)
     assert early.text == "not ready: the first round of polls is still under way\n"
@@ -468,7 +441,7 @@ async def test_reload_is_posted() -> None:
             asked.append("reload")
             return [] if len(asked) == 1 else ["poll.interval: too short", "accounts: missing"]
 
-        it.reload = reload
+        it.exporter.reload = reload
         refused = await it.get("/-/reload")
         assert (refused.status, asked) == (405, [])
         good, bad = await it.get("/-/reload", "POST"), await it.get("/-/reload", "POST")
@@ -507,7 +480,7 @@ async def test_a_fault_of_our_own_shows_nothing_of_the_inside(caplog: pytest.Log
         raise RuntimeError("inner thing at /some/path")
 
     async with site() as it:
-        it.probe = probe
+        it.exporter.accounts["main"].probe = probe
         reply = await it.get(f"/probe?account=main&task={TASK}", Accept="text/html")
     assert reply.status == 500
     assert not [word for word in ("inner", "path", "Traceback", "RuntimeError") if word in reply.text]
@@ -559,9 +532,9 @@ async def test_the_loop_turns_during_a_large_scrape() -> None:
 
     async with site() as it:
         it.fill(*map(str, range(3000)))
-        services = replace(it.services(), page=lambda: Watched(TaskRenderer(), CollectorRegistry(), 300))
+        it.exporter.page_type = Watched
         port = free_port()
-        async with listening(make_app(services), [("127.0.0.1", port)]):
+        async with listening(make_app(it.exporter), [("127.0.0.1", port)]):
             for headers in ({}, {"Accept-Encoding": "gzip"}):
                 seen.clear()
                 scrape = asyncio.create_task(
@@ -580,7 +553,7 @@ async def test_the_loop_turns_during_a_large_scrape() -> None:
 async def test_all_of_ipv6_is_ipv4_too(more: list[str]) -> None:
     """[::] answers by IPv6 and IPv4, and leaves IPv4 to an address that is listed for it."""
     port = free_port()
-    async with listening(make_app(Site("").services()), [(host, port) for host in ["::", *more]]):
+    async with listening(make_app(Site("").exporter), [(host, port) for host in ["::", *more]]):
         for host in ("127.0.0.1", "[::1]"):
             assert (await asyncio.to_thread(fetch, f"http://{host}:{port}/healthz")).status == 200
 
@@ -595,7 +568,7 @@ async def test_all_interfaces_where_there_is_no_ipv6(monkeypatch: pytest.MonkeyP
         return plain(family, *words, **more)
 
     monkeypatch.setattr(socket, "socket", only_ipv4)
-    async with listening(make_app(Site("").services()), [("::", port)]):
+    async with listening(make_app(Site("").exporter), [("::", port)]):
         monkeypatch.undo()
         assert (await asyncio.to_thread(fetch, f"http://127.0.0.1:{port}/healthz")).status == 200
 
@@ -605,7 +578,7 @@ async def test_a_taken_port_of_all_interfaces_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(OSError, match=rf"^cannot listen on \[::\]:{port}: Address already in use$"):
-            async with listening(make_app(Site("").services()), [("::", port)]):
+            async with listening(make_app(Site("").exporter), [("::", port)]):
                 pass
 
 
@@ -622,7 +595,7 @@ async def test_an_answer_has_its_time(monkeypatch: pytest.MonkeyPatch, caplog: p
             assert not (await read_on(reader)).endswith(b"\r\n0\r\n\r\n")
         writer.transport.abort()
         assert (await it.get("/healthz")).status == 200
-    assert it.refused == ["slow_reader"]
+    assert it.exporter.refused == ["slow_reader"]
     assert not caplog.records
 
 
@@ -651,7 +624,7 @@ async def test_many_scrapes_wait_their_turn() -> None:
 
     async with site() as it:
         it.fill(*map(str, range(1500)))
-        services = replace(it.services(), page=lambda: Counted(TaskRenderer(), CollectorRegistry(), 300))
+        it.exporter.page_type = Counted
         port = free_port()
 
         async def scrape(client: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -659,7 +632,7 @@ async def test_many_scrapes_wait_their_turn() -> None:
             writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             return reader, writer
 
-        async with listening(make_app(services), [("127.0.0.1", port)]):
+        async with listening(make_app(it.exporter), [("127.0.0.1", port)]):
             deaf = [await scrape("127.0.0.2") for _ in range(40)]
             async with asyncio.timeout(20):
                 while at_once < 4:  # noqa: ASYNC110  # no event tells it
@@ -677,9 +650,10 @@ async def test_many_scrapes_wait_their_turn() -> None:
 async def test_reload_can_be_turned_off() -> None:
     """Where web.reload is off, POST is refused with what to do instead, and nothing is reloaded."""
     async with site() as it:
-        services = replace(it.services(), can_reload=lambda: False, reload=fail)
+        it.exporter.settings = SETTINGS.model_copy(update={"web": WebSettings(reload=False)})
+        it.exporter.reload = fail
         port = free_port()
-        async with listening(make_app(services), [("127.0.0.1", port)]):
+        async with listening(make_app(it.exporter), [("127.0.0.1", port)]):
             reply = await asyncio.to_thread(fetch, f"http://127.0.0.1:{port}/-/reload", "POST")
     assert (reply.status, reply.text) == (403, "turned off by web.reload; SIGHUP reloads\n")
 

@@ -4,6 +4,5 @@
 """
 
 from exporter.web.pages.site import add_pages
-from exporter.web.pages.sources import Sources
 
-__all__ = ["Sources", "add_pages"]
+__all__ = ["add_pages"]

@@ -15,11 +15,11 @@ from exporter.metrics.recent import Poll, recall
 from exporter.metrics.store import AccountStatus, TaskRecord
 from exporter.polling.discovery import Choice
 from exporter.polling.facts import AccountFacts
+from exporter.web.exporter import Exporter
 from exporter.web.pages.account_rows import Tone
 from exporter.web.pages.judging import Glance, Standing, glance
 from exporter.web.pages.language import Ago, Ahead, Phrase, phrase
 from exporter.web.pages.problems import explain, task_problem
-from exporter.web.pages.sources import Sources
 
 WINDOWS: Final = "yunfu_task_window_…"
 """Stands for all families of windows, when there is none."""
@@ -102,26 +102,27 @@ class Missing:
     elsewhere: Sequence[TaskRef] = ()
 
 
-def find(sources: Sources, account: str, task: str) -> TaskRecord | Choice | Missing:
+def find(exporter: Exporter, account: str, task: str) -> TaskRecord | Choice | Missing:
     """Find a task by account and id, or say why there is none."""
-    facts = sources.accounts()
-    accounts = {status.name for status in sources.store.accounts()} | set(facts)
+    store = exporter.store
+    accounts = {status.name for status in store.accounts()} | set(exporter.accounts)
     if account not in accounts:
         known = ", ".join(sorted(accounts))
         return Missing(
             [phrase("missing.account", account=account, known=known) if known else phrase("missing.no_account")]
         )
     others = []
-    for record in sources.store.records():
+    for record in store.records():
         ref = record.status.task.ref
         if ref.id == task and ref.account == account:
             return record
         if ref.id == task:
             others.append(ref)
-    known_facts = facts.get(account)
-    if known_facts is not None and task in known_facts.hidden:
-        return known_facts.hidden[task]
-    why = _why_unknown(sources.store.account(account), known_facts, sources.clock())
+    polled = exporter.accounts.get(account)
+    facts = None if polled is None else polled.facts()
+    if facts is not None and task in facts.hidden:
+        return facts.hidden[task]
+    why = _why_unknown(store.account(account), facts, store.clock())
     return Missing([phrase("missing.task", task=task, account=account), *why], others)
 
 
@@ -145,14 +146,14 @@ def put_together(
     record: TaskRecord, page: Page, next_poll: float | None, now: float, *, is_account_down: bool
 ) -> Detail:
     """Put the page of a task together. ``page`` is what a scrape is answered with: the lines are made by it."""
-    seen = glance(record, now, page.stale_after)
-    alone = Page(page.renderer, CollectorRegistry(), page.stale_after)
+    seen = glance(record, now)
+    alone = Page(page.renderer, CollectorRegistry())
     lines = b"".join(alone.pieces([record], now, openmetrics=False))
     samples = list(read_samples(lines))
     return Detail(
         seen,
         task_problem(seen, now, is_account_down=is_account_down),
-        _answer(seen, len(samples), page.stale_after, now),
+        _answer(seen, len(samples), now),
         next_poll,
         [*recall(record.polls)][::-1],
         list(_series(seen, page, samples, now)),
@@ -160,12 +161,12 @@ def put_together(
     )
 
 
-def _answer(seen: Glance, series: int, stale_after: float, now: float) -> Phrase:
+def _answer(seen: Glance, series: int, now: float) -> Phrase:
     """Say in a sentence or two what is on /metrics of a task, and why the rest is not."""
     status, record = seen.record.status, seen.record
     if status.missing_since is not None:
-        since, left = Ago(now - status.missing_since), status.missing_since + stale_after - now
-        if record.is_gone(now, stale_after):
+        since, left = Ago(now - status.missing_since), status.missing_since + record.stale_after - now
+        if record.is_gone(now):
             return phrase("detail.gone", since=since)
         return phrase("detail.leaving", since=since, leaves=Ahead(left))
     if status.interval is None:
@@ -174,7 +175,7 @@ def _answer(seen: Glance, series: int, stale_after: float, now: float) -> Phrase
         return phrase("detail.new" if status.up is None else "detail.never_read")
     success = Ago(now - status.last_success)
     if not seen.is_fresh:
-        return phrase("detail.stale", since=Ago(now - status.due - stale_after), success=success)
+        return phrase("detail.stale", since=Ago(now - status.due - record.stale_after), success=success)
     return phrase("detail.fresh", success=success, n=series)
 
 
@@ -182,7 +183,7 @@ def _series(seen: Glance, page: Page, samples: Sequence[Sample], now: float) -> 
     by_name: dict[str, list[Sample]] = {}
     for sample in samples:
         by_name.setdefault(sample.name, []).append(sample)
-    general = _why_nothing(seen, page.stale_after, now)
+    general = _why_nothing(seen, now)
     for status_family in page.renderer.status_families:
         found = by_name.get(status_family.name, [])
         yield Series(status_family.name, found, None if found else _why_no_status(status_family.name, general))
@@ -205,10 +206,10 @@ def _series(seen: Glance, page: Page, samples: Sequence[Sample], now: float) -> 
         yield Series(WINDOWS, (), why)
 
 
-def _why_nothing(seen: Glance, stale_after: float, now: float) -> Phrase | None:
+def _why_nothing(seen: Glance, now: float) -> Phrase | None:
     """Say why none of the statistics is there; None if they are."""
     status = seen.record.status
-    if seen.record.is_gone(now, stale_after):
+    if seen.record.is_gone(now):
         return phrase("absent.gone")
     if seen.is_fresh:
         return None

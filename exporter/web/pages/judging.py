@@ -77,10 +77,10 @@ class Glance:
         return {sample.labels["status"]: int(sample.value) for sample in read_samples(lines[_NUMBERS])} if lines else {}
 
 
-def glance(record: TaskRecord, now: float, stale_after: float) -> Glance:
+def glance(record: TaskRecord, now: float) -> Glance:
     """Judge a task by its record at a moment (Unix seconds)."""
     lines = record.reading_lines
-    is_fresh = record.is_fresh(now, stale_after)
+    is_fresh = record.is_fresh(now)
     if not lines:
         return Glance(record, _standing(record, is_fresh=is_fresh), is_fresh, None, None, None)
     answered, unanswered = _value(lines[_ANSWERED]), _value(lines[_UNANSWERED])
@@ -101,7 +101,6 @@ class Survey:
     """
 
     now: float
-    stale_after: float
     seen: list[Glance] = field(default_factory=list)
     standings: Counter[Standing] = field(default_factory=Counter)
     states: Counter[tuple[str, TaskState]] = field(default_factory=Counter)
@@ -112,7 +111,7 @@ class Survey:
     def take(self, records: Iterable[TaskRecord]) -> None:
         """Judge more tasks."""
         for record in records:
-            each = glance(record, self.now, self.stale_after)
+            each = glance(record, self.now)
             task = record.status.task
             self.seen.append(each)
             self.standings[each.standing] += 1

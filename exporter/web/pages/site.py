@@ -15,8 +15,9 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from exporter import __version__
-from exporter.api.model import STATUSES, TaskState
+from exporter.api.model import STATUSES, TaskRef, TaskState
 from exporter.polling.discovery import Choice
+from exporter.web.exporter import Exporter
 from exporter.web.pages import detail, overview
 from exporter.web.pages.detail import Missing
 from exporter.web.pages.judging import Survey
@@ -35,7 +36,6 @@ from exporter.web.pages.language import (
     phrase,
 )
 from exporter.web.pages.question import Question, Show, Sort
-from exporter.web.pages.sources import Sources
 
 LANGUAGE_COOKIE: Final = "lang"
 
@@ -47,9 +47,9 @@ _TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/sv
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-def add_pages(app: web.Application, sources: Sources) -> None:
+def add_pages(app: web.Application, exporter: Exporter) -> None:
     """Add the pages and the files they need to an application."""
-    pages = _Pages(sources)
+    pages = _Pages(exporter)
     app.add_routes(
         [
             web.get("/", pages.overview),
@@ -60,8 +60,8 @@ def add_pages(app: web.Application, sources: Sources) -> None:
 
 
 class _Pages:
-    def __init__(self, sources: Sources) -> None:
-        self._sources = sources
+    def __init__(self, exporter: Exporter) -> None:
+        self._exporter = exporter
         self._turn = asyncio.Lock()  # one survey of all tasks at a time: a few megabytes while it is made
         self._files = {path.name: path.read_bytes() for path in sorted((_HERE / "static").iterdir())}
         self._build = hashlib.sha256(b"".join(self._files.values())).hexdigest()[:12]
@@ -88,14 +88,15 @@ class _Pages:
             return await self._overview(request)
 
     async def _overview(self, request: web.Request) -> web.Response:
-        sources = self._sources
-        survey = Survey(sources.clock(), sources.page().stale_after)
-        records = sources.store.records()
+        exporter, store = self._exporter, self._exporter.store
+        survey = Survey(store.clock())
+        records = store.records()
         for start in range(0, len(records), _TASKS_AT_ONCE):
             survey.take(records[start : start + _TASKS_AT_ONCE])
             await asyncio.sleep(0)
         question = Question.read(request.query)
-        view = overview.put_together(question, survey, sources.store.accounts(), sources.accounts(), sources.next_poll)
+        facts = {name: account.facts() for name, account in exporter.accounts.items()}
+        view = overview.put_together(question, survey, store.accounts(), facts, self._next_poll)
         await asyncio.sleep(0)
         used = {status for row in view.rows for status, count in row.numbers.items() if count}
         return await self._page(request, "overview", view=view, used=used, now=survey.now)
@@ -105,17 +106,22 @@ class _Pages:
         account, task = request.query.get("account", ""), request.query.get("task", "").lower()
         if not account or not _UUID.fullmatch(task):
             return await self._missing(request, Missing([phrase("missing.bad_id")]), HTTPStatus.BAD_REQUEST)
-        sources, now = self._sources, self._sources.clock()
-        found = detail.find(sources, account, task)
+        store, now = self._exporter.store, self._exporter.store.clock()
+        found = detail.find(self._exporter, account, task)
         if isinstance(found, Missing):
             return await self._missing(request, found, HTTPStatus.NOT_FOUND)
         if isinstance(found, Choice):
             sentences = Missing([phrase(f"hidden.{found.rule}")])
             return await self._missing(request, sentences, HTTPStatus.OK, found.task.name or task)
-        is_down = sources.store.account(account).up is False
-        next_poll = sources.next_poll(found.status.task.ref)
-        view = detail.put_together(found, sources.page(), next_poll, now, is_account_down=is_down)
+        is_down = store.account(account).up is False
+        next_poll = self._next_poll(found.status.task.ref)
+        view = detail.put_together(found, self._exporter.page(), next_poll, now, is_account_down=is_down)
         return await self._page(request, "task", view=view, numbers=view.seen.numbers(), now=now)
+
+    def _next_poll(self, ref: TaskRef) -> float | None:
+        """Return the seconds until a task's next poll; None: it is not polled, or a poll is under way."""
+        account = self._exporter.accounts.get(ref.account)
+        return None if account is None else account.poller.next_poll(ref)
 
     async def static(self, request: web.Request) -> web.Response:
         """Answer a file of the pages; its link changes when it does, so it may be kept."""
@@ -153,7 +159,7 @@ class _Pages:
             language=say.language,
             tag=TAGS[say.language],
             zone=str(say.timezone),
-            grafana=self._sources.grafana(),
+            grafana=self._exporter.settings.links.grafana,
             board="-zh" if say.language == "zh" else "",
             languages=[(code, name, _in_language(request, code)) for code, name in LANGUAGES.items()],
             **values,
@@ -177,8 +183,8 @@ class _Pages:
         """Speak the language that was switched to, now or before, or else that of the browser."""
         for wish in (request.query.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
             if wish in LANGUAGES:
-                return Speaker(cast("Language", wish), self._sources.timezone())
-        return Speaker(negotiate(request.headers.get("Accept-Language", "")), self._sources.timezone())
+                return Speaker(cast("Language", wish), self._exporter.settings.timezone)
+        return Speaker(negotiate(request.headers.get("Accept-Language", "")), self._exporter.settings.timezone)
 
 
 async def _in_turns(pieces: Iterator[str]) -> str:

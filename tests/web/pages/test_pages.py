@@ -17,13 +17,14 @@ from exporter.metrics.exposition import Page, TaskRenderer
 from exporter.metrics.store import UNCHANGED, AccountStatus, PollOutcome, Store, WindowReading
 from exporter.polling.discovery import Choice, HidingRule
 from exporter.polling.facts import AccountFacts
-from exporter.web.pages import Sources, detail, overview
+from exporter.web.pages import detail, overview
 from exporter.web.pages.account_rows import Tone
 from exporter.web.pages.detail import Detail, Missing
 from exporter.web.pages.judging import Standing, Survey
 from exporter.web.pages.language import Speaker
 from exporter.web.pages.overview import PER_PAGE, Overview
 from exporter.web.pages.question import Question, Show, Sort
+from tests.support.exporter import FakeAccount, FakeExporter
 
 NOW, INTERVAL, STALE_AFTER = 1_751_000_000.0, 60.0, 300.0
 ENGLISH = Speaker("en", ZoneInfo("Asia/Shanghai"))
@@ -47,7 +48,7 @@ class House:
 
     def __post_init__(self) -> None:
         """Make the store."""
-        self.store = Store(self.renderer, lambda: self.now)
+        self.store = Store(self.renderer, lambda: self.now, STALE_AFTER)
         self.account()
 
     def account(self, name: str = "main", *, up: bool | None = True, **more: object) -> None:
@@ -75,11 +76,11 @@ class House:
 
     def page(self) -> Page:
         """Make what a scrape is answered with."""
-        return Page(self.renderer, CollectorRegistry(), STALE_AFTER)
+        return Page(self.renderer, CollectorRegistry())
 
     def overview(self, **query: str) -> Overview:
         """Put the overview together."""
-        survey = Survey(self.now, STALE_AFTER)
+        survey = Survey(self.now)
         survey.take(self.store.records())
         return overview.put_together(Question.read(query), survey, self.store.accounts(), self.facts, lambda _: 12.0)
 
@@ -95,8 +96,8 @@ class House:
 
     def find(self, account: str, task: str) -> object:
         """Find a task."""
-        sources = Sources(self.store, self.page, lambda: self.now, accounts=lambda: self.facts)
-        return detail.find(sources, account, task)
+        accounts = {name: FakeAccount(facts) for name, facts in self.facts.items()}
+        return detail.find(FakeExporter(self.store, accounts), account, task)
 
     def detail(self, task: Task) -> Detail:
         """Put a task's page together."""

@@ -12,15 +12,16 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from exporter.api.model import Task, TaskRef, TaskState, parse_stats
-from exporter.metrics.exposition import Page, TaskRenderer
+from exporter.config.settings import LinksSettings
+from exporter.metrics.exposition import TaskRenderer
 from exporter.metrics.store import AccountStatus, PollOutcome, Store
-from exporter.web.app import Services, UnknownAccountError, make_app
+from exporter.web.app import make_app
 from exporter.web.server import listening
 from grafana.board import uid
 from grafana.words import Language
+from tests.support.exporter import SETTINGS, FakeExporter
 from tests.support.programs import Reply, fetch, free_port
 from tests.support.tools import documented
 
@@ -69,26 +70,12 @@ class Site:
 
     url: str
     grafana: str | None = None
-    store: Store = field(default_factory=lambda: Store(TaskRenderer(), lambda: NOW))
+    store: Store = field(default_factory=lambda: Store(TaskRenderer(), lambda: NOW, 300))
 
-    def services(self) -> Services:
-        """Give the handlers what they need."""
-
-        async def nothing(*_: object) -> list[str]:
-            return []
-
-        async def probe(*_: object) -> object:
-            raise UnknownAccountError
-
-        return Services(
-            self.store,
-            lambda: Page(TaskRenderer(), CollectorRegistry(), 300),
-            lambda: NOW,
-            str,
-            nothing,
-            probe,  # type: ignore[arg-type]  # not called here
-            grafana=lambda: self.grafana,
-        )
+    def exporter(self) -> FakeExporter:
+        """Return the exporter that the pages show."""
+        settings = SETTINGS.model_copy(update={"links": LinksSettings(grafana=self.grafana)})
+        return FakeExporter(self.store, settings=settings)
 
     def fill(self, *names: str, account: str = "main") -> None:
         """Lay in an account and tasks that have answered as documented; the first one has TASK's id."""
@@ -109,7 +96,7 @@ async def site(grafana: str | None = None) -> AsyncIterator[Site]:
     """Serve a site."""
     port = free_port()
     it = Site(f"http://127.0.0.1:{port}", grafana)
-    async with listening(make_app(it.services()), [("127.0.0.1", port)]):
+    async with listening(make_app(it.exporter()), [("127.0.0.1", port)]):
         yield it
 
 
