@@ -1,13 +1,21 @@
-"""The demo: what someone sees who tries it first."""
+"""The commands ``demo`` and ``simulate``: what someone sees who tries them first."""
 
 from __future__ import annotations
 
 import re
 import signal
 import socket
+import sys
+from asyncio import create_subprocess_exec, subprocess
 from pathlib import Path
 
-from tests.support.programs import answers, demo_addresses, eventually, fetch, run_program, running
+import aiohttp
+import pytest
+
+from exporter.cli import run
+from exporter.demo import commands as demo
+from exporter.demo.simulator import Fault, SimulatorOptions
+from tests.support.programs import answers, demo_addresses, eventually, fetch, free_port, run_program, running
 
 TASK = r'account="demo",task="[0-9a-f-]{36}"'
 
@@ -62,3 +70,95 @@ def test_a_taken_port_is_one_clear_line() -> None:
         done = run_program(*words)
     assert done.returncode == 1
     assert done.stderr == f"yunfu-exporter: cannot listen on {address}: Address already in use\n"
+
+
+def test_flags_make_the_simulator() -> None:
+    """Options, faults and incidents given as flags are there from the start."""
+    words = ["--seed=4", "--tasks=7", "--accounts=2", "--sub-accounts=1", "--speed=5", "--scale=0.5", "--quota=9.5"]
+    words += [
+        "--opaque-token",
+        "--fault",
+        "status,status=502,probability=0.1",
+        "--fault=throttle,seconds=3,count=5,date=true",
+    ]
+    words += ["--incident=carrier_block"]
+    simulator = demo._make_simulator(demo._parser("simulate", "").parse_args(words))
+    assert simulator.options == SimulatorOptions(
+        seed=4, tasks=7, accounts=2, sub_accounts=1, speed=5, scale=0.5, quota=9.5, opaque_token=True
+    )
+    assert simulator.faults == [
+        Fault(kind="status", status=502, probability=0.1),
+        Fault(kind="throttle", seconds=3, count=5, date=True),
+    ]
+    struck = [task for task in simulator.accounts[0].tasks.values() if task.campaign.incident]
+    assert [task.campaign.incident for task in struck] == ["carrier_block"]
+    assert struck[0].state(simulator.now()) == "running"
+
+
+BAD_FLAGS = {
+    "--fault=flood": "argument --fault: kind: 'flood' is no fault; expected one of status, throttle, ",
+    "--fault=status,when=now": "argument --fault: 'when' is no part of a fault; expected one of task, endpoint, ",
+    "--fault=status,count=many": "argument --fault: invalid literal for int() with base 10: 'many'",
+    "--fault=status,probability=2": "argument --fault: probability: expected a number from 0 to 1",
+    "--tasks=many": "argument --tasks: 'many' is not accepted; expected a whole number, at least 1",
+    "--incident=strike": "argument --incident: invalid choice: 'strike' (choose from ",
+    "--listen=nowhere": "argument --listen: 'nowhere' is not an address; expected HOST:PORT",
+    "--flood": "unrecognized arguments: --flood",
+}
+
+
+@pytest.mark.parametrize("command", ["simulate", "demo"])
+@pytest.mark.parametrize("flag", BAD_FLAGS)
+def test_bad_flags_are_told_in_one_line(command: str, flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """After the usage stands one line with the flag, what is wrong and what is accepted; the exit status is 2."""
+    with pytest.raises(SystemExit) as exit_status:
+        run([command, flag])
+    assert exit_status.value.code == 2
+    usage, _, told = capsys.readouterr().err.partition(f"yunfu-exporter {command}: error: ")
+    assert usage.startswith(f"usage: yunfu-exporter {command} ")
+    assert told.startswith(BAD_FLAGS[flag])
+    assert told.count("\n") == 1
+
+
+async def test_simulate_serves_what_it_prints() -> None:
+    """The command prints its address and each account's variables, serves them, and ends well at SIGTERM."""
+    words = ["simulate", f"--listen=127.0.0.1:{free_port()}", "--tasks=3", "--accounts=2"]
+    process = await create_subprocess_exec(sys.executable, "-m", "exporter", *words, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        lines = [(await process.stdout.readline()).decode() for _ in range(3)]
+        assert lines[0].startswith("simulated platform at http://127.0.0.1:")
+        async with aiohttp.ClientSession() as session:
+            for line in lines[1:]:
+                shown = dict(word.split("=", 1) for word in line.split())
+                url = f"{shown['YUNFU_BASE_URL']}/agent-api/new/user/{shown['YUNFU_USER_ID']}/task"
+                headers = {"Authorization": f"Bearer {shown['YUNFU_TOKEN']}"}
+                async with session.get(url, headers=headers) as response:
+                    assert len((await response.json())["data"]) == 2
+    finally:
+        process.send_signal(signal.SIGTERM)
+        await process.communicate()
+    assert process.returncode == 0
+
+
+async def test_demo_shows_a_task_and_where_to_look() -> None:
+    """The demonstration prints its URLs and a task's lines, serves metrics of all tasks, and ends well at SIGINT."""
+    listen = f"127.0.0.1:{free_port()}"
+    words = ["demo", f"--listen={listen}", f"--simulator-listen=127.0.0.1:{free_port()}", "--tasks=4"]
+    process = await create_subprocess_exec(sys.executable, "-m", "exporter", *words, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        printed = ""
+        while "yunfu_task_numbers{" not in printed:
+            line = (await process.stdout.readline()).decode()
+            assert line, printed
+            printed += line
+        assert f"http://{listen}/metrics" in printed
+        assert "\n4 tasks are " in printed
+        async with aiohttp.ClientSession() as session, session.get(f"http://{listen}/metrics") as response:
+            up = re.findall(r"^yunfu_task_up\{.*\} 1$", await response.text(), re.MULTILINE)
+            assert len(up) == 4
+    finally:
+        process.send_signal(signal.SIGINT)
+        rest, _ = await process.communicate()
+    assert (process.returncode, rest.decode().splitlines()[-1]) == (0, "stopped")

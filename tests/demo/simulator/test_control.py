@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import pytest
+
+from exporter.demo.simulator import truth
+from tests.support.simulation import HALF_PAST_NINE, Platform
+
+
+async def test_the_control_path_tells_and_does(platform: Platform) -> None:
+    """Truth, calls and accounts can be read; faults, incidents and the clock can be set."""
+    task = platform.first
+    accounts = (await platform.control("GET", "accounts")).document
+    assert accounts == [
+        {"user_id": platform.account.user_id, "token": platform.account.token, "tasks": [*platform.account.tasks]}
+    ]
+    assert (await platform.control("POST", "faults", {"kind": "status", "status": 418})).document == {"ok": True}
+    assert (await platform.stat()).status == 418
+    await platform.control("DELETE", "faults")
+    assert (await platform.stat()).status == 200
+    calls = (await platform.control("GET", "calls")).document
+    assert (calls["stat"], calls[task.id]) == (2, 2)
+    before = platform.simulator.now()
+    await platform.control("POST", "clock", {"advance": 60})
+    await platform.control("POST", "clock", {"speed": 5})
+    platform.clock.now += 2
+    assert platform.simulator.now() == before + 70
+    told = (await platform.control("GET", "truth")).document
+    assert told == {each: truth(platform.simulator, each) for each in platform.account.tasks}
+
+
+BAD_CONTROL = {
+    "no such path": ("GET", "nothing", None, "there is no GET /_control/nothing"),
+    "no such method": ("POST", "truth", {}, "there is no POST /_control/truth"),
+    "no json": ("POST", "faults", b"{", "Expecting"),
+    "a list": ("POST", "faults", [1], "the body: expected a JSON object"),
+    "unknown kind": ("POST", "faults", {"kind": "flood"}, "kind: 'flood' is no fault; expected one of status, throttle"),
+    "no kind": ("POST", "faults", {}, "kind: missing"),
+    "unknown part": ("POST", "faults", {"kind": "html", "where": "here"}, "where: is not known; expected one of kind, task"),
+    "unknown endpoint": ("POST", "faults", {"kind": "html", "endpoint": "stats"}, "endpoint: 'stats' is none; expected one of stat"),
+    "truth for a number": ("POST", "faults", {"kind": "html", "count": True}, "count: expected a whole number"),
+    "number for truth": ("POST", "faults", {"kind": "throttle", "date": 1}, "date: expected true or false"),
+    "number for words": ("POST", "faults", {"kind": "html", "task": 5}, "task: expected a string"),
+    "words for a number": ("POST", "faults", {"kind": "html", "probability": "1"}, "probability: expected a number"),
+    "code": ("POST", "faults", {"kind": "status", "status": 42}, "status: expected a whole number from 100 to 999"),
+    "jitter": ("POST", "faults", {"kind": "latency", "jitter": -1}, "jitter: expected a number from 0 up"),
+    "no incident": ("POST", "incidents", None, "the body: expected a JSON object"),
+    "part of an incident": ("POST", "incidents", {"kind": "reset", "id": "x"}, "id: is not known; expected one of kind, task"),
+    "probability": ("POST", "faults", {"kind": "html", "probability": 2}, "probability: expected a number from 0 to 1"),
+    "count": ("POST", "faults", {"kind": "html", "count": -1}, "count: expected a whole number from 0 up"),
+    "status": ("POST", "faults", {"kind": "status", "status": "500"}, "status: expected a whole number"),
+    "seconds": ("POST", "faults", {"kind": "latency", "seconds": -1}, "seconds: expected a number from 0 up"),
+    "unknown incident": ("POST", "incidents", {"kind": "strike"}, "kind: 'strike' is no incident; expected one of carrier_block"),
+    "no task": ("POST", "incidents", {"kind": "reset"}, "task: missing; reset happens to a task"),
+    "unknown task": ("POST", "incidents", {"kind": "reset", "task": "x"}, "task: 'x' is no task"),
+    "speed": ("POST", "clock", {"speed": "fast"}, "speed: expected a number"),
+    "negative speed": ("POST", "clock", {"speed": -1}, "speed: expected a number from 0 up"),
+    "endless advance": ("POST", "clock", b'{"advance": Infinity}', "advance: expected a number from 0 up"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD_CONTROL)
+async def test_bad_requests_to_the_control_path_change_nothing(platform: Platform, name: str) -> None:
+    """What cannot be done is answered 400 with the reason, and the simulator goes on as before."""
+    method, path, body, error = BAD_CONTROL[name]
+    answer = await platform.control(method, path, body)
+    assert answer.status == 400
+    assert error in answer.document["error"]
+    assert platform.simulator.faults == []
+    assert (platform.simulator.speed, platform.simulator.now()) == (1, HALF_PAST_NINE)
+    assert (await platform.stat()).status == 200
