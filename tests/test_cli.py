@@ -17,7 +17,6 @@ from typing import Protocol
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter import __version__
 from exporter.cli import run
 from exporter.demo.simulator import Fault
 from tests.support.programs import (
@@ -78,16 +77,6 @@ def command(
     root.handlers[:] = handlers
     root.setLevel(level)
     logging.getLogger("exporter").setLevel(logging.NOTSET)
-
-
-def test_the_version_is_quick() -> None:
-    """--version answers in one line, without importing anything heavy."""
-    command = (sys.executable, "-X", "importtime", "-m", "exporter", "--version")
-    done = subprocess.run(command, cwd=ROOT, env=surroundings(), capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, f"yunfu-exporter {__version__} (unknown)\n")
-    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
-    assert "exporter" in imported
-    assert not imported & {"aiohttp", "asyncio", "pydantic", "pydantic_settings", "prometheus_client", "yaml"}
 
 
 @pytest.mark.parametrize("words", [["--help"], ["-h"], ["serve", "--help"], ["check", "--help"], ["once", "-h"]])

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +22,8 @@ from tests.support.programs import (
     free_port,
     run_program,
     running,
-    surroundings,
     write_config,
 )
-from tests.support.tools import ROOT
 
 LOGFMT = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|[^ "=]+)(?: |$)')
 
@@ -60,48 +54,6 @@ def test_a_signal_stops_it_cleanly(number: signal.Signals, platform: Platform, t
         assert program.stop(number) == 0
         assert messages(program) == ["serving", "stopping"]
         assert program.out.read_bytes() == b""
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signals_while_the_configuration_is_read(number: signal.Signals, tmp_path: Path) -> None:
-    """Before there is anything to stop, SIGHUP does nothing, and SIGTERM and SIGINT end it with status 0, silently."""
-    config = tmp_path / "config.yaml"
-    os.mkfifo(config)
-    with running(tmp_path, "serve", "--config", str(config)) as program:
-        with config.open("w"):  # once it reads, and as long as it waits for the end of the file
-            program.process.send_signal(signal.SIGHUP)
-            assert program.stop(number) == 0
-        assert program.logs == ""
-
-
-IMPORT_INTERRUPTED = """
-import os, sys, types
-class Interrupted(types.ModuleType):
-    def __getattr__(self, name):
-        os.kill(os.getpid(), int(os.environ["SIGNAL"]))
-        raise AttributeError(name)
-sys.modules["exporter.cli"] = Interrupted("exporter.cli")
-from exporter.__main__ import main
-main()
-"""
-"""Runs the words that follow, and gets a signal while it imports what does the work."""
-
-
-@pytest.mark.parametrize(
-    ("words", "number", "status"),
-    [
-        ((), signal.SIGTERM, 0),
-        (("--log.level=debug",), signal.SIGTERM, 0),
-        (("serve",), signal.SIGTERM, 0),
-        (("serve",), signal.SIGINT, 0),
-        (("once",), signal.SIGTERM, 128 + signal.SIGTERM),
-    ],
-)
-def test_signals_while_it_is_imported(words: Sequence[str], number: signal.Signals, status: int) -> None:
-    """It ends at once and silently: well if it would serve, and not as if it had done its work if it would not."""
-    command, env = (sys.executable, "-c", IMPORT_INTERRUPTED, *words), surroundings({"SIGNAL": str(int(number))})
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (status, "", "")
 
 
 def test_it_stops_while_everything_hangs(platform: Platform, tmp_path: Path) -> None:

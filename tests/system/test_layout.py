@@ -1,16 +1,46 @@
-"""The layout of the tests: who imports whom."""
+"""The layout of the tests: they mirror the package, and share nothing but what is in tests/support."""
 
 from __future__ import annotations
 
 import ast
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from tests.support.tools import ROOT
 
-TESTS = ROOT / "tests"
+PACKAGE, TESTS = ROOT / "exporter", ROOT / "tests"
 MODULES = sorted(TESTS.rglob("*.py"))
+WHOLE: Final = ("system", "integration")
+"""Folders of tests that are of no module: of files of the repository, of the program, of it among other programs."""
+
+NO_MODULE: Final = {
+    "test_reloading.py": "the daemon reloads; its module is about to be cut",
+    "web/pages/test_pages.py": "the pages together, each of which is made by several modules",
+}
+"""Test files that test no one module, with the reason."""
+
+ONLY_THROUGH_OTHERS: Final = {
+    "api/errors.py": "exceptions without logic; the tests of the client see them",
+    "config/faults.py": "the words of a fault are seen where it is found, in the tests of loading and settings",
+    "metrics/instrumentation.py": "metrics are seen on the page, in the tests of what moves them",
+    "polling/facts.py": "a record without logic",
+    "polling/plans.py": "the tests of the account and of discovery see it",
+    "polling/probes.py": "one exception",
+    "polling/reading.py": "the tests of the account see it",
+    "web/connections.py": "the tests of the server see it",
+    "web/exporter.py": "types without logic",
+    "web/pages/account_rows.py": "the tests of the pages see it",
+    "web/pages/detail.py": "the tests of the pages see it",
+    "web/pages/judging.py": "the tests of the pages see it",
+    "web/pages/overview.py": "the tests of the pages see it",
+    "web/pages/problems.py": "the tests of the pages see it",
+    "web/pages/question.py": "the tests of the site see it",
+    "web/pages/words.py": "texts; the tests of the pages see them",
+    "web/tls.py": "the tests of access see it, with certificates and clients",
+}
+"""Modules without a test file, with the reason."""
 
 
 def imported(path: Path) -> set[str]:
@@ -29,3 +59,22 @@ def imported(path: Path) -> set[str]:
 def test_what_tests_share_is_support(path: Path) -> None:
     """Nothing is imported from a test module or a conftest: what tests share is in tests/support."""
     assert all(name.startswith("tests.support.") for name in imported(path))
+
+
+def modules() -> dict[str, str]:
+    """Return the modules of the package with their test files, all by paths within the package or the tests."""
+    paths = [path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py") if path.name != "__init__.py"]
+    return {str(path): str(path.with_name(f"test_{path.stem.strip('_')}.py")) for path in paths}
+
+
+def test_each_test_file_is_of_a_module() -> None:
+    """tests/PACKAGE/test_MODULE.py tests exporter/PACKAGE/MODULE.py."""
+    files = {path.relative_to(TESTS) for path in MODULES if path.name.startswith("test_")}
+    of_modules = {str(path) for path in files if path.parts[0] not in WHOLE}
+    assert of_modules - {*modules().values()} == {*NO_MODULE}
+
+
+def test_each_module_has_a_test_file() -> None:
+    """A module without tests of its own is one that is named above, with the reason."""
+    untested = {module for module, file in modules().items() if not (TESTS / file).exists()}
+    assert untested == {*ONLY_THROUGH_OTHERS}
