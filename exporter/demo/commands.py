@@ -70,12 +70,15 @@ def demo(words: Sequence[str]) -> int:
         help="the first of the three ports on 127.0.0.1 that they listen on (10044)",
     )  # fmt: skip
     parser.set_defaults(speed=20.0)  # lunch after seven minutes, night after half an hour
+    parser.set_defaults(quota=60, others=20)  # what the vendor documents, and a customer who also works
     set_up("warning", "logfmt")
     asyncio.run(_demo(parser.parse_args(words)))
     return 0
 
 
 async def _demo(arguments: Namespace) -> None:
+    for name in ("quota", "others"):  # per simulated minute; the exporter and the throttle both count in real ones
+        setattr(arguments, name, math.ceil(getattr(arguments, name) * arguments.speed))
     simulator = _make_simulator(arguments)
     async with _served(simulator, arguments.simulator_listen) as url, _around(arguments) as around:
         settings = _demo_settings(simulator, url, arguments.listen, around)
@@ -177,6 +180,7 @@ def _task_of(line: str) -> str:
 
 def _parser(command: str, description: str) -> ArgumentParser:
     defaults = SimulatorOptions()
+    minute = "simulated minute" if command == "demo" else "minute"
     parser = ArgumentParser(prog=f"yunfu-exporter {command}", description=description, allow_abbrev=False)
     for option, kind, text in (
         ("seed", int, "the same seed gives the same history"),
@@ -185,11 +189,16 @@ def _parser(command: str, description: str) -> ArgumentParser:
         ("sub_accounts", _at_least(0, int), "how many sub-accounts each has"),
         ("speed", _at_least(0, float), "simulated seconds a second"),
         ("scale", _at_least(0.01, float), "size of the campaigns, 1 for some hundreds to ten thousands of numbers"),
-        ("quota", _at_least(0.1, float), "calls a second that an account is allowed; more are answered 429"),
+        ("quota", _at_least(0, int), f"API calls that a token is allowed per {minute}, 0 for any number"),
+        (
+            "others",
+            _at_least(0, int),
+            f"API calls that other programs make per {minute} with the first account's token",
+        ),
     ):
         default = getattr(defaults, option)
         flag = f"--{option.replace('_', '-')}"
-        parser.add_argument(flag, type=kind, default=default, metavar="N", help=f"{text} (default: {default})")
+        parser.add_argument(flag, type=kind, default=default, metavar="N", help=f"{text} (default: %(default)s)")
     parser.add_argument(
         "--no-history", dest="history", action="store_false", help="no statistics by span of time; saves memory"
     )
@@ -249,7 +258,7 @@ def _fault(text: str) -> Fault:
     values: dict[str, Any] = {}
     try:
         for name, _, value in (pair.partition("=") for pair in pairs):
-            values[name] = value == "true" if parts[name] is bool else parts[name](value)
+            values[name] = parts[name](value)
         return Fault(kind=kind, **values)
     except KeyError as error:
         raise ArgumentTypeError(f"{error} is no part of a fault; expected one of {', '.join(parts)}") from None

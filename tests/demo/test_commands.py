@@ -74,21 +74,21 @@ def test_a_taken_port_is_one_clear_line() -> None:
 
 def test_flags_make_the_simulator() -> None:
     """Options, faults and incidents given as flags are there from the start."""
-    words = ["--seed=4", "--tasks=7", "--accounts=2", "--sub-accounts=1", "--speed=5", "--scale=0.5", "--quota=9.5"]
+    words = ["--seed=4", "--tasks=7", "--accounts=2", "--sub-accounts=1", "--speed=5", "--scale=0.5", "--quota=9"]
     words += [
         "--opaque-token",
         "--fault",
         "status,status=502,probability=0.1",
-        "--fault=throttle,seconds=3,count=5,date=true",
+        "--fault=throttle,seconds=3,count=5,form=imf_date",
     ]
-    words += ["--incident=carrier_block"]
+    words += ["--incident=carrier_block", "--others=3"]
     simulator = demo._make_simulator(demo._parser("simulate", "").parse_args(words))
     assert simulator.options == SimulatorOptions(
-        seed=4, tasks=7, accounts=2, sub_accounts=1, speed=5, scale=0.5, quota=9.5, opaque_token=True
+        seed=4, tasks=7, accounts=2, sub_accounts=1, speed=5, scale=0.5, quota=9, others=3, opaque_token=True
     )
     assert simulator.faults == [
         Fault(kind="status", status=502, probability=0.1),
-        Fault(kind="throttle", seconds=3, count=5, date=True),
+        Fault(kind="throttle", seconds=3, count=5, form="imf_date"),
     ]
     struck = [task for task in simulator.accounts[0].tasks.values() if task.campaign.incident]
     assert [task.campaign.incident for task in struck] == ["carrier_block"]

@@ -87,7 +87,7 @@ ROWS = [
     Row("408", Fault(kind="status", status=408), "http_408"),
     Row("422", Fault(kind="status", status=422), "http_422", answered=True),
     Row("429 with seconds", Fault(kind="throttle", seconds=40), "throttled", 40.0),
-    Row("429 with a date", Fault(kind="throttle", seconds=40, date=True), "throttled", 40.0),
+    Row("429 with a date", Fault(kind="throttle", seconds=40, form="imf_date"), "throttled", 40.0),
     Row("500", Fault(kind="status", status=500), "http_5xx"),
     Row("502 with HTML", Fault(kind="status", status=502), "http_5xx"),
     Row("503", Fault(kind="status", status=503), "http_5xx"),

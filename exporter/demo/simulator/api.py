@@ -1,29 +1,29 @@
-"""The API as its callers see it: paths, authorization, parameters, pages, quota, and the faults on top."""
+"""The API as its callers see it: paths, authorization, parameters, and the faults on top."""
 
 from __future__ import annotations
 
-import math
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from typing import Any, Final, TypeVar
+from typing import Final, TypeAlias
 
-from exporter.demo.simulator.documents import Refusal, envelope, page_meta, parse_timestamp
-from exporter.demo.simulator.faults import Fault, refuse, strike
+from exporter.demo.simulator.documents import Refusal, envelope, older_edition, parse_timestamp
+from exporter.demo.simulator.faults import Call, Fault, oddities_of, refuse, strike
+from exporter.demo.simulator.lists import write_sub_users, write_tasks
 from exporter.demo.simulator.platform import SimulatedAccount, SimulatedTask
 from exporter.demo.simulator.server import Request, Response
+from exporter.demo.simulator.throttle import Headers, OtherProgram, Throttle
 
-Item = TypeVar("Item")
+Caller: TypeAlias = Mapping[str, SimulatedAccount]
+"""The accounts that a token acts for, by user id."""
 _PATHS: Final = {"task": "tasks", "all_task": "all_tasks", "subset_users": "subset_users", "message": "message"}
 _NEW_PATHS: Final = {"task": "new_tasks", "subset_task": "subset_tasks"}
-_LISTS: Final = {"tasks": (1, False), "all_tasks": (1, True), "new_tasks": (2, False), "subset_tasks": (2, True)}
-"""The generation of the tasks in each list, and whether they are the sub-accounts'."""
-_MOST_PER_PAGE: Final = 100
 
 
 class Api:
-    """Answers calls. ``now`` is simulated time, ``clock`` the callers'; ``quota`` is calls a second of an account."""
+    """Answers calls. ``now`` is simulated time, ``clock`` the callers'; ``others`` spend of the same quota."""
 
     def __init__(
         self,
@@ -32,109 +32,90 @@ class Api:
         *,
         now: Callable[[], float],
         clock: Callable[[], float],
-        quota: float | None,
+        throttle: Throttle,
+        others: OtherProgram,
     ) -> None:
         self.faults: list[Fault] = []
         self.calls: Counter[str] = Counter()
-        self._callers = {f"Bearer {account.token}": account for account in accounts}
+        self._callers: dict[str, dict[str, SimulatedAccount]] = {}
+        for account in accounts:
+            self._callers.setdefault(f"Bearer {account.token}", {})[account.user_id] = account
         self._rng = rng
         self._now = now
         self._clock = clock
-        self._quota = quota
-        self._allowances: dict[str, tuple[float, float]] = {}
+        self._throttle = throttle
+        self._others = others
 
     def answer(self, request: Request) -> Response:
         """Answer a call of the API."""
-        caller = self._callers.get(request.headers.get("authorization", ""))
+        bearer = request.headers.get("authorization", "")
+        caller = self._callers.get(bearer)
         try:
             user_id, endpoint, task_id = _route(request.path)
         except Refusal as refusal:
             return refuse(refusal)
         if endpoint == "token" and caller is not None:
-            user_id = caller.user_id
+            user_id = next(iter(caller))
         self.calls[endpoint] += 1
         if task_id is not None:
             self.calls[task_id] += 1
-        response = self._answer_rightly(request, caller, user_id, endpoint, task_id)
+        call = Call(user_id, endpoint, task_id, dict(request.parameters()).get("page", "1") if request.query else "1")
+        oddities = oddities_of(self.faults, self._rng, call) if self.faults else frozenset[str]()
+        response = self._answer_rightly(request, call, bearer, oddities)
         if self.faults:
-            response = strike(
-                self.faults, self._rng, response, account=user_id, endpoint=endpoint, task=task_id, now=self._clock()
-            )
+            response = strike(self.faults, self._rng, response, call, now=self._clock())
         if response.status == 429:
             self.calls["throttled"] += 1
         return response
 
-    def _answer_rightly(
-        self, request: Request, caller: SimulatedAccount | None, user_id: str, endpoint: str, task_id: str | None
-    ) -> Response:
-        headers: tuple[tuple[str, str], ...] = ()
+    def _answer_rightly(self, request: Request, call: Call, bearer: str, oddities: AbstractSet[str]) -> Response:
+        headers: Headers = ()
         try:
-            account = _authorized(caller, user_id)
-            headers = self._meter(account)
-            return Response(self._body(request, account, endpoint, task_id), headers=headers)
+            caller, now = self._caller(bearer), self._clock()
+            self._others.advance(now)
+            headers = self._throttle.spend(bearer, now)
+            return Response(self._body(request, _account(caller, call.account), call, oddities), headers=headers)
         except Refusal as refusal:
             response = refuse(refusal)
             return replace(response, headers=response.headers + headers)
 
-    def _meter(self, account: SimulatedAccount) -> tuple[tuple[str, str], ...]:
-        """Keep the account's quota, and return the headers that tell of it. Raises Refusal if it is used up."""
-        quota = self._quota
-        if quota is None:
-            return ()
-        now, burst = self._clock(), max(1.0, quota)
-        left, at = self._allowances.get(account.user_id, (burst, now))
-        left = min(burst, left + (now - at) * quota)
-        if left < 1 - 1e-6:
-            self._allowances[account.user_id] = (left, now)
-            wait = str(max(1, math.ceil((1 - left) / quota)))
-            raise Refusal(
-                429, "请求过于频繁", Retry_After=wait, X_RateLimit_Limit=f"{quota:g}", X_RateLimit_Remaining="0"
-            )
-        self._allowances[account.user_id] = (left - 1, now)
-        # Calls come back at once: 0 beside an answer would say that a whole window is used up.
-        return ("X-RateLimit-Limit", f"{quota:g}"), ("X-RateLimit-Remaining", f"{max(1, int(left - 1))}")
+    def _caller(self, bearer: str) -> Caller:
+        """Return the accounts that a bearer's token acts for. Raises Refusal."""
+        if bearer not in self._callers:
+            raise Refusal(401, "token无效或已过期")
+        return self._callers[bearer]
 
-    def _body(self, request: Request, account: SimulatedAccount, endpoint: str, task_id: str | None) -> bytes:
+    def _body(self, request: Request, account: SimulatedAccount, call: Call, oddities: AbstractSet[str]) -> bytes:
         if request.method != "GET":
             raise Refusal(405, "请求方法不允许")
-        match endpoint:
+        parameters = request.parameters() if request.query else []
+        match call.endpoint:
             case "stat":
-                return self._stat(request, account, account.tasks.get(task_id or ""))
+                return self._stat(account, account.tasks.get(call.task or ""), parameters, oddities)
             case "subset_users":
-                users = list(enumerate(account.sub_users, start=1))
-                return _page(request, users, lambda user: {"uuid": user[1], "name": f"子账号{user[0]}"})
+                return write_sub_users(account, parameters, oddities)
             case "token":
                 return envelope({"valid": True})
             case "message":
                 return envelope({"balance": "1024.50"})
-        return self._list(request, account, endpoint)
+        return write_tasks(account, call.endpoint, parameters, self._now(), oddities)
 
-    def _stat(self, request: Request, account: SimulatedAccount, task: SimulatedTask | None) -> bytes:
-        if task is None or task.gone:
+    def _stat(
+        self,
+        account: SimulatedAccount,
+        task: SimulatedTask | None,
+        parameters: Sequence[tuple[str, str]],
+        oddities: AbstractSet[str],
+    ) -> bytes:
+        is_older = "older_edition" in oddities
+        if task is None or task.gone or (is_older and task.generation == 2):  # a generation's number
             raise Refusal(404, "任务不存在")
-        parameters = request.parameters() if request.query else []
         owner = None if task.owner == account.user_id else task.owner
-        if dict(parameters).get("sub_user_id") != owner:
+        if owner != (None if is_older else dict(parameters).get("sub_user_id")):
             raise Refusal(403, "无权访问该任务")
         span = _span(parameters)
-        return task.whole_life(self._now()) if span is None else task.span(*span, self._now())
-
-    def _list(self, request: Request, account: SimulatedAccount, endpoint: str) -> bytes:
-        now = self._now()
-        generation, of_sub_accounts = _LISTS[endpoint]
-        parameters = request.parameters()
-        name = dict(parameters).get("name", "")
-        states = {value for key, value in parameters if key.partition("[")[0] == "status"}
-        owners = _owners(account, dict(parameters).get("sub_user_id"), of_sub_accounts=of_sub_accounts)
-
-        def is_wanted(task: SimulatedTask) -> bool:
-            if task.gone or task.generation != generation or task.owner not in owners or name not in task.name:
-                return False
-            if states:
-                task.campaign.advance(now)
-            return not states or task.status_number(now) in states
-
-        return _page(request, list(filter(is_wanted, account.tasks.values())), lambda task: task.listed(now))
+        body = task.whole_life(self._now()) if span is None else task.span(*span, self._now())
+        return older_edition(body) if is_older else body
 
 
 def _route(path: str) -> tuple[str, str, str | None]:
@@ -151,22 +132,11 @@ def _route(path: str) -> tuple[str, str, str | None]:
     raise Refusal(404, "接口不存在")
 
 
-def _authorized(caller: SimulatedAccount | None, user_id: str) -> SimulatedAccount:
-    """Return the account that the caller's token and the path agree on. Raises Refusal."""
-    if caller is None:
-        raise Refusal(401, "token无效或已过期")
-    if caller.user_id != user_id:
+def _account(caller: Caller, user_id: str) -> SimulatedAccount:
+    """Return the account in the path, if the caller's token acts for it. Raises Refusal."""
+    if user_id not in caller:
         raise Refusal(403, "无权访问该用户的数据")
-    return caller
-
-
-def _owners(account: SimulatedAccount, sub_user: str | None, *, of_sub_accounts: bool) -> Sequence[str]:
-    """Return whose tasks a list holds. Raises Refusal for somebody else's sub-account."""
-    if of_sub_accounts:
-        return account.sub_users
-    if sub_user is not None and sub_user not in account.sub_users:
-        raise Refusal(403, "无权访问该子账号")
-    return (sub_user or account.user_id,)
+    return caller[user_id]
 
 
 def _span(parameters: Sequence[tuple[str, str]]) -> tuple[float, float] | None:
@@ -181,15 +151,3 @@ def _span(parameters: Sequence[tuple[str, str]]) -> tuple[float, float] | None:
     if begin > end:
         raise Refusal(422, "date 结束时间不能早于开始时间")
     return begin, end
-
-
-def _page(request: Request, items: Sequence[Item], write: Callable[[Item], dict[str, Any]]) -> bytes:
-    """Write the page that is asked for; only its own items are written. Raises Refusal."""
-    parameters = dict(request.parameters())
-    try:
-        page, per_page = max(1, int(parameters.get("page", 1))), max(1, int(parameters.get("per_page", 15)))
-    except ValueError:
-        raise Refusal(422, "分页参数错误") from None
-    per_page = min(per_page, _MOST_PER_PAGE)
-    shown = [write(item) for item in items[(page - 1) * per_page : page * per_page]]
-    return envelope(shown, meta=page_meta(len(items), page, per_page))

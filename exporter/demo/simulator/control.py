@@ -2,6 +2,7 @@
 
 GET    /_control/truth       what really happened to each task
 GET    /_control/calls       how often the API was called
+GET    /_control/quota       calls per window and token, and what the customer's other programs made of it
 GET    /_control/accounts    user ids, tokens and task ids
 POST   /_control/faults      a fault: see ``faults.Fault``
 DELETE /_control/faults      no more faults
@@ -22,7 +23,7 @@ from exporter.demo.simulator.server import Request, Response
 if TYPE_CHECKING:
     from exporter.demo.simulator.simulator import Simulator
 
-_KINDS: Final[dict[type, str]] = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}
+_KINDS: Final[dict[type, str]] = {str: "a string", int: "a whole number", float: "a number"}
 _INCIDENT: Final[dict[str, type]] = {"kind": str, "task": str}
 _CLOCK: Final[dict[str, type]] = {"speed": float, "advance": float}
 
@@ -41,6 +42,13 @@ def _answer(simulator: Simulator, request: Request) -> object:
             return {task: simulator.truth(task) for account in simulator.accounts for task in account.tasks}
         case "GET", "calls":
             return simulator.calls
+        case "GET", "quota":
+            others, options = simulator.others, simulator.options
+            return {
+                "limit": options.quota,
+                "seconds": options.quota_seconds,
+                "others": {"calls": others.calls, "throttled": others.throttled},
+            }
         case "GET", "accounts":
             return [{"user_id": a.user_id, "token": a.token, "tasks": list(a.tasks)} for a in simulator.accounts]
         case "POST", "faults":

@@ -69,7 +69,7 @@ DIALECTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A task as the lists show it. ``owner`` is a user id, ``call_status`` None for a 1.0 task, ``created`` Unix time."""
+    """A task as the lists show it. ``owner`` is a user id, ``created`` Unix time; what is None is not shown."""
 
     id: str
     name: str
@@ -78,6 +78,7 @@ class Listed:
     lines: int
     enabled: bool
     call_status: bool | None
+    status: int | None
 
 
 def timestamp(moment: float) -> str:
@@ -126,6 +127,13 @@ def stat_data(dialect: Dialect, counts: Counts, numbers: Sequence[int], progress
     return {name: block or dialect.empty for name, block in data.items() if block or dialect.empty is not GAP}
 
 
+def older_edition(body: bytes) -> bytes:
+    """Write statistics as the older edition of the documentation has them: without tags."""
+    document = json.loads(body)
+    document["data"] = {name: part for name, part in document["data"].items() if name not in ("tags", "llm_tags")}
+    return json.dumps(document).encode()
+
+
 def _business_tags(dialect: Dialect, grades: Sequence[int]) -> list[dict[str, Any]]:
     if dialect.business_tag is None:
         return []
@@ -166,6 +174,10 @@ def list_entry(dialect: Dialect, task: Listed) -> dict[str, Any]:
         "maximumcall": dialect.number(task.lines),
         "dial_time_id": 1,
     }
+    if dialect.flag is bool:  # the edition with booleans shows more, some of it obsolete
+        entry.update(start=0, call_per_second=10, remark=None)
+    if task.status is not None:
+        entry["status"] = task.status
     if task.call_status is not None:
         entry["new_task_extra"] = {"call_status": dialect.flag(task.call_status)}
     return entry

@@ -7,7 +7,8 @@ import json
 import random
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from exporter.demo.simulator.campaign import TICK_SECONDS, Campaign, Traits
@@ -80,14 +81,16 @@ class SimulatedTask:
         counts = self.campaign.between(begin, end)
         return envelope(stat_data(self.dialect, counts, counts.results, self.campaign.progress), message=_STAT_MESSAGE)
 
-    def listed(self, now: float) -> dict[str, Any]:
+    def listed(self, now: float, oddities: AbstractSet[str] = frozenset()) -> dict[str, Any]:
         """Return the task's entry in a list."""
         self.campaign.advance(now)
         enabled, dialling = self.flags(now)
+        status = 1 + enabled * (2 - dialling)  # as the edit pages have it: 1 paused, 2 running, 3 waiting
         call_status = dialling if self.generation == 2 else None  # a generation's number
         lines = self.campaign.traits.lines
-        entry = Listed(self.id, self.name, self.owner, self.created, lines, enabled, call_status)
-        return list_entry(self.dialect, entry)
+        shown = status if "entry_status" in oddities else None
+        entry = Listed(self.id, self.name, self.owner, self.created, lines, enabled, call_status, shown)
+        return list_entry(replace(self.dialect, flag=bool) if "booleans" in oddities else self.dialect, entry)
 
     def forget_body(self) -> None:
         """Write the statistics anew next time, although it may be in the same tick."""

@@ -17,6 +17,7 @@ from exporter.demo.simulator.documents import CHINA
 from exporter.demo.simulator.faults import Fault
 from exporter.demo.simulator.platform import AccountPlan, SimulatedAccount, SimulatedTask, make_account
 from exporter.demo.simulator.server import Request, Response, listen
+from exporter.demo.simulator.throttle import OtherProgram, Throttle
 
 INCIDENTS: Final = ("carrier_block", "bad_list", "over", "pause", "resume", "reset", "vanish", "appear")
 
@@ -27,8 +28,11 @@ class SimulatorOptions:
 
     ``speed`` is simulated seconds a second; ``start`` the simulated Unix time at the beginning (None: half past nine
     in China today, when the dialling begins); ``scale`` the size of the campaigns, 1 for some tens to tens of thousands
-    of numbers; ``quota`` the calls a second that an account is allowed (None: any number); ``history`` keeps what spans
-    of time are answered from, which costs memory with thousands of tasks.
+    of numbers; ``history`` keeps what spans of time are answered from, which costs memory with thousands of tasks.
+
+    ``quota`` is the calls that a token is allowed within ``quota_seconds`` of the callers' clock, whatever the speed (0:
+    any number); without ``quota_headers`` no answer says so. ``others`` is the calls that the customer's other programs
+    make in that time with the first account's token, ``others_burst`` at once. With ``shared_token`` all accounts have one.
     """
 
     seed: int = 1
@@ -40,7 +44,12 @@ class SimulatorOptions:
     scale: float = 1.0
     php_flavours: bool = True
     opaque_token: bool = False
-    quota: float | None = None
+    shared_token: bool = False
+    quota: int = 0
+    quota_seconds: float = 60.0
+    quota_headers: bool = True
+    others: int = 0
+    others_burst: int = 10
     history: bool = True
 
 
@@ -67,7 +76,15 @@ class Simulator:
         )
         rng = random.Random(options.seed)
         self.accounts: Sequence[SimulatedAccount] = [make_account(rng, plan) for _ in range(options.accounts)]
-        self._api = Api(self.accounts, rng, now=self.now, clock=clock, quota=options.quota)
+        token = self.accounts[0].token
+        if options.shared_token:
+            for account in self.accounts:
+                account.token = token
+        throttle = Throttle(options.quota, options.quota_seconds, has_headers=options.quota_headers)
+        self._others = OtherProgram(
+            throttle, f"Bearer {token}", rate=options.others, burst=options.others_burst, begin=self._epoch
+        )
+        self._api = Api(self.accounts, rng, now=self.now, clock=clock, throttle=throttle, others=self._others)
         self.faults = self._api.faults
         """The faults in force; add to them and remove from them at will."""
         self.calls = self._api.calls
@@ -86,6 +103,12 @@ class Simulator:
         self._offset = self.now() - self.start
         self._epoch = self._clock()
         self.speed = speed
+
+    @property
+    def others(self) -> OtherProgram:
+        """The customer's other programs, which have made their calls up to now."""
+        self._others.advance(self._clock())
+        return self._others
 
     def add_fault(self, fault: Fault) -> None:
         """Let a fault strike from now on, after those in force."""

@@ -180,39 +180,6 @@ async def test_spans_are_counted_apart(platform: Platform) -> None:
     assert await calls(begin - HOUR, begin) == 0
 
 
-async def test_the_quota_is_kept() -> None:
-    """Over the calls a second that an account is allowed come 429s, with the headers; the clock brings new calls."""
-    options = SimulatorOptions(tasks=1, accounts=2, quota=3, start=HALF_PAST_NINE, speed=1)
-    async with serving(options) as platform:
-        answers = [await platform.get(f"{platform.user}/task") for _ in range(5)]
-        assert [answer.status for answer in answers] == [200, 200, 200, 429, 429]
-        assert {answer.headers["X-RateLimit-Limit"] for answer in answers} == {"3"}
-        assert answers[-1].headers["Retry-After"] == "1"
-        assert answers[-1].headers["X-RateLimit-Remaining"] == "0"
-        assert answers[-1].document["code"] == 429
-        assert platform.simulator.calls["throttled"] == 2
-        platform.clock.now += 0.4
-        assert [(await platform.get(f"{platform.user}/task")).status for _ in range(2)] == [200, 429]
-        platform.clock.now += 100
-        assert [(await platform.get(f"{platform.user}/task")).status for _ in range(4)] == [200, 200, 200, 429]
-        other = platform.simulator.accounts[1]
-        path = f"/agent-api/user/{other.user_id}/task"
-        assert (await platform.get(path, Authorization=f"Bearer {other.token}")).status == 200
-
-
-async def test_the_quota_is_told_with_refusals_too() -> None:
-    """A 404 costs a call as well and says how many are left; a 401 belongs to no account; a slow quota makes one wait."""
-    async with serving(SimulatorOptions(tasks=1, quota=0.25, start=HALF_PAST_NINE, speed=1)) as platform:
-        path = f"{platform.user}/task/{platform.account.user_id}/stat"
-        unknown, over = await platform.get(path), await platform.get(path)
-        assert (unknown.status, unknown.headers["X-RateLimit-Limit"]) == (404, "0.25")
-        assert (over.status, over.headers["Retry-After"]) == (429, "4")
-        nobody = await platform.get(path, Authorization="Bearer x")
-        assert (nobody.status, nobody.headers.get("X-RateLimit-Limit")) == (401, None)
-        platform.clock.now += 4
-        assert (await platform.get(path)).status == 404
-
-
 async def test_every_429_is_counted(platform: Platform) -> None:
     """Those of a fault count like those over the quota."""
     platform.simulator.add_fault(Fault(kind="throttle", count=2))

@@ -22,9 +22,10 @@ FAULTS: dict[str, tuple[Fault, int | str, str, dict[str, str]]] = {
         Fault(kind="throttle", seconds=3), 429, "envelope 429", {"Retry-After": "3", "X-RateLimit-Remaining": "0"},
     ),
     "throttle until": (
-        Fault(kind="throttle", seconds=3, date=True),
+        Fault(kind="throttle", seconds=3, form="imf_date"),
         429, "envelope 429", {"Retry-After": "Mon, 30 Jun 2025 01:30:03 GMT"},
     ),
+    "unavailable": (Fault(kind="unavailable", seconds=3), 503, "html", {"Retry-After": "3"}),
     "html": (Fault(kind="html"), 200, "html", {"Content-Type": "text/html"}),
     "envelope": (Fault(kind="envelope", status=500), 200, "envelope 500", {}),
     "truncated": (Fault(kind="truncated"), 200, "no json", {}),
