@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
@@ -59,6 +60,22 @@ def test_a_demo_of_an_outage_goes_on(tmp_path: Path) -> None:
         assert 'yunfu_account_up{account="demo"} 0' in fetch(f"http://{exporter}/metrics").text
         assert program.stop() == 0
         assert "Traceback" not in program.logs
+
+
+@pytest.mark.parametrize(
+    ("given", "limit", "others"), [([], 1200, 10), (["--speed=3", "--quota=10", "--others=0"], 30, 0)]
+)
+def test_the_quota_of_the_demo_is_per_simulated_minute(
+    given: list[str], limit: int, others: int, tmp_path: Path
+) -> None:
+    """The platform grants 60 calls per simulated minute, or as given, and another program uses it as well unless it must not."""
+    _, simulator, words = demo_addresses()
+    with running(tmp_path, *words, "--tasks=1", *given):
+        eventually(answers(f"http://{simulator}/_control/quota"))
+        quota = json.loads(fetch(f"http://{simulator}/_control/quota").text)
+        assert (quota["limit"], quota["seconds"]) == (limit, 60)
+        assert quota["others"]["calls"] >= others
+        assert bool(quota["others"]["calls"]) == bool(others)
 
 
 def test_a_taken_port_is_one_clear_line() -> None:

@@ -36,5 +36,5 @@ class Called:
         return json.loads(self.get(path, *query).body)
 
     def statuses(self, count: int, path: str = "/agent-api/user/USER/task", account: int = 0) -> list[int]:
-        """Make so many calls at once, and return their HTTP statuses."""
+        """Make ``count`` calls at once, and return their HTTP statuses."""
         return [self.get(path, account=account).status for _ in range(count)]

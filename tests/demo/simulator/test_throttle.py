@@ -62,14 +62,14 @@ def test_a_refused_call_says_when_to_come_back() -> None:
     }
 
 
-def test_waiting_as_told_can_be_too_short_by_less_than_a_second() -> None:
-    """Laravel writes whole seconds: of a window that begins at half a second, its end is told too early."""
+def test_retry_after_can_be_too_short_by_less_than_a_second() -> None:
+    """Laravel writes whole seconds: the end of a window that begins at half a second is rounded down."""
     platform = called(quota=1)
     platform.clock += 0.5
     assert platform.statuses(1) == [200]
     platform.clock += 30
-    told = int(dict(platform.get(LIST).headers)["Retry-After"])
-    platform.clock += told - 0.25
+    wait = int(dict(platform.get(LIST).headers)["Retry-After"])
+    platform.clock += wait - 0.25
     assert platform.statuses(1) == [429]
     platform.clock += 0.25
     assert platform.statuses(1) == [200]
