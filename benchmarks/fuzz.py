@@ -256,7 +256,7 @@ async def fuzz_payloads(count: int, rng: random.Random) -> None:
         else:
             client.body = payload(rng, STAT)
             record = await poller.probe(rng.choice(tasks))
-            outcomes[f"statistics {record.status.error.partition(':')[0] or 'read'}"] += 1
+            outcomes[f"statistics {failure.reason if (failure := record.status.failure) else 'read'}"] += 1
         if number % LOOK_EVERY == LOOK_EVERY - 1 or number == count - 1:
             samples = max(samples, check_page(page, store))
         if number == count // 5:

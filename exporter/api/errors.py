@@ -15,9 +15,10 @@ ApiError
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from http import HTTPStatus
 
-_NOT_THE_TASKS = frozenset(
+_ACCOUNT_STATUSES = frozenset(
     {
         HTTPStatus.UNAUTHORIZED,
         HTTPStatus.PROXY_AUTHENTICATION_REQUIRED,
@@ -25,7 +26,7 @@ _NOT_THE_TASKS = frozenset(
         HTTPStatus.TOO_MANY_REQUESTS,
     }
 )
-"""The 4xx that say nothing of the task that was asked for."""
+"""The 4xx that are about the account or the way to the platform, not about the task that the call is for."""
 
 REASONS = (
     "timeout", "connect", "tls", "http_401", "http_403", "http_404", "http_5xx", "throttled", "api_error", "malformed",
@@ -33,19 +34,40 @@ REASONS = (
 """The reasons that are counted from 0, so that increase() sees the first failure; others appear when they happen."""
 
 
-class ApiError(Exception):
-    """A call failed. The message is for people and holds no secret; ``reason`` is the metric's label value.
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an API call failed, and so the poll or discovery that made it.
 
-    ``answered`` tells that the platform is there, accepts the account, and refused this one call: no other task's
-    calls need fail the same way. ``holds`` tells that the whole account is held back after it. ``missing`` tells that
-    the platform knows no such task, ``lasting`` that a retry soon could not mend it.
+    ``reason`` is the metric's label value, ``text`` is for people and holds no secret, and ``missing`` is whether the
+    platform knows no such task. As a string it is ``reason: text``.
     """
 
     reason: str
-    answered: bool = False
+    text: str
+    missing: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.text}"
+
+
+class ApiError(Exception):
+    """An API call failed. The message is for people and holds no secret; ``reason`` is the metric's label value.
+
+    ``is_tasks_own`` is true if the platform can be reached, accepts the account, and refused only this API call, so
+    that those for other tasks can succeed. ``holds`` is true if the gate holds the whole account back afterwards,
+    ``missing`` if the platform knows no such task, and ``lasting`` if trying again soon would fail the same way.
+    """
+
+    reason: str
+    is_tasks_own: bool = False
     holds: bool = False
     missing: bool = False
     lasting: bool = False
+
+    @property
+    def failure(self) -> Failure:
+        """The failure as a value, which keeps neither traceback nor frames alive."""
+        return Failure(self.reason, str(self), self.missing)
 
 
 class ApiTimeout(ApiError):
@@ -74,7 +96,7 @@ class HttpError(ApiError):
         self.status = status
         is_4xx = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
         self.reason = f"http_{status}" if is_4xx else f"http_{status // 100}xx"
-        self.answered = is_4xx and status not in _NOT_THE_TASKS
+        self.is_tasks_own = is_4xx and status not in _ACCOUNT_STATUSES
 
 
 class Unauthorized(HttpError):
@@ -111,13 +133,13 @@ class EnvelopeError(ApiError):
     """The answer is a well-formed refusal with HTTP status 200; its ``code`` means what it would as the status."""
 
     reason = "api_error"
-    answered = True
+    is_tasks_own = True
 
     def __init__(self, code: float | None, message: str) -> None:
         super().__init__(message)
         self.code = code
         self.holds = code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS}
-        self.answered = not self.holds
+        self.is_tasks_own = not self.holds
         self.missing = code == HTTPStatus.NOT_FOUND
         self.lasting = code in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final, NamedTuple, Protocol
 
+from exporter.api.errors import Failure
 from exporter.api.model import Task, TaskRef, TaskState, TaskStats
 from exporter.metrics.counters import TaskCounters
 from exporter.metrics.recent import Poll, remember
@@ -26,7 +27,7 @@ class TaskStatus:
     """What is known of a task beside its statistics. Times are Unix seconds, the interval is seconds.
 
     ``up`` is None until the first poll, ``last_success`` until the first that worked, and ``interval`` is None for a
-    task that is known but not polled. ``error`` says in words why the last poll failed, else it is empty.
+    task that is known but not polled. ``failure`` is why the last poll failed, None if it worked.
     ``missing_since`` is when the platform began to say that there is no such task, and ``due`` is when the success after
     the last one is expected.
     """
@@ -35,7 +36,7 @@ class TaskStatus:
     interval: float | None = None
     up: bool | None = None
     last_success: float | None = None
-    error: str = ""
+    failure: Failure | None = None
     missing_since: float | None = None
     due: float | None = None
 
@@ -69,28 +70,24 @@ class WindowReading(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PollOutcome:
-    """What one poll of a task brought: what was read, and in words what failed (empty: nothing).
-
-    ``missing`` says that the platform knows no such task.
-    """
+    """The outcome of one poll of a task: what was read, and why the first API call that failed did (None: none failed)."""
 
     stats: TaskStats | Unchanged | None = None
     windows: tuple[WindowReading, ...] = ()
-    error: str = ""
-    missing: bool = False
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AccountStatus:
     """What is known of an account. Times are Unix seconds; None: not known, or not yet.
 
-    ``up`` tells whether the platform served the account's last call. ``discovery_interval`` is seconds, None without
+    ``up`` is whether the platform served the account's last API call, ``failure`` why it did not. ``discovery_interval`` is seconds, None without
     discovery; ``rate_limit`` is API calls a second.
     """
 
     name: str
     up: bool | None = None
-    error: str = ""
+    failure: Failure | None = None
     token_expiry: float | None = None
     discovery_last_success: float | None = None
     discovery_interval: float | None = None
@@ -243,9 +240,9 @@ class Store:
         status = TaskStatus(
             task,
             interval,
-            up=not outcome.error,
+            up=outcome.failure is None,
             last_success=last.last_success if outcome.stats is None else now,
-            error=outcome.error,
+            failure=outcome.failure,
             missing_since=_missing_since(last, outcome, now),
             due=last.due if outcome.stats is None else now + interval,
         )
@@ -255,7 +252,9 @@ class Store:
         unread = (
             tuple(outcome.stats.unread) if isinstance(outcome.stats, TaskStats) else before.unread if before else ()
         )
-        polls = remember(before.polls if before else b"", Poll(now, seconds, outcome.error.partition(":")[0]))
+        polls = remember(
+            before.polls if before else b"", Poll(now, seconds, outcome.failure.reason if outcome.failure else "")
+        )
         lines = self._renderer.status(status, before)
         self._records[ref] = TaskRecord(status, lines, self._stale_after, reading_lines, windows, unread, polls)
         return moved
@@ -265,7 +264,9 @@ class Store:
         now = self.clock()
         stats = outcome.stats
         success = None if stats is None else now
-        status = TaskStatus(task, up=not outcome.error, last_success=success, error=outcome.error, due=success)
+        status = TaskStatus(
+            task, up=outcome.failure is None, last_success=success, failure=outcome.failure, due=success
+        )
         reading = Reading(stats, {}, {}, None) if isinstance(stats, TaskStats) else None
         lines = self._renderer.reading(task.ref, reading) if reading else ()
         windows = self._windows(task.ref, outcome, now, 0, {})
@@ -345,6 +346,6 @@ def _is_near(told: float | None, interval: float | None) -> bool:
 
 def _missing_since(last: TaskStatus, outcome: PollOutcome, now: float) -> float | None:
     """Return since when the platform has denied the task; a time-out in between says nothing about that."""
-    if outcome.missing:
+    if outcome.failure is not None and outcome.failure.missing:
         return last.missing_since or now
     return None if outcome.stats is not None else last.missing_since

@@ -12,7 +12,7 @@ from math import ceil
 from typing import Final
 
 from exporter.api.client import YunfuClient, open_session
-from exporter.api.errors import REASONS, ApiError, ApiTimeout
+from exporter.api.errors import REASONS, ApiError, ApiTimeout, Failure
 from exporter.api.gate import Gate
 from exporter.api.model import Task, TaskRef
 from exporter.api.tokens import Token, TokenError
@@ -84,7 +84,7 @@ class Account:
         self._probes = 0
         self._most_probes = max(account.concurrency, ceil(account.rate_limit * settings.poll.timeout))
         self._plan = discovery_plan(settings, account) if shard.is_active else None
-        self._failing = ""
+        self._failing: Failure | None = None
         self._hidden: dict[str, Choice] = {}
         self._hidden_total = 0
         self._default_ratio = settings.thresholds.min_answer_ratio
@@ -156,7 +156,8 @@ class Account:
             async with asyncio.timeout(self._timeout):  # the account may be held back for an hour
                 return await self.poller.probe(task)
         except TimeoutError:
-            outcome = PollOutcome(error=f"{ApiTimeout.reason}: no answer within {self._timeout:g} s, waiting included")
+            failure = Failure(ApiTimeout.reason, f"no answer within {self._timeout:g} s, waiting included")
+            outcome = PollOutcome(failure=failure)
         before = self._store.record(task.ref)
         if before is None or before.status.interval is None:
             return self._store.render_once(task, outcome)
@@ -194,7 +195,7 @@ class Account:
             self.apply(await self.discover(), is_whole=True)
         except ApiError as error:
             worked = False
-            self._tell(f"{error.reason}: {error}")
+            self._tell(error.failure)
             self.apply(self._divide([Choice(task) for task in self.configured]), is_whole=False)
         await self.poller.poll_all()
         return worked and not any(record.status.up is False for record in self._records())
@@ -205,7 +206,7 @@ class Account:
             calls_needed=self.poller.calls_per_second * 60,
             calls_allowed=self._settings.rate_limit * 60,
             held_seconds=self.client.held_seconds,
-            discovery_error=self._failing,
+            discovery_failure=self._failing,
             hidden=self._hidden,
             hidden_total=self._hidden_total,
         )
@@ -262,13 +263,13 @@ class Account:
             started = loop.time()
             try:
                 choices = await self.discover()
-                self._tell("")
+                self._tell(None)
                 self.poller.reserve(len(choices) / PER_PAGE / interval)
                 await asyncio.sleep(0)  # with thousands of tasks either half takes a while
                 self.apply(choices, is_whole=True)
                 self._note(choices)
             except ApiError as error:
-                self._tell(f"{error.reason}: {error}")
+                self._tell(error.failure)
             except Exception:  # a fault of our own must not take the polls along
                 log.exception("discovery broke off", account=self.name)
             self.tried.set()
@@ -316,9 +317,9 @@ class Account:
         now = self._clock()
         self._store.put_account(replace(before, discovery_last_success=now, tasks_left_out=left_out))
 
-    def _tell(self, failing: str) -> None:
+    def _tell(self, failing: Failure | None) -> None:
         if failing and not self._failing:
-            log.warning("discovery fails; the previous list stays in use", account=self.name, error=failing)
+            log.warning("discovery fails; the previous list stays in use", account=self.name, error=str(failing))
         elif self._failing and not failing:
             log.info("discovery works again", account=self.name)
         self._failing = failing
@@ -363,8 +364,8 @@ def _observe(account: str, around: Surroundings, endpoint: str, seconds: float, 
     around.metrics.request_duration.labels(account, endpoint).observe(seconds)
     if error is not None:
         around.metrics.failures.labels(account, endpoint, error.reason).inc()
-    up = error is None or error.answered
+    up = error is None or error.is_tasks_own
     before = around.store.account(account)
-    text = "" if error is None or up else f"{error.reason}: {error}"
-    if (up, text) != (before.up, before.error):
-        around.store.put_account(replace(before, up=up, error=text))
+    failure = None if error is None or up else error.failure
+    if (up, failure) != (before.up, before.failure):
+        around.store.put_account(replace(before, up=up, failure=failure))

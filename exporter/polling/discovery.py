@@ -172,7 +172,7 @@ async def _page(client: YunfuClient, endpoint: str, path: str, page: int) -> tup
         try:
             return await client.get(endpoint, path, query, partial(_entries, page))
         except ApiError as error:
-            is_final = error.holds or (isinstance(error, HttpError) and error.answered)
+            is_final = error.holds or (isinstance(error, HttpError) and error.is_tasks_own)
             if is_final or not left:
                 raise
     raise AssertionError("unreachable: the last try returns or raises")

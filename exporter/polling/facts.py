@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from exporter.api.errors import Failure
 from exporter.polling.discovery import Choice
 
 
@@ -12,13 +13,13 @@ from exporter.polling.discovery import Choice
 class AccountFacts:
     """What is known of an account beside its status in the store.
 
-    ``calls_needed`` and ``calls_allowed`` are a minute's; ``discovery_error`` says why the last discovery failed. ``hidden``
+    ``calls_needed`` and ``calls_allowed`` are a minute's; ``discovery_failure`` is why the last discovery failed. ``hidden``
     holds the hidden tasks by their id; of very many only the first, ``hidden_total`` counts all.
     """
 
     calls_needed: float
     calls_allowed: float
     held_seconds: float = 0.0
-    discovery_error: str = ""
+    discovery_failure: Failure | None = None
     hidden: Mapping[str, Choice] = field(default_factory=dict)
     hidden_total: int = 0

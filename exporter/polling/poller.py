@@ -202,7 +202,7 @@ class AccountPoller:
         progress = self._tasks.pop(ref)
         self._schedule.remove(ref)
         self._untried.discard(ref)
-        if progress.error is not None and not progress.error.answered:
+        if progress.error is not None and not progress.error.is_tasks_own:
             self._outages.end(ref, progress.error.reason)
 
     def _cadence(self, progress: _Progress) -> float:
@@ -297,11 +297,11 @@ class AccountPoller:
             return
         ref = progress.task.ref
         name = progress.task.name
-        if before is not None and not before.answered:
+        if before is not None and not before.is_tasks_own:
             self._outages.end(ref, before.reason)
         elif before is not None and error is None:
             log.info("task is read again", account=ref.account, task=ref.id, name=name)
-        if error is not None and not error.answered:
+        if error is not None and not error.is_tasks_own:
             self._outages.begin(ref, error)
         elif error is not None:
             log.warning(
@@ -322,4 +322,4 @@ class AccountPoller:
 
 def _kind(error: ApiError | None) -> tuple[str, bool] | None:
     """Return what failures have in common: the reason, and whether it is the task's own."""
-    return None if error is None else (error.reason, error.answered)
+    return None if error is None else (error.reason, error.is_tasks_own)

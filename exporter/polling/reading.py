@@ -74,7 +74,7 @@ class TaskReader:
                 reading = WindowReading(window.label, stats, span.expires)
                 outcome = replace(outcome, windows=(*outcome.windows, reading))
         except ApiError as error:
-            return replace(outcome, error=f"{error.reason}: {error}", missing=error.missing), error
+            return replace(outcome, failure=error.failure), error
         return outcome, None
 
     async def _stats(

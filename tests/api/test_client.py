@@ -576,7 +576,7 @@ async def test_a_throttle_in_the_envelope_holds_the_account_too() -> None:
     """HTTP 200 with code 429 holds all calls back for half a minute; it is the account that is not served."""
     async with calling(Platform(envelope(None, code=429, status="error"))) as calls:
         error = await calls.fail()
-        assert (error.reason, error.answered, error.holds) == ("api_error", False, True)
+        assert (error.reason, error.is_tasks_own, error.holds) == ("api_error", False, True)
         assert calls.gate.held_seconds == pytest.approx(client.DEFAULT_THROTTLE_SECONDS, abs=0.5)
 
 
@@ -592,7 +592,7 @@ class TestRefusedToken:
         """The account's next call waits for the knock; the platform does not serve the account."""
         async with calling(Platform(body or b"{}", status)) as calls:
             error = await calls.fail()
-            assert not error.answered
+            assert not error.is_tasks_own
             assert isinstance(error, Unauthorized) == (status == 401)
             assert calls.gate.held_seconds == pytest.approx(client.KNOCK_SECONDS, abs=0.5)
 

@@ -11,6 +11,7 @@ from prometheus_client.core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
+from exporter.api.errors import Failure
 from exporter.api.model import Task, TaskRef, TaskState, TaskStats, clean_label, parse_stats
 from exporter.metrics.exposition import Page, TaskRenderer, read_samples
 from exporter.metrics.families import Family
@@ -149,7 +150,7 @@ def test_a_task_that_is_known_but_not_polled_shows_info_and_state() -> None:
 def test_a_task_that_never_answered_shows_that_it_is_down() -> None:
     """A failed first poll gives up 0 and no time of a success."""
     store = Store(TaskRenderer(), Clock(), STALE_AFTER)
-    store.settle(TASK, PollOutcome(error="timeout: no answer within 10 s"), INTERVAL)
+    store.settle(TASK, PollOutcome(failure=Failure("timeout", "no answer within 10 s")), INTERVAL)
     assert _families(_page(store)) == [name for name in LASTING if "last_success" not in name]
     assert f'yunfu_task_up{{account="main",task="{REF.id}"}} 0\n' in _page(store)
 
@@ -158,7 +159,7 @@ def test_a_gone_task_leaves_entirely() -> None:
     """A task that the platform denies leaves with all its lines once that has lasted, and no header stays."""
     store = Store(TaskRenderer(), Clock(), STALE_AFTER)
     store.settle(TASK, PollOutcome(parse_stats(documented())), INTERVAL)
-    store.settle(TASK, PollOutcome(error="http_404: no such task", missing=True), INTERVAL)
+    store.settle(TASK, PollOutcome(failure=Failure("http_404", "no such task", missing=True)), INTERVAL)
     assert "yunfu_task_answered_calls" in _families(_page(store, now=NOW + STALE_AFTER))
     assert _page(store, now=NOW + STALE_AFTER + 0.001) == ""
 

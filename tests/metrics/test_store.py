@@ -3,6 +3,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from exporter.api.errors import Failure
 from exporter.api.model import Task, TaskRef, TaskState, TaskStats
 from exporter.metrics.store import (
     UNCHANGED,
@@ -21,8 +22,8 @@ INTERVAL = 60.0
 STALE_AFTER = 300.0
 REF = TaskRef("main", "61551b2c-e3f3-4707-b4ed-f362f0925e03")
 TASK = Task(REF, min_answer_ratio=0.2, name="first", labels=("team",))
-FAILED = PollOutcome(error="timeout: no answer")
-MISSING = PollOutcome(error="http_404: no such task", missing=True)
+FAILED = PollOutcome(failure=Failure("timeout", "no answer"))
+MISSING = PollOutcome(failure=Failure("http_404", "no such task", missing=True))
 
 
 @dataclass
@@ -150,19 +151,19 @@ def test_a_failure_keeps_what_was_read_before(house: House) -> None:
     house.settle(_read(7, _window("today", 3)), NOW)
     house.settle(FAILED, NOW + 60)
     record = house.record
-    assert (record.status.up, record.status.error, record.status.last_success) == (False, FAILED.error, NOW)
+    assert (record.status.up, record.status.failure, record.status.last_success) == (False, FAILED.failure, NOW)
     assert record.reading_lines == (b"7",)
     assert list(record.fresh_windows(NOW + 60)) == [(b"today 3",)]
     house.settle(_read(8), NOW + 120)
     record = house.record
-    assert (record.status.up, record.status.error, record.status.last_success) == (True, "", NOW + 120)
+    assert (record.status.up, record.status.failure, record.status.last_success) == (True, None, NOW + 120)
     assert record.reading_lines == (b"8",)
 
 
 def test_a_poll_that_failed_half_way_keeps_what_it_brought(house: House) -> None:
     """The whole life was read and one window was not: the new numbers stand, that window's old ones too, up is 0."""
     house.settle(_read(1, _window("today", 1), _window("1h", 1)), NOW)
-    half = replace(_read(2, _window("today", 2)), error="timeout: no answer")
+    half = replace(_read(2, _window("today", 2)), failure=Failure("timeout", "no answer"))
     assert house.settle(half, NOW + 60)
     record = house.record
     assert (record.status.up, record.status.last_success, record.reading_lines) == (False, NOW + 60, (b"2",))
@@ -316,7 +317,7 @@ def test_rendering_once_keeps_nothing(house: House) -> None:
 def test_rendering_a_failure_once_shows_it_down(house: House) -> None:
     """A probe that failed has a status and no statistics."""
     record = house.store.render_once(TASK, FAILED)
-    assert (record.status.up, record.status.error, record.status.last_success) == (False, FAILED.error, None)
+    assert (record.status.up, record.status.failure, record.status.last_success) == (False, FAILED.failure, None)
     assert record.reading_lines == ()
     assert not record.is_fresh(NOW)
 

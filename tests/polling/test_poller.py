@@ -20,6 +20,7 @@ from exporter.api.errors import (
     ApiTimeout,
     ConnectError,
     EnvelopeError,
+    Failure,
     Forbidden,
     HttpError,
     NotFound,
@@ -212,12 +213,12 @@ async def test_outcome_is_in_the_store() -> None:
     async with bench.polling(task("good"), task("bad")):
         await asyncio.sleep(10)
         before = bench.record("bad")
-        assert (before.status.up, before.status.error) == (True, "")
+        assert (before.status.up, before.status.failure) == (True, None)
         await asyncio.sleep(110)
     good, bad = bench.record("good").status, bench.record("bad").status
-    assert (good.up, good.error, good.interval) == (True, "", INTERVAL)
+    assert (good.up, good.failure, good.interval) == (True, None, INTERVAL)
     assert good.last_success == pytest.approx(bench.client.calls["good"][-1] + 0.1)
-    assert (bad.up, bad.error) == (False, "http_5xx: out of order")
+    assert (bad.up, bad.failure) == (False, Failure("http_5xx", "out of order"))
     assert bad.last_success is not None
     assert bad.last_success < 60
     assert bench.record("bad").reading_lines
@@ -434,7 +435,7 @@ async def test_windows_are_asked_with_the_whole_life() -> None:
     async with bench.polling(task("a")):
         await asyncio.sleep(1)
     status = bench.record("a").status
-    assert (status.up, status.error) == (False, "timeout: slow")
+    assert (status.up, status.failure) == (False, Failure("timeout", "slow"))
     assert status.last_success == pytest.approx(1.2, abs=0.01)
     assert bench.record("a").reading_lines
 
@@ -714,7 +715,8 @@ async def test_probe() -> None:
         assert stranger.reading_lines
         bench.client.answers["stranger"] = failing(NotFound(404, "none"))
         missing = await bench.poller.probe(task("stranger"))
-        assert (missing.status.up, missing.status.error, missing.reading_lines) == (False, "http_404: none", ())
+        assert missing.status.failure == Failure("http_404", "none", missing=True)
+        assert (missing.status.up, missing.reading_lines) == (False, ())
         assert bench.store.record(TaskRef("main", "stranger")) is None
         await asyncio.sleep(1000)
     assert len(bench.client.calls["stranger"]) == 2

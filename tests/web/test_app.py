@@ -21,6 +21,7 @@ from aiohttp import web
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from exporter.api.errors import Failure
 from exporter.api.model import Task, TaskRef, TaskState, parse_stats
 from exporter.api.tokens import Token
 from exporter.config.settings import AccountSettings, PollSettings, Settings, TaskSettings, WebSettings
@@ -464,8 +465,8 @@ async def test_the_landing_page_escapes_what_the_platform_says() -> None:
     async with site() as it:
         it.fill(nasty)
         task = Task(TaskRef("main", OTHER), 0.2, name=nasty)
-        it.store.settle(task, PollOutcome(error=nasty), 60)
-        it.store.put_account(AccountStatus(nasty, up=False, error=nasty))
+        it.store.settle(task, PollOutcome(failure=Failure("connect", nasty)), 60)
+        it.store.put_account(AccountStatus(nasty, up=False, failure=Failure("connect", nasty)))
         reply = await it.get("/", Accept=BROWSER)
     assert reply.headers["content-type"] == "text/html; charset=utf-8"
     assert "&lt;script&gt;" in reply.text

@@ -31,7 +31,7 @@ class Tone(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A trouble in words, and the error that it explains, if there is one."""
+    """A trouble in words, and the failure that it explains, if there is one."""
 
     words: Phrase
     tone: Tone
@@ -96,16 +96,16 @@ def _problems(account: AccountStatus, facts: AccountFacts, now: float) -> list[P
     problems = []
     left = None if account.token_expiry is None else account.token_expiry - now
     if left is not None and left <= 0:
-        problems.append(Problem(phrase("account.token_expired", when=Ago(-left)), Tone.BAD, account.error))
+        problems.append(Problem(phrase("account.token_expired", when=Ago(-left)), Tone.BAD, str(account.failure or "")))
     elif account.up is False:
-        problems.append(Problem(explain(account.error), Tone.BAD, account.error))
+        problems.append(Problem(explain(account.failure), Tone.BAD, str(account.failure or "")))
     elif left is not None and left < SOON_SECONDS:
         problems.append(Problem(phrase("account.token_soon", when=Ahead(left)), Tone.WARN))
     if facts.held_seconds > 1:
         problems.append(Problem(phrase("account.held", span=Span(facts.held_seconds)), Tone.WARN))
-    if facts.discovery_error and facts.discovery_error != account.error:
-        words = phrase("account.discovery_fails", why=explain(facts.discovery_error))
-        problems.append(Problem(words, Tone.WARN, facts.discovery_error))
+    if facts.discovery_failure is not None and facts.discovery_failure != account.failure:
+        words = phrase("account.discovery_fails", why=explain(facts.discovery_failure))
+        problems.append(Problem(words, Tone.WARN, str(facts.discovery_failure)))
     if (used := facts.calls_needed / facts.calls_allowed) > 1:
         problems.append(Problem(phrase("account.over_quota", times=f"{used:.1f}"), Tone.WARN))
     if account.tasks_left_out:

@@ -136,8 +136,8 @@ def _why_unknown(account: AccountStatus, facts: AccountFacts | None, now: float)
         yield phrase("missing.not_listed", ago=Ago(now - listed))
     if facts is None:
         return
-    if facts.discovery_error:
-        yield phrase("account.discovery_fails", why=explain(facts.discovery_error))
+    if facts.discovery_failure is not None:
+        yield phrase("account.discovery_fails", why=explain(facts.discovery_failure))
     if facts.hidden_total > len(facts.hidden):
         yield phrase("missing.too_many", n=facts.hidden_total)
 

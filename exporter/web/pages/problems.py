@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from exporter.api.errors import Failure
 from exporter.web.pages.judging import Glance, Standing
 from exporter.web.pages.language import Ago, Phrase, Share, Span, phrase
 from exporter.web.pages.words import WORDS
@@ -11,9 +12,9 @@ from exporter.web.pages.words import WORDS
 _UNKNOWN: Final = "reason.other"
 
 
-def explain(error: str) -> Phrase:
-    """Say what an error means and what to do; it begins with its reason, as ``timeout: no whole answer in time`` does."""
-    reason = error.partition(":")[0]
+def explain(failure: Failure | None) -> Phrase:
+    """Say what a failure means and what to do."""
+    reason = "" if failure is None else failure.reason
     key = f"reason.{reason}"
     if key in WORDS:
         return phrase(key)
@@ -29,7 +30,7 @@ def task_problem(seen: Glance, now: float, *, is_account_down: bool) -> Phrase |
     status = seen.record.status
     match seen.standing:
         case Standing.FAILING:
-            return explain(status.error)
+            return explain(status.failure)
         case Standing.OVERDUE:
             late = Span(max(0.0, now - (status.due or now)))
             return phrase("task.overdue_account" if is_account_down else "task.overdue", late=late)

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
+from exporter.api.errors import Failure
 from exporter.api.model import Task, TaskRef, TaskState, TaskStats
 from exporter.metrics.exposition import Page, TaskRenderer
 from exporter.metrics.store import UNCHANGED, AccountStatus, PollOutcome, Store, WindowReading
@@ -28,8 +29,8 @@ from tests.support.exporter import FakeAccount, FakeExporter
 
 NOW, INTERVAL, STALE_AFTER = 1_751_000_000.0, 60.0, 300.0
 ENGLISH = Speaker("en", ZoneInfo("Asia/Shanghai"))
-FAILED = PollOutcome(error="timeout: no whole answer in time")
-REFUSED = "http_401: the platform answered HTTP 401 Unauthorized"
+FAILED = PollOutcome(failure=Failure("timeout", "no whole answer in time"))
+REFUSED = Failure("http_401", "the platform answered HTTP 401 Unauthorized")
 
 
 def stats(ratio: float | None = 0.5, calls: int = 1000, progress: float = 0.5, **more: int) -> TaskStats:
@@ -299,23 +300,28 @@ def test_whatever_is_asked_is_a_question(query: dict[str, str]) -> None:
     [
         ({}, {}, [], Tone.GOOD),
         ({"up": None}, {}, [], Tone.MUTED),
-        ({"up": False, "error": REFUSED}, {}, ["The platform does not accept the token."], Tone.BAD),
-        ({"up": False, "error": "connect: x"}, {}, ["The platform cannot be reached."], Tone.BAD),
+        ({"up": False, "failure": REFUSED}, {}, ["The platform does not accept the token."], Tone.BAD),
+        ({"up": False, "failure": Failure("connect", "x")}, {}, ["The platform cannot be reached."], Tone.BAD),
         (
-            {"up": False, "error": REFUSED, "token_expiry": NOW - 7200},
+            {"up": False, "failure": REFUSED, "token_expiry": NOW - 7200},
             {"held_seconds": 40},
             ["The token expired 2 h ago.", "Calls are paused for another 40 s."],
             Tone.BAD,
         ),
         ({"token_expiry": NOW + 3 * 86_400}, {}, ["The token expires in 3 days."], Tone.WARN),
         ({"token_expiry": NOW + 8 * 86_400}, {}, [], Tone.GOOD),
-        ({}, {"discovery_error": "http_5xx: x"}, ["Discovery fails; the previous list stays in use"], Tone.WARN),
+        (
+            {},
+            {"discovery_failure": Failure("http_5xx", "x")},
+            ["Discovery fails; the previous list stays in use"],
+            Tone.WARN,
+        ),
         ({}, {"calls_needed": 600}, ["The quota is too small: all intervals are stretched 2.0 times."], Tone.WARN),
         ({"tasks_left_out": 1}, {}, ["1 task is not polled because the account is over its max_tasks."], Tone.WARN),
     ],
 )
 def test_an_account_s_troubles_are_said_in_words(
-    house: House, status: Mapping[str, object], facts: Mapping[str, float], words: list[str], tone: Tone
+    house: House, status: Mapping[str, object], facts: Mapping[str, object], words: list[str], tone: Tone
 ) -> None:
     """What is wrong, the worst first, and what to do; what is well is not mentioned."""
     house.account(**{"up": True, **status})  # type: ignore[arg-type]  # as the row says
@@ -330,10 +336,10 @@ def test_an_account_s_troubles_are_said_in_words(
 def test_accounts_in_trouble_come_first_and_are_named(house: House) -> None:
     """One is named in the verdict, several are counted."""
     house.task("a", stats())
-    house.account("second", up=False, error=REFUSED)
+    house.account("second", up=False, failure=REFUSED)
     assert [row.name for row in house.overview().accounts] == ["second", "main"]
     assert house.verdict()[0].endswith("; account second cannot use the platform")
-    house.account("third", up=False, error=REFUSED)
+    house.account("third", up=False, failure=REFUSED)
     assert house.verdict() == (
         "none of 1 running task is below its answer-rate threshold; 2 of 3 accounts cannot use the platform",
         Tone.BAD,
@@ -347,7 +353,7 @@ def test_an_overdue_task_is_laid_to_its_account_if_that_is_down(house: House) ->
     (row,) = house.overview().rows
     assert row.problem is not None
     assert "quota" in ENGLISH(row.problem)
-    house.account(up=False, error=REFUSED)
+    house.account(up=False, failure=REFUSED)
     (row,) = house.overview().rows
     assert row.problem is not None
     assert "its account cannot use the platform" in ENGLISH(row.problem)
@@ -439,7 +445,7 @@ def test_an_unknown_task_is_explained(house: House) -> None:
     house.account(discovery_interval=60.0)
     assert said("main", unknown).endswith("lists have not been read yet.")
     house.account(discovery_interval=60.0, discovery_last_success=NOW - 30)
-    house.facts["main"] = AccountFacts(30, 300, discovery_error="timeout: x", hidden_total=5)
+    house.facts["main"] = AccountFacts(30, 300, discovery_failure=Failure("timeout", "x"), hidden_total=5)
     text = said("main", unknown)
     assert "read 30 s ago, do not have it" in text
     assert "did not answer in time" in text
