@@ -33,9 +33,10 @@ from zoneinfo import ZoneInfo
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.api.client import Answer, YunfuClient, open_answer, open_envelope
+from exporter.api.client import YunfuClient
 from exporter.api.errors import ApiError
 from exporter.api.model import Task, TaskRef, TaskState
+from exporter.api.responses import StatResponse, parse_envelope, parse_stat_response
 from exporter.metrics.exposition import Page, TaskRenderer
 from exporter.metrics.instrumentation import ExporterMetrics
 from exporter.metrics.store import Store
@@ -174,13 +175,13 @@ class Hostile:
     def __init__(self) -> None:
         self.body = b""
 
-    async def stat(self, _: TaskRef, __: object = None, known: bytes = b"") -> Answer:
+    async def stat(self, _: TaskRef, __: object = None, known: bytes = b"") -> StatResponse:
         """Answer the payload as statistics."""
-        return open_answer(self.body, known)
+        return parse_stat_response(self.body, known)
 
     async def get(self, _: str, __: str, ___: object, read: Callable[[Mapping[str, Any]], Any]) -> Any:
         """Answer the payload as a page of a list."""
-        return read(open_envelope(self.body))
+        return read(parse_envelope(self.body))
 
 
 class Broken(logging.Handler):

@@ -1,1 +1,1 @@
-"""What the platform says: the client, its answers as values, and each way to fail."""
+"""The platform's API: the client, its responses as values, and each way to fail."""

@@ -1,4 +1,4 @@
-"""The gate that every API call of an account passes: so many a second, so many at once, and none while held back."""
+"""The gate that every API call of an account passes: it bounds their rate and their number at once, and holds them back."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final
 
-_TELL_SECONDS: Final = 1.0
+_REPORT_SECONDS: Final = 1.0
+"""How often the time that API calls wait is reported while they wait."""
 
 
 class TokenBucket:
-    """So many calls a second on average, with a burst of one second's worth (at least one call) if none is given. Pure."""
+    """A token bucket: ``rate`` calls per second on average, and at most ``burst`` at once. Pure.
+
+    ``now`` is in seconds of any steady clock. The default burst is one second's worth, at least one call.
+    """
 
     def __init__(self, rate: float, now: float, burst: float | None = None) -> None:
         self._rate = rate
@@ -30,21 +34,21 @@ class TokenBucket:
         return 0.0
 
     def drain(self) -> None:
-        """Let one call at most go at once next time: after a hold one goes first, the others follow at the rate."""
+        """Empty the burst, so that after a hold calls resume at the rate."""
         self._most = 1.0
 
 
 class Gate:
-    """Passes calls in the order they come: ``async with gate: call``. Times are the event loop's, in seconds.
+    """Lets API calls pass in the order they come: ``async with gate: call``. Times are the event loop's, in seconds.
 
-    ``waited`` is told the seconds that the call at the head of the line spent waiting for the rate limit or for the end
-    of a hold. Those behind it do not count them again: a second of a full line is one second.
+    ``waited`` receives the seconds that the first call in the queue waited for the rate limit or for the end of a hold.
+    Only the first reports its waiting time, so that queued seconds are not counted twice.
     """
 
     def __init__(self, rate: float, concurrency: int, waited: Callable[[float], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._bucket = TokenBucket(rate, self._loop.time())
-        self._slots = asyncio.Semaphore(concurrency)
+        self._slots = asyncio.Semaphore(concurrency)  # bounds polls, discovery and probes together
         self._turn = asyncio.Lock()
         self._queued = 0
         self._released = asyncio.Event()
@@ -67,11 +71,11 @@ class Gate:
 
     @property
     def held_seconds(self) -> float:
-        """How much longer the account is held back; 0 if it is not."""
+        """The seconds for which the account is still held back; 0 if it is not."""
         return max(0.0, self._held_until - self._loop.time())
 
     def hold(self, seconds: float) -> None:
-        """Hold back all calls for so long from now, unless they are held back for longer already."""
+        """Hold back all API calls for ``seconds`` from now, unless they are held back for longer already."""
         self._held_until = max(self._held_until, self._loop.time() + seconds)
         self._bucket.drain()
 
@@ -82,17 +86,17 @@ class Gate:
         self._released.set()
 
     def _seconds_to_wait(self) -> float:
-        """Let a call pass and return 0, or return how long it has to wait."""
+        """Let an API call pass and return 0, or return the seconds that it has to wait."""
         now = self._loop.time()
         return max(0.0, self._held_until - now) or self._bucket.take(now)
 
     async def _queue(self) -> None:
-        """Wait behind those that wait already; tell of the time at least once a second, and not only at the end."""
+        """Wait behind those that wait already, and report the time at least once per second, not only at the end."""
         self._queued += 1
         try:
             async with self._turn:
                 while seconds := self._seconds_to_wait():
-                    await self._wait(min(seconds, _TELL_SECONDS))
+                    await self._wait(min(seconds, _REPORT_SECONDS))
         finally:
             self._queued -= 1
 

@@ -1,4 +1,4 @@
-"""What the platform tells, as immutable values, and the parser that makes them from its JSON. No I/O.
+"""The platform's statistics and tasks as immutable values, and the parser of its statistics. No I/O.
 
 The parser is total: whatever JSON arrives, it never raises. What can be read becomes a value, what is absent or null
 stays absent, and what is there but cannot be read is counted by field in ``unread``. The field names on the right of
@@ -48,7 +48,7 @@ _ROUND_OVER: Final = re.compile(r">(\d{1,9})", re.ASCII)
 
 
 class TaskState(StrEnum):
-    """What the platform is doing with a task, as its lists of tasks tell."""
+    """What the platform does with a task, according to its task lists."""
 
     RUNNING = "running"
     WAITING = "waiting"
@@ -57,9 +57,9 @@ class TaskState(StrEnum):
 
 
 class TaskRef(NamedTuple):
-    """What identifies a task in a call: the account's name, the task's UUID, and on whose behalf.
+    """The key of a task: the account's name, the task's UUID, and the sub-account that owns it, if one does.
 
-    A tuple, since it is a key that is looked up some ten times a poll.
+    A tuple, since it is looked up about ten times per poll.
     """
 
     account: str
@@ -69,10 +69,10 @@ class TaskRef(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task that is to be polled, and what is known of it beside its statistics.
+    """A task and its facts beside the statistics.
 
-    ``min_answer_ratio`` is 0-1, ``created`` is Unix seconds, ``concurrency_limit`` is calls at once,
-    ``labels`` are the configured ones, in the order of the configuration's label names; empty: none of them is set.
+    ``min_answer_ratio`` is 0-1, ``created`` is Unix seconds, ``concurrency_limit`` is phone calls at once.
+    ``labels`` are the values of the configured label names, in their order; empty: none of them is set.
     """
 
     ref: TaskRef
@@ -87,7 +87,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class TaskStats:
-    """The statistics of one task over one span of time. Counts are whole numbers, ratios 0-1; None: not told.
+    """The statistics of one task over one span of time. Counts are whole numbers, ratios 0-1; None: not in the response.
 
     The mappings go from label value to count or ratio and hold just what the response listed.
     ``unread`` counts, by the platform's field name, the parts that were there but could not be read.
@@ -107,7 +107,7 @@ class TaskStats:
 
 
 def parse_stats(data: object) -> TaskStats:
-    """Read the ``data`` of a statistics response, whatever it is."""
+    """Parse the ``data`` of a statistics response, whatever it is."""
     reader = _Reader()
     blocks = reader.mapping(data, "data")
     for name, block in blocks.items():
@@ -156,7 +156,7 @@ def read_number(value: object) -> float | None:
 
 def read_count(value: object) -> int | None:
     """Return a whole number from 0 to 2**53, or None if the value is no such thing."""
-    if type(value) is int and 0 <= value <= _MAX_COUNT:  # by far the commonest, and next to it the same as text
+    if type(value) is int and 0 <= value <= _MAX_COUNT:  # by far the commonest, and the next is the same as text
         return value
     if type(value) is str and value.isdecimal() and value.isascii() and len(value) < 16:
         return int(value)

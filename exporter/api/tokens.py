@@ -1,4 +1,4 @@
-"""An account's API token: given, or read from a file that can change, and when it expires."""
+"""The API token of an account, given or read from a file that can change, and its expiry."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _JWT_SIGN: Final = "eyJ"  # how every JSON web token begins
 class TokenError(Exception):
     """A token file cannot be read or holds no token; the message names the file, never its content.
 
-    It does not name what may be no file at all but a token, given as a file by mistake.
+    It leaves out a name that may be a token itself, given as a file by mistake.
     """
 
 
 @dataclass(slots=True)
 class Token:
-    """A bearer token. With a file, ``refresh`` takes up a changed content; the value never shows in a repr."""
+    """A bearer token. ``refresh`` reads its file again, if it has one; the value never shows in a repr."""
 
     value: str = field(repr=False)
     path: Path | None = None
@@ -38,10 +38,10 @@ class Token:
         return token
 
     def refresh(self, *, force: bool = False) -> bool:
-        """Read the file again if it was changed or replaced (or if forced); tell whether the token is another one now.
+        """Read the file again if it was changed or replaced (or if forced); return whether the token is a new one.
 
         Following links and comparing what they lead to also notices Kubernetes' swap of a mounted secret.
-        Raises TokenError; the token read before stays in force.
+        Raises TokenError; the previous token stays in use.
         """
         if self.path is None:
             return False
@@ -70,7 +70,7 @@ class Token:
 
 
 def _unreadable(path: Path, reason: str) -> str:
-    """Say that a file cannot be read. A name is shown if it is absolute, or if it or its folder is there.
+    """Return the message for a file that cannot be read. Its name is in it if it is absolute, or if it or its folder exists.
 
     A slash is not enough: an opaque token can have one too.
     """

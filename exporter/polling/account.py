@@ -281,7 +281,7 @@ class Account:
         while True:
             await asyncio.sleep(TOKEN_WATCH_SECONDS)
             try:
-                self.client.take_up_token()
+                self.client.refresh_token()
                 if self._token.value != known:
                     known = self._token.value
                     status = self._store.account(self.name)
@@ -341,7 +341,6 @@ async def open_account(
         gate.hold(before.held_seconds)  # even one of no length: the burst has been had
     around.gates[account.name] = gate
     async with open_session(
-        concurrency=account.concurrency,
         timeout_seconds=settings.poll.timeout,
         ca_file=None if account.ca_file is None else str(account.ca_file),
     ) as session:

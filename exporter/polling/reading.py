@@ -81,13 +81,13 @@ class TaskReader:
         self, ref: TaskRef, memory: Memory, window: str, span: tuple[str, str] | None
     ) -> TaskStats | Unchanged:
         before = memory.answers.get(window, _NOTHING)
-        answer = await self._client.stat(ref, span, before.digest)
-        if answer.data is None:
+        response = await self._client.stat(ref, span, before.digest)
+        if response.data is None:
             self._tell_unread(before.unread)
             return UNCHANGED
-        stats = parse_stats(answer.data)
+        stats = parse_stats(response.data)
         self._tell_unread(stats.unread)
-        memory.answers[window] = Answered(answer.digest, stats.unread)
+        memory.answers[window] = Answered(response.digest, stats.unread)
         if max(len(stats.tag_calls), len(stats.llm_tag_calls)) <= self._tag_limit:
             return stats
         tags = self._limit(memory, f"tag {window}", stats.tag_calls)

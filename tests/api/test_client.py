@@ -6,10 +6,8 @@ import asyncio
 import base64
 import gzip
 import inspect
-import json
-import zlib
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,118 +21,31 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from exporter import __version__
-from exporter.api import client, errors
-from exporter.api.client import YunfuClient, open_envelope, open_session
+from exporter.api import client, responses
+from exporter.api.client import open_session
 from exporter.api.errors import (
-    ApiError,
     ApiTimeout,
     ConnectError,
-    EnvelopeError,
-    HttpError,
     MalformedError,
-    Throttled,
     TlsError,
     Unauthorized,
 )
-from exporter.api.gate import Gate
-from exporter.api.model import TaskRef, parse_stats
+from exporter.api.model import TaskRef
 from exporter.api.tokens import Token
-from exporter.demo.simulator.server import Request, Response, listen
+from tests.support.calls import (
+    REF,
+    STAT,
+    SUB_USER,
+    TASK,
+    TOKEN,
+    USER,
+    Calls,
+    Platform,
+    answering_raw,
+    calling,
+    envelope,
+)
 from tests.support.tools import documented
-
-USER = "40863af8-db4a-41c6-a269-eb5bc386d97f"
-TASK = "61551b2c-e3f3-4707-b4ed-f362f0925e03"
-SUB_USER = "0c9ee8ab-90c5-43a6-a5f5-5ce4f1b2a001"
-STAT = f"/agent-api/user/{USER}/task/{TASK}/stat"
-TOKEN = "planted-token"
-REF = TaskRef("main", TASK)
-
-
-def envelope(data: object, **changes: object) -> bytes:
-    """Return the platform's envelope around data."""
-    return json.dumps({"code": 200, "status": "success", "message": "ok", "data": data, **changes}).encode()
-
-
-class Platform:
-    """Answers every request with what was prepared, and notes the requests."""
-
-    def __init__(self, body: bytes = b"", status: int = 200, **headers: str) -> None:
-        self.requests: list[Request] = []
-        self.before_answering: Callable[[], object] = lambda: None
-        self.prepare(body or envelope(documented()), status, **headers)
-
-    def prepare(self, body: bytes, status: int = 200, **headers: str) -> None:
-        """Answer so from now on."""
-        pairs = tuple((name.replace("_", "-"), value) for name, value in headers.items())
-        content_type = dict(pairs).get("Content-Type", "application/json")
-        rest = tuple(pair for pair in pairs if pair[0] != "Content-Type")
-        self.response = Response(body, status, rest, content_type)
-
-    def __call__(self, request: Request) -> Response:
-        """Answer a request."""
-        self.requests.append(request)
-        self.before_answering()
-        return self.response
-
-
-class Calls:
-    """A client, its gate, and what its observer was told."""
-
-    def __init__(self, session: aiohttp.ClientSession, base_url: str, token: Token, proxy: str | None) -> None:
-        self.gate = Gate(1000, 8, lambda _: None)
-        self.seen: list[tuple[str, float, ApiError | None]] = []
-        self.client = YunfuClient(
-            session,
-            base_url=base_url,
-            user_id=USER,
-            token=token,
-            gate=self.gate,
-            observe=lambda *call: self.seen.append(call),
-            proxy=proxy,
-        )
-
-    async def fail(self) -> ApiError:
-        """Make a call that fails, and return its error."""
-        with pytest.raises(ApiError) as caught:
-            await self.client.stat(REF)
-        return caught.value
-
-
-@asynccontextmanager
-async def calling(
-    platform: Platform,
-    *,
-    prefix: str = "",
-    base_url: str | None = None,
-    proxied: str | None = None,
-    token: Token | None = None,
-    timeout_seconds: float = 5.0,
-) -> AsyncIterator[Calls]:
-    """Open a client of a platform; ``proxied`` is the user info of a proxy that the platform plays instead."""
-    server, port = await listen(platform, "127.0.0.1", 0)
-    here = f"http://localhost:{port}"  # by name, since no client keeps cookies of an address
-    proxy = None if proxied is None else f"http://{proxied}127.0.0.1:{port}"
-    try:
-        async with open_session(concurrency=4, timeout_seconds=timeout_seconds) as session:
-            yield Calls(session, base_url or f"{here}{prefix}", token or Token(TOKEN), proxy)
-    finally:
-        await server.close()
-
-
-@asynccontextmanager
-async def answering_raw(answer: bytes) -> AsyncIterator[Calls]:
-    """Open a client of a server that answers with these bytes, whatever is asked, and hangs up."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(answer)
-        writer.close()
-        await writer.wait_closed()
-
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        async with open_session(concurrency=4, timeout_seconds=5) as session:
-            yield Calls(session, f"http://127.0.0.1:{port}", Token(TOKEN), None)
 
 
 async def test_the_request_is_the_documented_one() -> None:
@@ -200,148 +111,11 @@ async def test_a_proxy_that_does_not_serve_is_named_without_its_password(base_ur
         if is_up:
             calls = await stack.enter_async_context(calling(proxy, base_url=base_url, proxied="user:planted-password@"))
         else:
-            session = await stack.enter_async_context(open_session(concurrency=1, timeout_seconds=5))
+            session = await stack.enter_async_context(open_session(timeout_seconds=5))
             calls = Calls(session, base_url, Token(TOKEN), "http://user:planted-password@127.0.0.1:9")
         error = await calls.fail()
     assert error.reason == ("http_407" if is_up and base_url.startswith("http:") else "connect")
     assert "planted" not in f"{error} {error!r}"
-
-
-@pytest.mark.parametrize(
-    ("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)], ids=["gzip", "deflate"]
-)
-async def test_compressed_answers_are_read(encoding: str, pack: Callable[[bytes], bytes]) -> None:
-    """A compressed answer is as good as a plain one."""
-    platform = Platform(pack(envelope(documented())), Content_Encoding=encoding)
-    async with calling(platform) as calls:
-        assert (await calls.client.stat(REF)).data == documented()
-
-
-async def test_an_answer_in_many_pieces_is_read_whole() -> None:
-    """An answer of megabytes comes in pieces; up to the limit it is read."""
-    data = {"answer_rate": {"answered": 7}, "padding": "x" * (client.MAX_BODY_BYTES - 200)}
-    async with calling(Platform(envelope(data))) as calls:
-        assert (await calls.client.stat(REF)).data == data
-
-
-@pytest.mark.parametrize("size", [client.MAX_BODY_BYTES + 1, 10 * client.MAX_BODY_BYTES])
-async def test_what_unpacks_to_more_than_the_limit_is_refused(size: int) -> None:
-    """The limit counts what was unpacked, so a small answer cannot fill the memory."""
-    platform = Platform(gzip.compress(b'{"code":200,"data":"' + b"x" * size), Content_Encoding="gzip")
-    async with calling(platform) as calls:
-        error = await calls.fail()
-    assert str(error) == f"the answer is larger than {client.MAX_BODY_BYTES} bytes"
-
-
-@pytest.mark.parametrize(
-    ("body", "content_type"),
-    [
-        (b"\xef\xbb\xbf" + envelope({"rounds": []}), "application/json"),
-        (envelope({"rounds": []}), "text/html; charset=gbk"),
-        (envelope({"rounds": []}), "nonsense"),
-        (b"\r\n  " + envelope({"rounds": []}) + b"\n", "application/json; charset=latin-1"),
-    ],
-    ids=["byte order mark", "wrong type", "no type", "blanks and wrong charset"],
-)
-async def test_oddities_around_the_json_do_not_matter(body: bytes, content_type: str) -> None:
-    """What the answer calls itself is not believed; it is read as UTF-8 JSON."""
-    async with calling(Platform(body, Content_Type=content_type)) as calls:
-        assert (await calls.client.stat(REF)).data == {"rounds": []}
-
-
-async def test_a_name_in_gbk_spoils_only_itself() -> None:
-    """Bytes that are no UTF-8 become replacement characters; the numbers beside them are read."""
-    body = '{"code":200,"data":{"llm_tags":[{"count":3,"name":"感兴趣"}]}}'.encode("gbk")
-    async with calling(Platform(body)) as calls:
-        tags = parse_stats((await calls.client.stat(REF)).data).llm_tag_calls
-    assert list(tags.values()) == [3]
-    assert set("".join(tags)) <= {"\ufffd", "Ȥ"}
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        envelope({"a": 1}),
-        envelope({"a": 1}, code="200"),
-        envelope({"a": 1}, code=200.0),
-        envelope({"a": 1}, status=None),
-        envelope({"a": 1}, status=[]),
-        envelope({"a": 1}, status={"text": "success"}),
-        b'{"code": 200, "data": {"a": 1}}',
-    ],
-)
-def test_a_good_envelope_may_be_written_in_many_ways(body: bytes) -> None:
-    """The code decides, as a number or as text; the status may be missing or of any shape."""
-    assert open_envelope(body)["data"] == {"a": 1}
-
-
-@pytest.mark.parametrize(
-    ("body", "kind", "message"),
-    [
-        (
-            envelope(None, code=500, status="error"),
-            EnvelopeError,
-            "the platform answered HTTP 200, but the envelope says code 500",
-        ),
-        (
-            envelope({"a": 1}, status="error"),
-            EnvelopeError,
-            "the platform answered HTTP 200, but the envelope says a failure",
-        ),
-        (
-            envelope({"a": 1}, status="failed"),
-            EnvelopeError,
-            "the platform answered HTTP 200, but the envelope says a failure",
-        ),
-        (envelope({}, code=None), EnvelopeError, "the platform answered HTTP 200, but the envelope says no code"),
-        (envelope({}, code=[]), EnvelopeError, "the platform answered HTTP 200, but the envelope says no code"),
-        (envelope({}, code=True), EnvelopeError, "the platform answered HTTP 200, but the envelope says no code"),
-        (b"[]", MalformedError, "the answer is JSON, but not the API's envelope: it has no code"),
-        (b'{"data": {}}', MalformedError, "the answer is JSON, but not the API's envelope: it has no code"),
-        (b"null", MalformedError, "the answer is JSON, but not the API's envelope: it has no code"),
-        (b"", MalformedError, "the answer of 0 bytes is not JSON"),
-        (b"<html></html>", MalformedError, "the answer of 13 bytes is not JSON"),
-        (b'{"code": 200, "data": {"a"', MalformedError, "the answer of 26 bytes is not JSON"),
-        (b"[" * 100_000, MalformedError, "the answer of 100000 bytes is not JSON"),
-        (b'{"code":' + b"9" * 5000 + b"}", MalformedError, "the answer of 5009 bytes is not JSON"),
-    ],
-    ids=lambda value: value[:30].decode() if isinstance(value, bytes) else None,
-)
-def test_what_is_no_good_envelope_is_said_in_one_line(body: bytes, kind: type[ApiError], message: str) -> None:
-    """A refusal tells its code and status, anything else what it is not; the platform's own text is left out."""
-    with pytest.raises(kind) as caught:
-        open_envelope(body)
-    assert str(caught.value) == message
-
-
-@pytest.mark.parametrize(("data", "is_read"), [([], True), ({}, True), (None, False), ([1], False), ("x", False)])
-async def test_the_data_of_statistics_is_an_object(data: object, *, is_read: bool) -> None:
-    """PHP writes an empty object as an empty list; anything else is malformed."""
-    async with calling(Platform(envelope(data))) as calls:
-        if is_read:
-            assert (await calls.client.stat(REF)).data == data
-        else:
-            assert str(await calls.fail()) == "the answer's data is no object"
-
-
-async def test_the_known_answer_comes_without_data() -> None:
-    """An answer whose digest is known is not read again; one that differs in a byte is, and so is one that failed before."""
-    platform = Platform()
-    async with calling(platform) as calls:
-        first = await calls.client.stat(REF)
-        assert first.data == documented()
-        assert await calls.client.stat(REF, known=first.digest) == (first.digest, None)
-        platform.prepare(envelope(documented()) + b" ")
-        other = await calls.client.stat(REF, known=first.digest)
-        assert other.data == first.data
-        assert other.digest != first.digest
-        for body in (envelope(documented(), code=500), envelope(None)):
-            platform.prepare(body)
-            for _ in range(2):
-                await calls.fail()
-        platform.prepare(envelope(documented()), status=500)
-        with pytest.raises(HttpError):
-            await calls.client.stat(REF, known=first.digest)
 
 
 async def test_the_observer_is_told_of_each_call() -> None:
@@ -513,63 +287,9 @@ async def test_errors_from_below_aiohttp_do_not_escape(foreign: BaseException) -
 
 async def test_a_host_name_that_cannot_be_encoded_is_a_connect_failure() -> None:
     """A label over 63 characters is refused before any name server is asked."""
-    async with open_session(concurrency=1, timeout_seconds=5) as session:
+    async with open_session(timeout_seconds=5) as session:
         error = await Calls(session, f"http://{'a' * 64}.invalid", Token(TOKEN), None).fail()
     assert error.reason == "connect"
-
-
-def test_the_tree_in_the_docstring_is_complete() -> None:
-    """Every class of the tree stands in the module's drawing, below its parent and with its reason."""
-    drawing: dict[str, tuple[int, str]] = {}
-    for line in (errors.__doc__ or "").splitlines():
-        words = line.replace("│", " ").replace("├──", "   ").replace("└──", "   ").split()
-        if words and words[0] in vars(errors):
-            drawing[words[0]] = line.index(words[0]), words[1] if len(words) > 1 else ""
-    classes = [kind for kind in vars(errors).values() if inspect.isclass(kind) and issubclass(kind, ApiError)]
-    assert set(drawing) == {kind.__name__ for kind in classes}
-    reasons = {"Unauthorized": "http_401", "Forbidden": "http_403", "NotFound": "http_404"}
-    for kind in classes:
-        depth, reason = drawing[kind.__name__]
-        assert depth == 4 * (len(kind.__mro__) - len(ApiError.__mro__))
-        if kind not in {ApiError, HttpError}:
-            assert reason == reasons.get(kind.__name__) or reason == _make(kind).reason
-    assert drawing["HttpError"][1] == "http_NNN"
-
-
-def _make(kind: type[ApiError]) -> ApiError:
-    made: Any = kind
-    if kind is Throttled:
-        return Throttled(429, "", 1)
-    return cast(ApiError, made(None, "") if kind is EnvelopeError else made(""))
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({"Retry-After": "7"}, 7),
-        ({"Retry-After": " 7.5 "}, 7.5),
-        ({"Retry-After": "0"}, 1),
-        ({"Retry-After": "-3"}, 1),
-        ({"Retry-After": "1e300"}, client.DEFAULT_THROTTLE_SECONDS),
-        ({"Retry-After": "99999"}, client.MAX_HOLD_SECONDS),
-        ({"Retry-After": "Sat, 01 Jan 2000 00:00:00 GMT"}, 1),
-        ({"Retry-After": "Sat, 01 Jan 2199 00:00:00 GMT"}, client.MAX_HOLD_SECONDS),
-        ({"Retry-After": "soon"}, client.DEFAULT_THROTTLE_SECONDS),
-        ({"Retry-After": "Mon, 01 Jan 0001 00:00:00 -0000"}, 1),
-        ({"X-RateLimit-Reset": "1"}, 1),
-        ({"X-RateLimit-Reset": "99999999999"}, client.MAX_HOLD_SECONDS),
-        ({"Retry-After": "4", "X-RateLimit-Reset": "99999999999"}, 4),
-        ({}, client.DEFAULT_THROTTLE_SECONDS),
-    ],
-    ids=repr,
-)
-async def test_a_throttle_says_how_long_to_wait(headers: dict[str, str], seconds: float) -> None:
-    """Seconds or a date in Retry-After, or the reset time, within 1 second and 1 hour; else half a minute."""
-    async with calling(Platform(b"", status=429, **{n.replace("-", "_"): v for n, v in headers.items()})) as calls:
-        error = await calls.fail()
-        assert isinstance(error, Throttled)
-        assert error.seconds == pytest.approx(seconds, abs=2e-3)
-        assert calls.gate.held_seconds == pytest.approx(seconds, abs=0.5)
 
 
 async def test_a_throttle_in_the_envelope_holds_the_account_too() -> None:
@@ -577,7 +297,7 @@ async def test_a_throttle_in_the_envelope_holds_the_account_too() -> None:
     async with calling(Platform(envelope(None, code=429, status="error"))) as calls:
         error = await calls.fail()
         assert (error.reason, error.is_tasks_own, error.holds) == ("api_error", False, True)
-        assert calls.gate.held_seconds == pytest.approx(client.DEFAULT_THROTTLE_SECONDS, abs=0.5)
+        assert calls.gate.held_seconds == pytest.approx(responses.DEFAULT_THROTTLE_SECONDS, abs=0.5)
 
 
 @pytest.mark.parametrize(
@@ -588,13 +308,13 @@ async def test_a_throttle_in_the_envelope_holds_the_account_too() -> None:
 class TestRefusedToken:
     """A token is refused by the HTTP status, or by the envelope's code."""
 
-    async def test_holds_back_all_calls_but_a_knock(self, status: int, body: bytes) -> None:
-        """The account's next call waits for the knock; the platform does not serve the account."""
+    async def test_holds_back_all_calls_for_a_minute(self, status: int, body: bytes) -> None:
+        """The account's next call waits for a minute; the platform does not serve the account."""
         async with calling(Platform(body or b"{}", status)) as calls:
             error = await calls.fail()
             assert not error.is_tasks_own
             assert isinstance(error, Unauthorized) == (status == 401)
-            assert calls.gate.held_seconds == pytest.approx(client.KNOCK_SECONDS, abs=0.5)
+            assert calls.gate.held_seconds == pytest.approx(client.REFUSED_TOKEN_SECONDS, abs=0.5)
 
     async def test_is_read_again_first(self, status: int, body: bytes, tmp_path: Path) -> None:
         """If the file was changed while the call was under way, there is no hold and the next call has the new one."""
@@ -646,10 +366,10 @@ async def test_a_changed_token_ends_a_hold(tmp_path: Path) -> None:
     file.write_text("planted-1")
     async with calling(Platform(), token=Token.from_file(file)) as calls:
         calls.gate.hold(60)
-        assert not calls.client.take_up_token()
+        assert not calls.client.refresh_token()
         assert calls.gate.held_seconds > 0
         file.write_text("planted-token-2")
-        assert calls.client.take_up_token()
+        assert calls.client.refresh_token()
         assert calls.gate.held_seconds == 0
 
 
@@ -662,7 +382,7 @@ async def test_the_last_call_of_a_quota_is_good_and_holds() -> None:
         calls.gate.release()
         platform.prepare(envelope({}), X_RateLimit_Remaining="0")
         await calls.client.stat(REF)
-        assert calls.gate.held_seconds == pytest.approx(client.EXHAUSTED_SECONDS, abs=0.5)
+        assert calls.gate.held_seconds == pytest.approx(responses.EXHAUSTED_SECONDS, abs=0.5)
         calls.gate.release()
         platform.prepare(envelope({}), X_RateLimit_Remaining="1")
         await calls.client.stat(REF)
@@ -674,6 +394,18 @@ async def test_a_ca_file_that_cannot_be_used_is_refused_at_once(tmp_path: Path) 
     file = tmp_path / "ca.pem"
     for _ in range(2):
         with pytest.raises(OSError, match=r"No such file|NO_CERTIFICATE|no certificate"):
-            async with open_session(concurrency=1, timeout_seconds=1, ca_file=str(file)):
+            async with open_session(timeout_seconds=1, ca_file=str(file)):
                 pass
         file.write_text("no certificate")
+
+
+async def test_there_are_no_more_connections_than_calls_at_once() -> None:
+    """The gate bounds the API calls at once, and thereby the connections, which are kept and used again."""
+    async with calling(Platform()) as calls:
+        connector = calls.client._session.connector
+        assert connector is not None
+        for _ in range(2):
+            async with asyncio.TaskGroup() as group:
+                for _ in range(30):
+                    group.create_task(calls.client.stat(REF))
+            assert sum(map(len, connector._conns.values())) == 8

@@ -12,9 +12,10 @@ from typing import Any, cast
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.api.client import Answer, YunfuClient
+from exporter.api.client import YunfuClient
 from exporter.api.errors import REASONS, HttpError
 from exporter.api.gate import Gate
+from exporter.api.responses import StatResponse
 from exporter.api.tokens import Token, TokenError
 from exporter.config.settings import AccountSettings, Settings, TaskSettings
 from exporter.demo.simulator import Fault, SimulatedTask, Simulator, SimulatorOptions
@@ -249,7 +250,7 @@ class Gated(Lists):
         super().__init__(**lists)
         self.gate = Gate(1000, 8, lambda _: None)
 
-    async def stat(self, ref: Any, span: object = None, known: bytes = b"") -> Answer:
+    async def stat(self, ref: Any, span: object = None, known: bytes = b"") -> StatResponse:
         """Return statistics."""
         async with self.gate:
             return await super().stat(ref, span, known)
@@ -311,7 +312,7 @@ def breaking(times: float, plain: Callable[..., Any], error: Exception | None = 
 
 @pytest.mark.parametrize(
     ("name", "seconds", "message"),
-    [("get", INTERVAL, "discovery broke off"), ("take_up_token", 1.0, "watching the token broke off")],
+    [("get", INTERVAL, "discovery broke off"), ("refresh_token", 1.0, "watching the token broke off")],
 )
 @in_virtual_time
 async def test_a_fault_of_our_own_does_not_end_the_polls(name: str, seconds: float, message: str) -> None:
@@ -340,14 +341,14 @@ async def test_a_fault_of_our_own_does_not_end_the_polls(name: str, seconds: flo
 async def test_a_token_that_cannot_be_watched_is_told_once(error: Exception, message: str) -> None:
     """A fault that stays is one line, not one a second; one that comes back is told again."""
     lists = Lists(tasks=[entry(1)])
-    plain = lists.take_up_token
-    lists.take_up_token = breaking(10, plain, error)  # type: ignore[method-assign]
+    plain = lists.refresh_token
+    lists.refresh_token = breaking(10, plain, error)  # type: ignore[method-assign]
     account, _ = account_of(lists, {})
     with collected_logs() as messages:
         async with living(account):
             await asyncio.sleep(20)
             assert messages == [message]
-            lists.take_up_token = breaking(10, plain, error)  # type: ignore[method-assign]
+            lists.refresh_token = breaking(10, plain, error)  # type: ignore[method-assign]
             await asyncio.sleep(20)
     assert messages == [message] * 2
 

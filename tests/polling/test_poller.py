@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from exporter.api.client import Answer, YunfuClient
+from exporter.api.client import YunfuClient
 from exporter.api.errors import (
     ApiError,
     ApiTimeout,
@@ -29,6 +29,7 @@ from exporter.api.errors import (
 )
 from exporter.api.gate import Gate
 from exporter.api.model import Task, TaskRef, TaskState
+from exporter.api.responses import StatResponse
 from exporter.metrics.exposition import TaskRenderer
 from exporter.metrics.instrumentation import ExporterMetrics
 from exporter.metrics.store import Store, TaskRecord
@@ -88,15 +89,15 @@ class FakeClient:
         self.known_again = 0
         self.at_once = self.most_at_once = 0
 
-    async def stat(self, ref: TaskRef, span: tuple[str, str] | None = None, known: bytes = b"") -> Answer:
+    async def stat(self, ref: TaskRef, span: tuple[str, str] | None = None, known: bytes = b"") -> StatResponse:
         """Answer a call, having passed the gate if there is one."""
         async with self.gate or nullcontext():
             data = await self.answer(ref, span)
         digest = repr(data).encode()
         if digest == known and self.knows_again:
             self.known_again += 1
-            return Answer(digest, None)
-        return Answer(digest, data)
+            return StatResponse(digest, None)
+        return StatResponse(digest, data)
 
     async def answer(self, ref: TaskRef, span: tuple[str, str] | None) -> Any:
         """Answer a call that has passed."""

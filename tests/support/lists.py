@@ -12,8 +12,9 @@ from uuid import UUID
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.api.client import Answer, YunfuClient
+from exporter.api.client import YunfuClient
 from exporter.api.errors import ApiError
+from exporter.api.responses import StatResponse
 from exporter.api.tokens import Token
 from exporter.config.settings import Settings
 from exporter.metrics.exposition import Page, TaskRenderer
@@ -76,15 +77,15 @@ class Lists:
         meta = {"has_pages": last > 1, "total": str(len(entries)), "last_page": str(last), "per_page": str(per_page)}
         return read({"code": 200, "data": entries[(page - 1) * per_page : page * per_page], "meta": meta})
 
-    async def stat(self, ref: Any, span: object = None, known: bytes = b"") -> Answer:
+    async def stat(self, ref: Any, span: object = None, known: bytes = b"") -> StatResponse:
         """Return statistics that move from call to call."""
         assert span is None
         assert known == b"" or int(known) <= self.answered
         self.polled[ref.id, ref.sub_user_id] += 1
         self.answered += 1
-        return Answer(b"%d" % self.answered, {"answer_rate": {"answered": self.answered, "noAnswer": 0}})
+        return StatResponse(b"%d" % self.answered, {"answer_rate": {"answered": self.answered, "noAnswer": 0}})
 
-    def take_up_token(self) -> bool:
+    def refresh_token(self) -> bool:
         """Have no token file."""
         return False
 

@@ -556,7 +556,7 @@ async def test_a_changed_token_file_ends_the_hold_at_once(
     change(tmp_path, "planted-revoked")
     async with opened(WELL, monkeypatch, None) as (world, _), world.polling(Token.from_file(tmp_path / "token")):
         await until(lambda: world.failures("http_401"))
-        assert world.gate.held_seconds > client.KNOCK_SECONDS - 8
+        assert world.gate.held_seconds > client.REFUSED_TOKEN_SECONDS - 8
         expiry = 'yunfu_account_token_expiry_timestamp_seconds{account="struck"}'
         assert expiry not in await world.scrape()
         change(tmp_path, world.simulator.accounts[0].token)
@@ -569,9 +569,9 @@ async def test_a_changed_token_file_ends_the_hold_at_once(
     ]
 
 
-async def test_a_refused_account_knocks(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_refused_account_is_called_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a token that is not changed, a call now and then finds out that it is accepted again."""
-    monkeypatch.setattr(client, "KNOCK_SECONDS", 0.1)
+    monkeypatch.setattr(client, "REFUSED_TOKEN_SECONDS", 0.1)
     async with opened(WELL, monkeypatch, None) as (world, _), world.polling():
         await until(lambda: world.is_up(*world.own))
         world.simulator.faults.append(Fault(kind="expired_token", account=world.simulator.accounts[0].user_id))

@@ -1,0 +1,127 @@
+"""The reading of the platform's HTTP responses: body, envelope, statistics, refusals, and how long to wait.
+
+The envelope is that of the vendor's public API documentation: ``code`` (200 is success), ``status``, ``message`` and
+``data``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple, NoReturn
+
+import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
+
+from exporter.api.errors import EnvelopeError, Forbidden, HttpError, MalformedError, NotFound, Throttled, Unauthorized
+from exporter.api.model import read_number
+
+MAX_BODY_BYTES: Final = 8 * 1024 * 1024
+"""The largest body that is read, counted after decompression; a statistics response has a few kilobytes."""
+
+MAX_HOLD_SECONDS: Final = 3600.0
+"""The longest time that a header of the platform's can hold an account back."""
+
+DEFAULT_THROTTLE_SECONDS: Final = 30.0
+"""The hold after a 429 that does not say for how long."""
+
+EXHAUSTED_SECONDS: Final = 5.0
+"""The hold after ``X-RateLimit-Remaining: 0`` that does not say for how long."""
+
+FOREIGN_ERRORS: Final = (TimeoutError, aiohttp.ClientError, HttpProcessingError, OSError, UnicodeError)
+"""What a request can end with; the last is raised for a host name that cannot be encoded."""
+
+_BOM: Final = b"\xef\xbb\xbf"
+_MAX_REFUSAL_BYTES: Final = 64 * 1024
+_BY_STATUS: Final = {401: Unauthorized, 403: Forbidden, 404: NotFound}
+
+
+class StatResponse(NamedTuple):
+    """A response with statistics.
+
+    ``digest`` is BLAKE2b, 16 bytes, of the whole body. ``data`` is the envelope's ``data``, or None if the body has the
+    digest that the caller passed in: then it is the response that the caller has parsed already, byte for byte.
+    """
+
+    digest: bytes
+    data: Mapping[str, Any] | list[Any] | None
+
+
+def parse_envelope(body: bytes) -> Mapping[str, Any]:
+    """Parse the envelope of a successful response. Raises EnvelopeError or MalformedError."""
+    try:
+        envelope = json.loads(body.removeprefix(_BOM).decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        raise MalformedError(f"the answer of {len(body)} bytes is not JSON") from None
+    if not isinstance(envelope, dict) or "code" not in envelope:
+        raise MalformedError("the answer is JSON, but not the API's envelope: it has no code")
+    code = read_number(envelope["code"])
+    if code != HTTPStatus.OK or envelope.get("status") in ("error", "failed"):  # a set would choke on a list
+        shown = "no code" if code is None else "a failure" if code == HTTPStatus.OK else f"code {code:g}"
+        raise EnvelopeError(code, f"the platform answered HTTP 200, but the envelope says {shown}")
+    return envelope
+
+
+def parse_stat_response(body: bytes, known: bytes = b"") -> StatResponse:
+    """Parse a response with statistics, unless ``known`` is its digest. Raises EnvelopeError or MalformedError."""
+    digest = hashlib.blake2b(body, digest_size=16).digest()
+    if digest == known:
+        return StatResponse(digest, None)
+    data = parse_envelope(body).get("data")
+    if not isinstance(data, dict) and data != []:  # PHP writes an empty map as a list
+        raise MalformedError("the answer's data is no object")
+    return StatResponse(digest, data)
+
+
+async def read_body(response: aiohttp.ClientResponse) -> bytes:
+    """Return the body of a response. Raises MalformedError, and closes the connection, if it exceeds MAX_BODY_BYTES."""
+    body = await response.content.readany()
+    if response.content.at_eof():  # nearly always: one piece needs no joining
+        return body if len(body) <= MAX_BODY_BYTES else _too_large(response)
+    pieces, size = [body], len(body)
+    while piece := await response.content.readany():
+        pieces.append(piece)
+        size += len(piece)
+        if size > MAX_BODY_BYTES:
+            _too_large(response)
+    return b"".join(pieces)
+
+
+def _too_large(response: aiohttp.ClientResponse) -> NoReturn:
+    response.close()
+    raise MalformedError(f"the answer is larger than {MAX_BODY_BYTES} bytes")
+
+
+async def read_refusal(response: aiohttp.ClientResponse) -> HttpError:
+    """Return the error for a response other than 200. Its body is only read to keep the connection, and may be cut."""
+    status = response.status
+    try:
+        await response.content.read(_MAX_REFUSAL_BYTES)
+    except FOREIGN_ERRORS:
+        response.close()
+    phrase = (
+        HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
+    )  # the response's own phrase could say anything
+    message = f"the platform answered HTTP {status} {phrase}".rstrip()
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return Throttled(status, message, hold_seconds(response.headers, DEFAULT_THROTTLE_SECONDS))
+    return _BY_STATUS.get(status, HttpError)(status, message)
+
+
+def hold_seconds(headers: Mapping[str, str], default: float) -> float:
+    """Return how many seconds to wait, by Retry-After (seconds or an HTTP date, RFC 9110) or X-RateLimit-Reset (Unix time)."""
+    text = headers.get("Retry-After", "").strip()
+    seconds = read_number(text)
+    if seconds is None and text:
+        try:
+            seconds = parsedate_to_datetime(text).timestamp() - time.time()
+        except (ValueError, OverflowError):
+            seconds = None
+    if seconds is None:
+        reset = read_number(headers.get("X-RateLimit-Reset"))
+        seconds = None if reset is None else reset - time.time()
+    return default if seconds is None else min(max(seconds, 1.0), MAX_HOLD_SECONDS)

@@ -1,0 +1,193 @@
+"""Bodies, envelopes and headers: what is read of them, and what is refused."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Callable
+
+import pytest
+
+from exporter.api import responses
+from exporter.api.errors import (
+    ApiError,
+    EnvelopeError,
+    HttpError,
+    MalformedError,
+    Throttled,
+)
+from exporter.api.model import parse_stats
+from exporter.api.responses import parse_envelope
+from tests.support.calls import (
+    REF,
+    Platform,
+    calling,
+    envelope,
+)
+from tests.support.tools import documented
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)], ids=["gzip", "deflate"]
+)
+async def test_compressed_answers_are_read(encoding: str, pack: Callable[[bytes], bytes]) -> None:
+    """A compressed answer is as good as a plain one."""
+    platform = Platform(pack(envelope(documented())), Content_Encoding=encoding)
+    async with calling(platform) as calls:
+        assert (await calls.client.stat(REF)).data == documented()
+
+
+async def test_an_answer_in_many_pieces_is_read_whole() -> None:
+    """An answer of megabytes comes in pieces; up to the limit it is read."""
+    data = {"answer_rate": {"answered": 7}, "padding": "x" * (responses.MAX_BODY_BYTES - 200)}
+    async with calling(Platform(envelope(data))) as calls:
+        assert (await calls.client.stat(REF)).data == data
+
+
+@pytest.mark.parametrize("size", [responses.MAX_BODY_BYTES + 1, 10 * responses.MAX_BODY_BYTES])
+async def test_what_unpacks_to_more_than_the_limit_is_refused(size: int) -> None:
+    """The limit counts what was unpacked, so a small answer cannot fill the memory."""
+    platform = Platform(gzip.compress(b'{"code":200,"data":"' + b"x" * size), Content_Encoding="gzip")
+    async with calling(platform) as calls:
+        error = await calls.fail()
+    assert str(error) == f"the answer is larger than {responses.MAX_BODY_BYTES} bytes"
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b"\xef\xbb\xbf" + envelope({"rounds": []}), "application/json"),
+        (envelope({"rounds": []}), "text/html; charset=gbk"),
+        (envelope({"rounds": []}), "nonsense"),
+        (b"\r\n  " + envelope({"rounds": []}) + b"\n", "application/json; charset=latin-1"),
+    ],
+    ids=["byte order mark", "wrong type", "no type", "blanks and wrong charset"],
+)
+async def test_oddities_around_the_json_do_not_matter(body: bytes, content_type: str) -> None:
+    """What the answer calls itself is not believed; it is read as UTF-8 JSON."""
+    async with calling(Platform(body, Content_Type=content_type)) as calls:
+        assert (await calls.client.stat(REF)).data == {"rounds": []}
+
+
+async def test_a_name_in_gbk_spoils_only_itself() -> None:
+    """Bytes that are no UTF-8 become replacement characters; the numbers beside them are read."""
+    body = '{"code":200,"data":{"llm_tags":[{"count":3,"name":"感兴趣"}]}}'.encode("gbk")
+    async with calling(Platform(body)) as calls:
+        tags = parse_stats((await calls.client.stat(REF)).data).llm_tag_calls
+    assert list(tags.values()) == [3]
+    assert set("".join(tags)) <= {"\ufffd", "Ȥ"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        envelope({"a": 1}),
+        envelope({"a": 1}, code="200"),
+        envelope({"a": 1}, code=200.0),
+        envelope({"a": 1}, status=None),
+        envelope({"a": 1}, status=[]),
+        envelope({"a": 1}, status={"text": "success"}),
+        b'{"code": 200, "data": {"a": 1}}',
+    ],
+)
+def test_a_good_envelope_may_be_written_in_many_ways(body: bytes) -> None:
+    """The code decides, as a number or as text; the status may be missing or of any shape."""
+    assert parse_envelope(body)["data"] == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "message"),
+    [
+        (
+            envelope(None, code=500, status="error"),
+            EnvelopeError,
+            "the platform answered HTTP 200, but the envelope says code 500",
+        ),
+        (
+            envelope({"a": 1}, status="error"),
+            EnvelopeError,
+            "the platform answered HTTP 200, but the envelope says a failure",
+        ),
+        (
+            envelope({"a": 1}, status="failed"),
+            EnvelopeError,
+            "the platform answered HTTP 200, but the envelope says a failure",
+        ),
+        (envelope({}, code=None), EnvelopeError, "the platform answered HTTP 200, but the envelope says no code"),
+        (envelope({}, code=[]), EnvelopeError, "the platform answered HTTP 200, but the envelope says no code"),
+        (envelope({}, code=True), EnvelopeError, "the platform answered HTTP 200, but the envelope says no code"),
+        (b"[]", MalformedError, "the answer is JSON, but not the API's envelope: it has no code"),
+        (b'{"data": {}}', MalformedError, "the answer is JSON, but not the API's envelope: it has no code"),
+        (b"null", MalformedError, "the answer is JSON, but not the API's envelope: it has no code"),
+        (b"", MalformedError, "the answer of 0 bytes is not JSON"),
+        (b"<html></html>", MalformedError, "the answer of 13 bytes is not JSON"),
+        (b'{"code": 200, "data": {"a"', MalformedError, "the answer of 26 bytes is not JSON"),
+        (b"[" * 100_000, MalformedError, "the answer of 100000 bytes is not JSON"),
+        (b'{"code":' + b"9" * 5000 + b"}", MalformedError, "the answer of 5009 bytes is not JSON"),
+    ],
+    ids=lambda value: value[:30].decode() if isinstance(value, bytes) else None,
+)
+def test_what_is_no_good_envelope_is_said_in_one_line(body: bytes, kind: type[ApiError], message: str) -> None:
+    """A refusal tells its code and status, anything else what it is not; the platform's own text is left out."""
+    with pytest.raises(kind) as caught:
+        parse_envelope(body)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(("data", "is_read"), [([], True), ({}, True), (None, False), ([1], False), ("x", False)])
+async def test_the_data_of_statistics_is_an_object(data: object, *, is_read: bool) -> None:
+    """PHP writes an empty object as an empty list; anything else is malformed."""
+    async with calling(Platform(envelope(data))) as calls:
+        if is_read:
+            assert (await calls.client.stat(REF)).data == data
+        else:
+            assert str(await calls.fail()) == "the answer's data is no object"
+
+
+async def test_the_known_answer_comes_without_data() -> None:
+    """An answer whose digest is known is not read again; one that differs in a byte is, and so is one that failed before."""
+    platform = Platform()
+    async with calling(platform) as calls:
+        first = await calls.client.stat(REF)
+        assert first.data == documented()
+        assert await calls.client.stat(REF, known=first.digest) == (first.digest, None)
+        platform.prepare(envelope(documented()) + b" ")
+        other = await calls.client.stat(REF, known=first.digest)
+        assert other.data == first.data
+        assert other.digest != first.digest
+        for body in (envelope(documented(), code=500), envelope(None)):
+            platform.prepare(body)
+            for _ in range(2):
+                await calls.fail()
+        platform.prepare(envelope(documented()), status=500)
+        with pytest.raises(HttpError):
+            await calls.client.stat(REF, known=first.digest)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "7"}, 7),
+        ({"Retry-After": " 7.5 "}, 7.5),
+        ({"Retry-After": "0"}, 1),
+        ({"Retry-After": "-3"}, 1),
+        ({"Retry-After": "1e300"}, responses.DEFAULT_THROTTLE_SECONDS),
+        ({"Retry-After": "99999"}, responses.MAX_HOLD_SECONDS),
+        ({"Retry-After": "Sat, 01 Jan 2000 00:00:00 GMT"}, 1),
+        ({"Retry-After": "Sat, 01 Jan 2199 00:00:00 GMT"}, responses.MAX_HOLD_SECONDS),
+        ({"Retry-After": "soon"}, responses.DEFAULT_THROTTLE_SECONDS),
+        ({"Retry-After": "Mon, 01 Jan 0001 00:00:00 -0000"}, 1),
+        ({"X-RateLimit-Reset": "1"}, 1),
+        ({"X-RateLimit-Reset": "99999999999"}, responses.MAX_HOLD_SECONDS),
+        ({"Retry-After": "4", "X-RateLimit-Reset": "99999999999"}, 4),
+        ({}, responses.DEFAULT_THROTTLE_SECONDS),
+    ],
+    ids=repr,
+)
+async def test_a_throttle_says_how_long_to_wait(headers: dict[str, str], seconds: float) -> None:
+    """Seconds or a date in Retry-After, or the reset time, within 1 second and 1 hour; else half a minute."""
+    async with calling(Platform(b"", status=429, **{n.replace("-", "_"): v for n, v in headers.items()})) as calls:
+        error = await calls.fail()
+        assert isinstance(error, Throttled)
+        assert error.seconds == pytest.approx(seconds, abs=2e-3)
+        assert calls.gate.held_seconds == pytest.approx(seconds, abs=0.5)
