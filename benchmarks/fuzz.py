@@ -14,7 +14,6 @@ import json
 import logging
 import os
 import random
-import re
 import resource
 import socket
 import subprocess
@@ -28,7 +27,6 @@ from copy import deepcopy
 from math import isfinite
 from pathlib import Path
 from typing import Any, Final, cast
-from zoneinfo import ZoneInfo
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
@@ -37,12 +35,12 @@ from exporter.api.client import YunfuClient
 from exporter.api.errors import ApiError
 from exporter.api.model import Task, TaskRef, TaskState
 from exporter.api.responses import StatResponse, parse_envelope, parse_stat_response
+from exporter.api.tokens import Token
+from exporter.config.settings import Settings
 from exporter.metrics.exposition import Page, TaskRenderer
 from exporter.metrics.instrumentation import ExporterMetrics
 from exporter.metrics.store import Store
-from exporter.polling.discovery import DiscoveryPlan, choose, list_tasks
-from exporter.polling.poller import AccountPoller, PollPlan
-from exporter.polling.schedule import Cadence
+from exporter.polling.account import Account, Surroundings
 
 DATA: Final = Path(__file__).parent.parent / "tests" / "data"
 STAT: Final = json.loads((DATA / "stat.json").read_text(encoding="utf-8"))
@@ -167,10 +165,18 @@ def payload(rng: random.Random, sample: Any) -> bytes:
     return damage(rng, body) if rng.random() < 0.15 else body
 
 
+ACCOUNT: Final = {
+    "name": "main",
+    "base_url": "http://h",
+    "user_id": "40863af8-db4a-41c6-a269-eb5bc386d97f",
+    "token": "t",
+    "discovery": {"sub_accounts": True, "states": ["running", "waiting", "paused"]},
+    "tasks": [{"id": f"{n:08x}-0000-0000-0000-000000000000"} for n in range(TASKS)],
+}
+
+
 class Hostile:
     """A client whose platform answers one payload to everything."""
-
-    user_id = "40863af8-db4a-41c6-a269-eb5bc386d97f"
 
     def __init__(self) -> None:
         self.body = b""
@@ -225,38 +231,28 @@ async def fuzz_payloads(count: int, rng: random.Random) -> None:
     client = Hostile()
     renderer = TaskRenderer()
     store, metrics = Store(renderer, time.time, 300), ExporterMetrics("fuzz", "")
-    plan = PollPlan(Cadence(60, 900), 8, 1000, ZoneInfo("Asia/Shanghai"), 50)
-    as_client = cast("YunfuClient", client)
-    poller = AccountPoller("main", plan, client=as_client, store=store, metrics=metrics, clock=time.time, rng=rng)
+    settings = Settings.model_validate({"accounts": [ACCOUNT]})
+    around = Surroundings(store, metrics, time.time, rng)
+    account = Account(settings, settings.accounts[0], cast("YunfuClient", client), Token("t"), around)
     tasks = [
         Task(TaskRef("main", f"{n:08x}-0000-0000-0000-000000000000"), 0.2, state=TaskState.RUNNING)
         for n in range(TASKS)
     ]
-    poller.update(tasks)
+    account.poller.update(tasks)
     page = Page(renderer, metrics.registry)
-    every_list = DiscoveryPlan(
-        generations=(1, 2),
-        sub_accounts=True,
-        states=frozenset(TaskState),
-        include=re.compile(".*", re.DOTALL),
-        exclude=None,
-        max_tasks=5000,
-        min_answer_ratio=0.2,
-    )
     outcomes: Counter[str] = Counter()
     samples, memory, start = 0, 0.0, time.monotonic()
     for number in range(count):
         if rng.random() < 0.2:
             client.body = payload(rng, TASK_LIST)
             try:
-                listed = await list_tasks(as_client, every_list, plan.timezone, lambda _: None)
-                choose(listed, tasks, every_list, "main", client.user_id)
+                await account.discover()
                 outcomes["list read"] += 1
             except ApiError as error:
                 outcomes[f"list {error.reason}"] += 1
         else:
             client.body = payload(rng, STAT)
-            record = await poller.probe(rng.choice(tasks))
+            record = await account.poller.probe(rng.choice(tasks))
             outcomes[f"statistics {failure.reason if (failure := record.status.failure) else 'read'}"] += 1
         if number % LOOK_EVERY == LOOK_EVERY - 1 or number == count - 1:
             samples = max(samples, check_page(page, store))

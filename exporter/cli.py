@@ -27,11 +27,10 @@ from exporter.file_changes import Watched
 from exporter.logs import set_up
 from exporter.metrics.exposition import Page, TaskRenderer
 from exporter.polling.account import Account, Surroundings, open_account
-from exporter.polling.budget import budget_lines
+from exporter.polling.budget import budget_lines, warnings
+from exporter.polling.credentials import read_tokens
 from exporter.polling.discovery import Choice
-from exporter.polling.plans import read_tokens
 from exporter.polling.shards import find_shard
-from exporter.polling.warnings import cautions
 from exporter.web.access import check_web_config
 
 OK: Final = 0
@@ -132,14 +131,12 @@ def _check(words: list[str]) -> int:
     for account in settings.accounts:
         answer = answers.get(account.name)
         print("\n".join(budget_lines(settings, account, answer if isinstance(answer, int) else None)))
-        for caution in cautions(account):
-            print(f"  warning: {caution}")
+        for warning in warnings(account):
+            print(f"  warning: {warning}")
         if account.discovery is not None and not live:
             print("  the number of tasks is known to the platform only: add --live to ask it")
         if live:
-            print(
-                f"  live call: {f'failed: {answer.reason}: {answer}' if isinstance(answer, ApiError) else 'answered'}"
-            )
+            print(f"  live call: {f'failed: {answer.failure}' if isinstance(answer, ApiError) else 'answered'}")
     return FAILED if any(isinstance(answer, ApiError) for answer in answers.values()) else OK
 
 
@@ -149,7 +146,7 @@ async def _knock(settings: Settings, tokens: dict[str, Token]) -> dict[str, int 
     async with _opened(settings, tokens, make_surroundings(TaskRenderer(), settings.poll.stale_after)) as accounts:
         for account in accounts:
             try:
-                answers[account.name] = await account.knock()
+                answers[account.name] = await account.check()
             except ApiError as error:
                 answers[account.name] = error
     return answers
@@ -203,7 +200,7 @@ async def _choose(settings: Settings, tokens: dict[str, Token]) -> tuple[list[Ch
                 choices += await account.discover()
             except ApiError as error:
                 choices += [Choice(task) for task in account.configured]
-                failures.append(f"account {account.name}: discovery failed: {error.reason}: {error}")
+                failures.append(f"account {account.name}: discovery failed: {error.failure}")
     return choices, failures
 
 

@@ -21,8 +21,8 @@ from exporter.metrics.exposition import Page, TaskRenderer
 from exporter.metrics.instrumentation import AccountCollector, ExporterMetrics
 from exporter.metrics.store import Store
 from exporter.polling.account import Account, Surroundings, open_account
+from exporter.polling.budget import warnings
 from exporter.polling.shards import find_shard
-from exporter.polling.warnings import cautions
 from exporter.systemd import tell_ready, tell_status
 from exporter.web.access import Doors, open_doors
 from exporter.web.app import make_app, make_health_app
@@ -215,8 +215,8 @@ class Daemon:
             gate.release()
 
     def _start(self, account: AccountSettings) -> None:
-        for caution in cautions(account):
-            log.warning(caution)
+        for warning in warnings(account):
+            log.warning(warning)
         self._running[account.name] = self._group.create_task(self._run_account(account))
 
     async def _run_account(self, settings: AccountSettings) -> None:

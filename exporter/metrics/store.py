@@ -186,6 +186,10 @@ class Store:
         """Return a snapshot: it does not change under a reader's hands."""
         return list(self._records.values())
 
+    def records_of(self, account: str) -> list[TaskRecord]:
+        """Return the records of one account's tasks."""
+        return [record for ref, record in self._records.items() if ref.account == account]
+
     def record(self, ref: TaskRef) -> TaskRecord | None:
         """Return what is known of one task, or None if it is not known."""
         return self._records.get(ref)

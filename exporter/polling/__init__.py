@@ -1,1 +1,1 @@
-"""When, what and by whom the platform is polled."""
+"""The polling: which tasks are polled, when, and by which of several exporters."""

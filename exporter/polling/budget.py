@@ -1,16 +1,22 @@
-"""The API budget: how many calls a minute a configuration needs, against what it allows. Pure."""
+"""The API budget of a configuration, and warnings about settings that are valid but risky. Pure."""
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+from typing import Final
+from urllib.parse import urlsplit
+
+from exporter.api.lists import PER_PAGE
 from exporter.config.settings import AccountSettings, Settings
 from exporter.config.values import format_duration
-from exporter.polling.discovery import PER_PAGE
+
+_PRIVATE_ENDINGS: Final = (".localhost", ".local", ".internal", ".svc", ".lan", ".home.arpa")
 
 
 def budget_lines(settings: Settings, account: AccountSettings, listed: int | None) -> list[str]:
-    """Say what an account needs and has, and warn before it runs into its limit.
+    """Return lines on the API calls per minute that an account needs and has, with a warning if they are short.
 
-    ``listed`` is how many tasks the platform lists, if it was asked and answered. The worst case is assumed: that all tasks run.
+    ``listed`` is how many tasks the platform lists, None if that is not known. All tasks are assumed to run.
     """
     allowed = account.rate_limit * 60
     polls_per_task = (1 + len(settings.windows)) / settings.poll.interval * 60
@@ -36,3 +42,22 @@ def budget_lines(settings: Settings, account: AccountSettings, listed: int | Non
     elif needed > 0.8 * allowed:
         lines.append(f"  warning: close to the limit: {suffices}")
     return lines
+
+
+def warnings(account: AccountSettings) -> list[str]:
+    """Return one line for each risky setting of an account."""
+    url = urlsplit(account.base_url)
+    if url.scheme != "http" or _is_private(url.hostname or ""):
+        return []
+    return [
+        f"account {account.name}: base_url is plain http, so everybody on the way can read the token; expected https"
+    ]
+
+
+def _is_private(host: str) -> bool:
+    """Return whether a host is this machine or in a private network, as far as its name or address says."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return "." not in host or host.endswith(_PRIVATE_ENDINGS)
+    return address.is_loopback or address.is_private

@@ -1,64 +1,32 @@
-"""Which tasks there are and in what state: reads the account's lists, and chooses what is polled.
+"""The discovery of one account: which of its tasks are polled, chosen from its task lists and kept current.
 
-A list is read whole or not at all: if one page fails, the list before stays in force. The shapes are those of the
-vendor's documentation of the task lists; Laravel writes the numbers of its pagination as strings.
+The lists are read whole or not at all: if one page fails, the previous choice stays in use.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from enum import StrEnum
-from functools import partial
-from typing import Any, Final, TypeVar
-from zoneinfo import ZoneInfo
+from typing import Final
 
 from exporter.api.client import YunfuClient
-from exporter.api.errors import ApiError, HttpError, MalformedError
-from exporter.api.model import Task, TaskRef, TaskState, clean_label, read_count
+from exporter.api.errors import ApiError, Failure
+from exporter.api.lists import PER_PAGE, ListedTask, list_tasks, task_lists
+from exporter.api.model import Task, TaskRef, TaskState
+from exporter.config.settings import AccountSettings, DiscoverySettings, Settings
+from exporter.logs import get_logger
+from exporter.metrics.store import Store
+from exporter.polling.poller import AccountPoller
+from exporter.polling.shards import Shard
 
-PER_PAGE: Final = 100
-MAX_PAGES: Final = 1000
-"""The most pages that are read of one list; a platform that claims more is not believed."""
+log = get_logger(__name__)
 
-PAGE_TRIES: Final = 3
-"""How often a page is tried that times out, breaks off, is answered 5xx or cannot be read."""
+MAX_HIDDEN: Final = 5000
+"""How many tasks hidden by the settings are kept, so that a page can say why each is not there: a few megabytes."""
 
-_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
-_ORDER: Final = {TaskState.RUNNING: 0, TaskState.WAITING: 1, TaskState.UNKNOWN: 2, TaskState.PAUSED: 3}
-
-
-Read = TypeVar("Read")
-
-
-@dataclass(frozen=True, slots=True)
-class ListedTask:
-    """A task as the platform lists it. ``owner`` is the user id of the account or of a sub-account."""
-
-    id: str
-    name: str
-    owner: str
-    generation: str
-    state: TaskState
-    created: float | None
-    concurrency_limit: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class DiscoveryPlan:
-    """What is looked for and what of it is polled. The patterns must match a task's whole name."""
-
-    generations: tuple[int, ...]
-    sub_accounts: bool
-    states: frozenset[TaskState]
-    include: re.Pattern[str]
-    exclude: re.Pattern[str] | None
-    max_tasks: int
-    min_answer_ratio: float
+_PRECEDENCE: Final = {TaskState.RUNNING: 0, TaskState.WAITING: 1, TaskState.UNKNOWN: 2, TaskState.PAUSED: 3}
 
 
 class HidingRule(StrEnum):
@@ -83,51 +51,34 @@ class Choice:
 
     @property
     def hidden(self) -> bool:
-        """Tell whether the task is not shown in the metrics at all."""
+        """Whether the task is not shown in the metrics at all."""
         return self.rule is not None
 
 
-async def list_tasks(
-    client: YunfuClient, plan: DiscoveryPlan, timezone: ZoneInfo, unread: Callable[[str], None]
-) -> dict[str, ListedTask]:
-    """Read all lists that the plan asks for, by task id. Raises ApiError if any page cannot be read.
-
-    ``unread`` is told the field of each part that could not be read.
-    """
-    tasks: dict[str, ListedTask] = {}
-    for endpoint, path, generation in _lists(plan, client.user_id):
-        async for entry in _pages(client, endpoint, path):
-            task = _parse(entry, generation, timezone, unread)
-            if task is not None:
-                tasks.setdefault(task.id, task)
-    return tasks
+def configured_tasks(settings: Settings, account: AccountSettings) -> list[Task]:
+    """Return the tasks that an account's settings list."""
+    default, info_labels = settings.thresholds.min_answer_ratio, settings.info_labels
+    return [
+        Task(
+            TaskRef(account.name, task.id, task.sub_user_id),
+            min_answer_ratio=default if task.min_answer_ratio is None else task.min_answer_ratio,
+            name=task.name or "",
+            labels=tuple(task.labels.get(label, "") for label in info_labels),
+        )
+        for task in account.tasks
+    ]
 
 
-async def count_tasks(client: YunfuClient, plan: DiscoveryPlan) -> int | None:
-    """Ask each list for its length, with one call a list; None if one does not say. Raises ApiError."""
-    totals = []
-    for endpoint, path, _ in _lists(plan, client.user_id):
-        totals.append(await client.get(endpoint, path, [("page", "1"), ("per_page", "1")], _total))
-    known = [total for total in totals if total is not None]
-    return sum(known) if len(known) == len(totals) else None
+def choose(found: Iterable[Task], configured: Sequence[Task], settings: DiscoverySettings) -> list[Choice]:
+    """Merge the tasks that were found with the configured ones, and decide which are polled.
 
-
-def choose(
-    listed: Mapping[str, ListedTask],
-    configured: Sequence[Task],
-    plan: DiscoveryPlan,
-    account: str,
-    user_id: str,
-) -> list[Choice]:
-    """Merge what was found with what is configured, and decide what is polled.
-
-    A configured task is always polled; what was found tells its state. Over ``max_tasks`` the configured ones come
+    A configured task is always polled; what was found adds its state. Over ``max_tasks`` the configured ones come
     first, then the running, waiting and paused ones, the oldest first.
     """
-    found = {task.id: _found(task, plan, account, user_id) for task in listed.values()}
-    choices = [Choice(complete(task, found.pop(task.ref.id)) if task.ref.id in found else task) for task in configured]
-    judged = [_judge(task, plan) for task in sorted(found.values(), key=_precedence)]
-    room = max(0, plan.max_tasks - len(choices))
+    others = {task.ref.id: task for task in found}
+    choices = [Choice(complete(task, others.pop(task.ref.id, task))) for task in configured]
+    judged = [_judge(task, settings) for task in sorted(others.values(), key=_precedence)]
+    room = max(0, settings.max_tasks - len(choices))
     for choice in judged:
         if choice.hidden:
             choices.append(choice)
@@ -135,163 +86,193 @@ def choose(
             choices.append(choice)
             room -= 1
         else:
-            choices.append(replace(choice, why_not=f"over max_tasks ({plan.max_tasks})", rule=HidingRule.MAX_TASKS))
+            why_not = f"over max_tasks ({settings.max_tasks})"
+            choices.append(replace(choice, why_not=why_not, rule=HidingRule.MAX_TASKS))
     return choices
 
 
-def list_endpoints(plan: DiscoveryPlan) -> tuple[str, ...]:
-    """Return the metric's endpoint labels of the lists that the plan asks for."""
-    return tuple(endpoint for endpoint, _, _ in _lists(plan, ""))
-
-
-def _lists(plan: DiscoveryPlan, user_id: str) -> Iterable[tuple[str, str, str]]:
-    """Yield the metric's endpoint label, the path and the generation of each list to read."""
-    if 1 in plan.generations:
-        yield "tasks", f"/user/{user_id}/task", "1"
-        if plan.sub_accounts:
-            yield "all_tasks", f"/user/{user_id}/all_task", "1"
-    if 2 in plan.generations:  # a generation's number, not a quantity
-        yield "new_tasks", f"/new/user/{user_id}/task", "2"
-        if plan.sub_accounts:
-            yield "subset_tasks", f"/new/user/{user_id}/subset_task", "2"
-
-
-async def _pages(client: YunfuClient, endpoint: str, path: str) -> AsyncIterator[object]:
-    page = last = 1
-    while page <= last:
-        entries, last = await _page(client, endpoint, path, page)
-        for entry in entries:
-            yield entry
-        page += 1
-
-
-async def _page(client: YunfuClient, endpoint: str, path: str, page: int) -> tuple[list[object], int]:
-    """Read a page; try again if it fails by chance, as one of a hundred pages will, and the others would be for nothing."""
-    query = [("page", str(page)), ("per_page", str(PER_PAGE))]
-    for left in reversed(range(PAGE_TRIES)):
-        try:
-            return await client.get(endpoint, path, query, partial(_entries, page))
-        except ApiError as error:
-            is_final = error.holds or (isinstance(error, HttpError) and error.is_tasks_own)
-            if is_final or not left:
-                raise
-    raise AssertionError("unreachable: the last try returns or raises")
-
-
-def _entries(page: int, envelope: Mapping[str, Any]) -> tuple[list[object], int]:
-    """Return the entries of a page and how many pages there are. Raises MalformedError."""
-    entries, meta = envelope.get("data"), envelope.get("meta")
-    if isinstance(entries, dict):  # PHP writes a list with a gap as an object
-        entries = list(entries.values())
-    pages = read_count(meta.get("last_page")) if isinstance(meta, dict) else None
-    if not isinstance(entries, list) or pages is None:
-        raise MalformedError(f"page {page} of the list is no list with its number of pages")
-    if pages > MAX_PAGES:
-        raise MalformedError(f"the list claims {pages} pages; at most {MAX_PAGES} are read")
-    return entries, pages
-
-
-def _total(envelope: Mapping[str, Any]) -> int | None:
-    meta = envelope.get("meta")
-    return read_count(meta.get("total")) if isinstance(meta, dict) else None
-
-
-def _parse(entry: object, generation: str, timezone: ZoneInfo, unread: Callable[[str], None]) -> ListedTask | None:
-    if not isinstance(entry, dict):
-        unread("tasks")
-        return None
-    uuid = _uuid(entry.get("uuid"))
-    if uuid is None:
-        unread("tasks.uuid")
-        return None
-
-    def part(name: str, read: Callable[[object], Read | None]) -> Read | None:
-        value = entry.get(name)
-        found = read(value)
-        if found is None and value is not None:
-            unread(f"tasks.{name}")
-        return found
-
-    extra = entry.get("new_task_extra")
-    return ListedTask(
-        id=uuid,
-        name=part("name", _name) or "",
-        owner=part("user_id", _uuid) or "",
-        generation="2" if isinstance(extra, dict) and extra else generation,
-        state=_state(part("enable", _flag), extra),
-        created=part("create_datetime", partial(_moment, timezone)),
-        concurrency_limit=part("maximumcall", read_count),
-    )
-
-
-def _state(enable: bool | None, extra: object) -> TaskState:  # noqa: FBT001  # the platform's flag
-    """Read the state: both flags set: dialling; only ``enable``: waits for its dial window. 1.0 has only ``enable``."""
-    if enable is None:
-        return TaskState.UNKNOWN
-    if not enable:
-        return TaskState.PAUSED
-    if not isinstance(extra, dict) or not extra:
-        return TaskState.RUNNING
-    return TaskState.RUNNING if _flag(extra.get("call_status")) else TaskState.WAITING
-
-
-def _uuid(value: object) -> str | None:
-    text = value.lower() if isinstance(value, str) else ""
-    return text if _UUID.fullmatch(text) else None
-
-
-def _name(value: object) -> str | None:
-    return clean_label(value) if isinstance(value, str) else None
-
-
-def _flag(value: object) -> bool | None:
-    """Read a boolean, which PHP also writes as 0 or 1 or as a string of these."""
-    if isinstance(value, bool):
-        return value
-    count = read_count(value)
-    return None if count is None else count > 0
-
-
-def _moment(timezone: ZoneInfo, value: object) -> float | None:
-    if isinstance(value, str) and _MOMENT.fullmatch(value):
-        with suppress(ValueError, OverflowError):
-            return datetime.fromisoformat(value).replace(tzinfo=timezone).timestamp()
-    return None
-
-
 def complete(task: Task, found: Task) -> Task:
-    """Complete a configured task with what discovery tells of it; what is configured prevails."""
+    """Return a configured task, completed from the task that was found; what is configured prevails."""
     ref = task.ref._replace(sub_user_id=task.ref.sub_user_id or found.ref.sub_user_id)
     return replace(
         found, ref=ref, min_answer_ratio=task.min_answer_ratio, name=task.name or found.name, labels=task.labels
     )
 
 
-def _found(found: ListedTask, plan: DiscoveryPlan, account: str, user_id: str) -> Task:
-    return Task(
-        TaskRef(account, found.id, _sub_user(found, user_id)),
-        plan.min_answer_ratio,
-        found.name,
-        found.generation,
-        found.state,
-        concurrency_limit=found.concurrency_limit,
-        created=found.created,
-    )
-
-
-def _sub_user(found: ListedTask, user_id: str) -> str | None:
-    return found.owner if found.owner and found.owner != user_id else None
-
-
-def _judge(task: Task, plan: DiscoveryPlan) -> Choice:
-    if not plan.include.fullmatch(task.name):
+def _judge(task: Task, settings: DiscoverySettings) -> Choice:
+    if not settings.include.fullmatch(task.name):
         return Choice(task, "its name does not match include", HidingRule.INCLUDE)
-    if plan.exclude is not None and plan.exclude.fullmatch(task.name):
+    if settings.exclude is not None and settings.exclude.fullmatch(task.name):
         return Choice(task, "its name matches exclude", HidingRule.EXCLUDE)
-    if task.state not in plan.states and task.state is not TaskState.UNKNOWN:  # in doubt it is worth a look
+    if task.state.value not in settings.states and task.state is not TaskState.UNKNOWN:  # an unknown one may be running
         return Choice(task, f"its state is {task.state}")
     return Choice(task)
 
 
 def _precedence(task: Task) -> tuple[int, float, str]:
-    return _ORDER[task.state], task.created or 0.0, task.ref.id
+    return _PRECEDENCE[task.state], task.created or 0.0, task.ref.id
+
+
+class Discovery:
+    """Decides which tasks of an account are polled: those configured, and those found if the settings ask for it.
+
+    ``count_unread`` receives the field of each part of a list that cannot be read.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        account: AccountSettings,
+        shard: Shard,
+        *,
+        client: YunfuClient,
+        poller: AccountPoller,
+        store: Store,
+        count_unread: Callable[[str], None],
+    ) -> None:
+        self._account = account
+        self._settings = account.discovery if shard.is_active else None
+        self._timezone = settings.timezone
+        self._default_ratio = settings.thresholds.min_answer_ratio
+        self._shard = shard
+        self._client = client
+        self._poller = poller
+        self._store = store
+        self._count_unread = count_unread
+        self.configured = configured_tasks(settings, account)
+        self.lists = (
+            []
+            if self._settings is None
+            else task_lists(account.user_id, self._settings.generations, sub_accounts=self._settings.sub_accounts)
+        )
+        self.interval = None if self._settings is None else self._settings.interval
+        """Seconds between two readings of the lists; None: there are none to read."""
+        self.failure: Failure | None = None
+        """Why the lists could not be read last time."""
+        self.hidden: dict[str, Choice] = {}
+        """By task id, at most MAX_HIDDEN; ``hidden_total`` counts all."""
+        self.hidden_total = 0
+        self.tried = asyncio.Event()
+        """Set once the lists have been read or have failed, at once if there are none to read."""
+        if self._settings is None:
+            self.tried.set()
+
+    def resume(self) -> None:
+        """Poll the configured tasks and those known from before a reload, until the lists have been read."""
+        choices = self._divide([Choice(task) for task in self._known_tasks()])
+        self.update(choices, is_complete=self._settings is None)
+
+    async def run(self) -> None:
+        """Read the lists and update the tasks at the interval until cancelled; return if there are no lists."""
+        if self._settings is None:
+            return
+        loop, interval = asyncio.get_running_loop(), self._settings.interval
+        while True:
+            started = loop.time()
+            try:
+                choices = await self.discover()
+                self._record(None)
+                self._poller.reserve(len(choices) / PER_PAGE / interval)
+                await asyncio.sleep(0)  # with thousands of tasks either half takes a while
+                self.update(choices, is_complete=True)
+                self._record_success(choices, self._settings.max_tasks)
+            except ApiError as error:
+                self._record(error.failure)
+            except Exception:  # a fault of our own must not end the polls
+                log.exception("discovery broke off", account=self._account.name)
+            self.tried.set()
+            await asyncio.sleep(started + interval - loop.time())
+
+    async def run_once(self) -> bool:
+        """Read the lists and update the tasks once; return whether that worked, else the configured ones are polled."""
+        try:
+            self.update(await self.discover(), is_complete=True)
+        except ApiError as error:
+            self._record(error.failure)
+            self.update(self._divide([Choice(task) for task in self.configured]), is_complete=False)
+            return False
+        return True
+
+    async def discover(self) -> list[Choice]:
+        """Return all tasks that are configured, and that are listed if the lists are read. Raises ApiError."""
+        if self._settings is None:
+            return self._divide([Choice(task) for task in self.configured])
+        listed = await list_tasks(self._client, self.lists, self._timezone, self._count_unread)
+        return self._divide(choose(map(self._to_task, listed.values()), self.configured, self._settings))
+
+    def update(self, choices: Sequence[Choice], *, is_complete: bool) -> None:
+        """Poll the chosen tasks from now on; if these are all tasks that there are, let the others leave the metrics."""
+        self._poller.update(choice.task for choice in choices if not choice.why_not)
+        for choice in choices:
+            if choice.why_not and not choice.hidden:
+                self._store.know(choice.task, None)
+        self._remove_others({choice.task.ref for choice in choices if not choice.hidden}, is_complete=is_complete)
+
+    def _remove_others(self, shown: set[TaskRef], *, is_complete: bool) -> None:
+        """Remove tasks at once if their id has another owner now, and after ``stale_after`` if they are listed no longer."""
+        now, ids = self._store.clock(), {ref.id for ref in shown}
+        for record in self._store.records_of(self._account.name):
+            ref = record.status.task.ref
+            if ref in shown or not (is_complete or ref.id in ids):
+                continue
+            if self._settings is None or ref.id in ids or record.is_gone(now):
+                self._store.forget(ref)
+            else:
+                self._store.miss(ref)
+
+    def _to_task(self, listed: ListedTask) -> Task:
+        is_sub_accounts = listed.owner and listed.owner != self._account.user_id
+        return Task(
+            TaskRef(self._account.name, listed.id, listed.owner if is_sub_accounts else None),
+            min_answer_ratio=self._default_ratio,
+            name=listed.name,
+            generation=listed.generation,
+            state=listed.state,
+            concurrency_limit=listed.concurrency_limit,
+            created=listed.created,
+        )
+
+    def _known_tasks(self) -> list[Task]:
+        """Return the configured tasks, completed from the store, and the discovered ones that it has from before."""
+        if self._settings is None:
+            return self.configured
+        statuses = {record.status.task.ref.id: record.status for record in self._store.records_of(self._account.name)}
+        configured = [
+            complete(task, statuses[task.ref.id].task) if task.ref.id in statuses else task for task in self.configured
+        ]
+        ids = {task.ref.id for task in configured}
+        return configured + [
+            replace(status.task, min_answer_ratio=self._default_ratio, labels=())
+            for status in statuses.values()
+            if status.interval is not None and status.task.ref.id not in ids
+        ]
+
+    def _divide(self, choices: list[Choice]) -> list[Choice]:
+        """Hide the tasks that other shards poll."""
+        return choices if self._shard == Shard() else [self._hide_if_foreign(choice) for choice in choices]
+
+    def _hide_if_foreign(self, choice: Choice) -> Choice:
+        if choice.hidden or (owner := self._shard.owner(choice.task.ref.id)) == self._shard.ordinal:
+            return choice
+        return replace(choice, why_not=f"shard {owner} of {self._shard.total} polls it", rule=HidingRule.SHARD)
+
+    def _record_success(self, choices: Sequence[Choice], max_tasks: int) -> None:
+        """Keep the hidden tasks, and record when the lists were read and how many tasks are left out."""
+        hidden = [choice for choice in choices if choice.hidden]
+        self.hidden = {choice.task.ref.id: choice for choice in hidden[:MAX_HIDDEN]}
+        self.hidden_total = len(hidden)
+        left_out = sum(choice.rule is HidingRule.MAX_TASKS for choice in hidden)
+        before = self._store.account(self._account.name)
+        if left_out and not before.tasks_left_out:
+            what = "more tasks than max_tasks; the rest is not polled"
+            log.warning(what, account=self._account.name, left_out=left_out, max_tasks=max_tasks)
+        self._store.put_account(replace(before, discovery_last_success=self._store.clock(), tasks_left_out=left_out))
+
+    def _record(self, failure: Failure | None) -> None:
+        """Record whether the lists can be read, and log a change of that."""
+        if failure and not self.failure:
+            what = "discovery fails; the previous list stays in use"
+            log.warning(what, account=self._account.name, error=str(failure))
+        elif self.failure and not failure:
+            log.info("discovery works again", account=self._account.name)
+        self.failure = failure

@@ -11,10 +11,10 @@ from exporter.polling.discovery import Choice
 
 @dataclass(frozen=True, slots=True)
 class AccountFacts:
-    """What is known of an account beside its status in the store.
+    """The facts of an account.
 
-    ``calls_needed`` and ``calls_allowed`` are a minute's; ``discovery_failure`` is why the last discovery failed. ``hidden``
-    holds the hidden tasks by their id; of very many only the first, ``hidden_total`` counts all.
+    ``calls_needed`` and ``calls_allowed`` are API calls per minute; ``discovery_failure`` is why the last discovery failed. ``hidden``
+    has the hidden tasks by their id, of very many only the first; ``hidden_total`` counts all.
     """
 
     calls_needed: float

@@ -1,11 +1,8 @@
 """An account put together: windows through the real client, against the simulator's own count."""
 
 import asyncio
-import logging
-import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -14,16 +11,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.api.client import YunfuClient
 from exporter.api.errors import REASONS, HttpError
-from exporter.api.gate import Gate
-from exporter.api.responses import StatResponse
-from exporter.api.tokens import Token, TokenError
-from exporter.config.settings import AccountSettings, Settings, TaskSettings
-from exporter.demo.simulator import Fault, SimulatedTask, Simulator, SimulatorOptions
+from exporter.api.tokens import Token
+from exporter.config.settings import AccountSettings, Settings
+from exporter.demo.simulator import SimulatedTask, Simulator, SimulatorOptions
 from exporter.demo.simulator.server import Request, Response
 from exporter.metrics.exposition import Page, TaskRenderer
-from exporter.metrics.instrumentation import ExporterMetrics
-from exporter.metrics.store import Store, TaskStatus
 from exporter.polling.account import Account, Surroundings, open_account
+from tests.support.accounts import breaking, collected_logs, known, opened
 from tests.support.lists import INTERVAL, SUB_USER, Lists, account_of, entry, living, page, uuid
 from tests.support.virtual_time import in_virtual_time
 
@@ -38,26 +32,6 @@ def host_elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     monkeypatch.undo()
     time.tzset()
-
-
-@asynccontextmanager
-async def opened(simulator: Simulator, **more: Any) -> AsyncIterator[tuple[Account, Surroundings]]:
-    """Open the simulator's first account, with its tasks listed, on the simulator's time."""
-    simulated = simulator.accounts[0]
-    async with simulator.serve() as url:
-        account = AccountSettings(
-            name="main",
-            base_url=url,
-            user_id=simulated.user_id,
-            token=simulated.token,
-            rate_limit=1000,
-            tasks=tuple(TaskSettings(id=task) for task in simulated.tasks),
-        )
-        settings = Settings(accounts=(account,), **more)
-        store = Store(TaskRenderer(), simulator.now, settings.poll.stale_after)
-        around = Surroundings(store, ExporterMetrics("test", "none"), simulator.now, random.Random(1))
-        async with open_account(settings, account, Token(simulated.token), around) as account_opened:
-            yield account_opened, around
 
 
 def samples(around: Surroundings, family: str, now: float) -> dict[tuple[str, ...], float]:
@@ -159,7 +133,7 @@ async def test_failures_are_counted_from_zero() -> None:
     """Each reason that can be expected is there at 0 for each endpoint of the account, so that no first failure is missed."""
     expected = {(endpoint, reason) for endpoint in ("stat", "tasks", "new_tasks") for reason in REASONS}
     account, around = account_of(Lists(), {})
-    account.introduce()
+    account.register()
     samples = [sample for metric in around.metrics.failures.collect() for sample in metric.samples]
     assert {(sample.labels["endpoint"], sample.labels["reason"]) for sample in samples} == expected
     assert {sample.value for sample in samples} == {0}
@@ -169,7 +143,7 @@ async def test_failures_are_counted_from_zero() -> None:
 async def test_an_account_tells_its_rate_limit() -> None:
     """What the account may ask of the API a second is told beside what it does ask."""
     account, around = account_of(Lists(), {})
-    account.introduce()
+    account.register()
     assert page(around)["yunfu_account_rate_limit{}"] == 1000
 
 
@@ -178,10 +152,10 @@ async def test_what_discovery_told_leaves_with_it() -> None:
     """The interval of discovery is told while there is one; without it nothing of the lists' is left to alert on."""
     lists = Lists()
     account, around = account_of(lists, {"interval": "90s"})
-    account.introduce()
+    account.register()
     around.store.put_account(replace(around.store.account("main"), discovery_last_success=1.0, tasks_left_out=7))
     assert page(around)["yunfu_account_discovery_interval_seconds{}"] == 90
-    restarted(lists, around, LISTED, discovery=None).introduce()
+    restarted(lists, around, LISTED, discovery=None).register()
     samples = page(around)
     assert samples["yunfu_account_tasks_left_out{}"] == 0
     assert not any(key.startswith("yunfu_account_discovery") for key in samples)
@@ -243,73 +217,6 @@ async def test_a_reload_while_the_lists_fail_goes_on_polling_what_was_found() ->
     assert facts == {uuid(1): ("new", 0.6), uuid(2): ("task 2", 0.4), uuid(3): ("task 3", 0.2)}
 
 
-class Gated(Lists):
-    """Passes a gate before it answers, as the client does."""
-
-    def __init__(self, **lists: list[Any]) -> None:
-        super().__init__(**lists)
-        self.gate = Gate(1000, 8, lambda _: None)
-
-    async def stat(self, ref: Any, span: object = None, known: bytes = b"") -> StatResponse:
-        """Return statistics."""
-        async with self.gate:
-            return await super().stat(ref, span, known)
-
-
-@in_virtual_time
-async def test_a_probe_does_not_wait_for_the_end_of_a_hold() -> None:
-    """While the account is held back a probe answers after poll.timeout: not up, with what is known, if anything is."""
-    lists = Gated(tasks=[entry(1), entry(2, enable=0)])
-    account, around = account_of(lists, {})
-    async with living(account):
-        before = around.store.records()[0]
-        lists.gate.hold(3600)
-        for number, lines, kept in ((1, before.reading_lines, True), (2, (), True), (3, (), False)):
-            started = around.clock()
-            record = await account.probe(uuid(number), None)
-            assert around.clock() - started == pytest.approx(10)
-            assert (record.status.up, record.reading_lines) == (False, lines)
-            assert str(record.status.failure) == "timeout: no answer within 10 s, waiting included"
-            assert any(record.task.ref.id == uuid(number) for record in known(around)) is kept
-        last = around.store.records()[0].status.last_success
-        assert last == before.status.last_success
-        lists.gate.release()
-        assert (await account.probe(uuid(1), None)).status.up is True
-
-
-def known(around: Surroundings) -> list[TaskStatus]:
-    """Return what is known of all tasks."""
-    return [record.status for record in around.store.records()]
-
-
-async def test_a_call_that_is_given_up_does_not_count_as_served() -> None:
-    """A probe that is broken off during its call does not make the account look well."""
-    simulator = Simulator(SimulatorOptions(tasks=1, speed=0))
-    simulator.faults.append(Fault(kind="slow_headers", seconds=60))
-    async with opened(simulator) as (account, around):
-        probing = asyncio.create_task(account.probe(next(iter(simulator.accounts[0].tasks)), None))
-        async with asyncio.timeout(10):
-            while not simulator.calls["stat"]:  # noqa: ASYNC110  # no event tells it
-                await asyncio.sleep(0)
-        probing.cancel()
-        await asyncio.wait([probing])
-    assert around.store.account("main").up is None
-
-
-def breaking(times: float, plain: Callable[..., Any], error: Exception | None = None) -> Callable[..., Any]:
-    """Make a function that breaks so often, as nobody foresaw or with an error, and then works."""
-    calls = 0
-
-    def function(*words: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls <= times:
-            raise error or RuntimeError("unforeseen")
-        return plain(*words)
-
-    return function
-
-
 @pytest.mark.parametrize(
     ("name", "seconds", "message"),
     [("get", INTERVAL, "discovery broke off"), ("refresh_token", 1.0, "watching the token broke off")],
@@ -327,44 +234,6 @@ async def test_a_fault_of_our_own_does_not_end_the_polls(name: str, seconds: flo
             assert {status.task.ref.id for status in known(around)} == {uuid(1), uuid(2)}
             assert lists.polled[uuid(2), None] > 1
     assert messages == [message]
-
-
-@pytest.mark.parametrize(
-    ("error", "message"),
-    [
-        (RuntimeError("unforeseen"), "watching the token broke off"),
-        (TokenError("token file /t is empty"), "token file cannot be read; the previous token stays in use"),
-    ],
-    ids=repr,
-)
-@in_virtual_time
-async def test_a_token_that_cannot_be_watched_is_told_once(error: Exception, message: str) -> None:
-    """A fault that stays is one line, not one a second; one that comes back is told again."""
-    lists = Lists(tasks=[entry(1)])
-    plain = lists.refresh_token
-    lists.refresh_token = breaking(10, plain, error)  # type: ignore[method-assign]
-    account, _ = account_of(lists, {})
-    with collected_logs() as messages:
-        async with living(account):
-            await asyncio.sleep(20)
-            assert messages == [message]
-            lists.refresh_token = breaking(10, plain, error)  # type: ignore[method-assign]
-            await asyncio.sleep(20)
-    assert messages == [message] * 2
-
-
-@contextmanager
-def collected_logs() -> Iterator[list[str]]:
-    """Collect the messages of the exporter's warnings and errors."""
-    messages: list[str] = []
-    handler = logging.Handler(logging.WARNING)
-    handler.emit = lambda record: messages.append(record.getMessage())  # type: ignore[method-assign]
-    logger = logging.getLogger("exporter")
-    logger.addHandler(handler)
-    try:
-        yield messages
-    finally:
-        logger.removeHandler(handler)
 
 
 @in_virtual_time

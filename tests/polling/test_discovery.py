@@ -9,17 +9,11 @@ import asyncio
 import logging
 import random
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from typing import Any, cast
-from zoneinfo import ZoneInfo
+from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import settings as effort
-from hypothesis import strategies as st
 
-from exporter.api.client import YunfuClient
-from exporter.api.errors import ApiError, HttpError, MalformedError
+from exporter.api.errors import ApiError, HttpError
 from exporter.api.tokens import Token
 from exporter.config.settings import Settings
 from exporter.demo.simulator import Simulator, SimulatorOptions
@@ -27,27 +21,20 @@ from exporter.metrics.exposition import TaskRenderer
 from exporter.metrics.instrumentation import ExporterMetrics
 from exporter.metrics.store import Store
 from exporter.polling.account import Surroundings, open_account
-from exporter.polling.discovery import MAX_PAGES, PAGE_TRIES, PER_PAGE, Choice, DiscoveryPlan, count_tasks, list_tasks
+from exporter.polling.discovery import Choice
 from tests.support.lists import (
     STALE_AFTER,
     SUB_USER,
-    USER,
     Entry,
     Lists,
     account_of,
+    chosen,
     entry,
     living,
     page,
     uuid,
 )
 from tests.support.virtual_time import in_virtual_time
-
-CHINA = ZoneInfo("Asia/Shanghai")
-
-
-async def chosen(lists: Lists, tasks: Sequence[Mapping[str, Any]] = (), **discovery: Any) -> list[Choice]:
-    """Return what is chosen of lists under these settings."""
-    return await account_of(lists, discovery, tasks)[0].discover()
 
 
 def told(choices: Sequence[Choice]) -> dict[str, str]:
@@ -97,165 +84,6 @@ async def test_lists_agree_with_the_simulator(generations: tuple[int, ...], *, s
     assert len(expected) >= 3
     assert all(record.status.up for record in store.records())
     assert len(store.records()) == len(expected)
-
-
-@in_virtual_time
-async def test_all_pages_of_a_thousand_tasks_are_read() -> None:
-    """Pages of a hundred are read until the last, whose number may be text; one call a list tells how many there are."""
-    lists = Lists(tasks=[entry(number) for number in range(1000)])
-    choices = await chosen(lists, generations=[1])
-    assert [choice.task.ref.id for choice in choices] == [uuid(number) for number in range(1000)]
-    assert lists.calls == {"tasks": 1000 // PER_PAGE}
-    lists.lists["new_tasks"] = [entry(number) for number in range(1000, 1005)]
-    account, _ = account_of(lists, {"generations": [1, 2]})
-    assert await account.knock() == 1005
-    assert lists.calls == {"tasks": 1000 // PER_PAGE + 1, "new_tasks": 1}
-
-
-@pytest.mark.parametrize("meta", [None, [], {"total": "many"}, {"total": None}, {}])
-async def test_an_account_that_does_not_say_how_many_tasks_is_no_failure(meta: object) -> None:
-    """A list without a readable total answers the knock all the same."""
-    lists = Lists()
-    lists.envelopes["tasks", 1] = {"code": 200, "data": [], "meta": meta}
-    account, _ = account_of(lists, {})
-    assert await account.knock() is None
-    assert isinstance(account._plan, DiscoveryPlan)
-    assert await count_tasks(cast(YunfuClient, lists), account._plan) is None
-
-
-async def test_a_list_with_a_gap_is_an_object_in_php() -> None:
-    """A page whose entries come as an object, as PHP writes a list with a gap, is read like any other."""
-    lists = Lists()
-    lists.envelopes["tasks", 1] = {"code": 200, "data": {"0": entry(1), "2": entry(2)}, "meta": {"last_page": 1}}
-    assert [choice.task.ref.id for choice in await chosen(lists)] == [uuid(1), uuid(2)]
-
-
-@pytest.mark.parametrize(
-    ("envelope", "message"),
-    [
-        ({"data": "x", "meta": {"last_page": 1}}, "page 1 of the list is no list with its number of pages"),
-        ({"data": None, "meta": {"last_page": 1}}, "page 1 of the list is no list with its number of pages"),
-        ({"data": []}, "page 1 of the list is no list with its number of pages"),
-        ({"data": [], "meta": []}, "page 1 of the list is no list with its number of pages"),
-        ({"data": [], "meta": {}}, "page 1 of the list is no list with its number of pages"),
-        ({"data": [], "meta": {"last_page": "x"}}, "page 1 of the list is no list with its number of pages"),
-        ({"data": [], "meta": {"last_page": -1}}, "page 1 of the list is no list with its number of pages"),
-        ({"data": [], "meta": {"last_page": 1001}}, "the list claims 1001 pages; at most 1000 are read"),
-        ({"data": [], "meta": {"last_page": 1e15}}, "the list claims 1000000000000000 pages; at most 1000 are read"),
-    ],
-    ids=repr,
-)
-async def test_what_is_no_whole_list_is_refused(envelope: Mapping[str, Any], message: str) -> None:
-    """A page that is no list, does not say how many pages there are, or lies about it, fails the whole."""
-    lists = Lists()
-    lists.envelopes["tasks", 1] = envelope
-    with pytest.raises(MalformedError) as caught:
-        await chosen(lists)
-    assert str(caught.value) == message
-
-
-async def test_a_list_that_grows_with_every_page_ends() -> None:
-    """A platform that always claims one more page is asked for so many and then not believed."""
-    lists = Lists()
-    for number in range(1, MAX_PAGES + 2):
-        lists.envelopes["tasks", number] = {"data": [entry(number)], "meta": {"last_page": number + 1}}
-    with pytest.raises(MalformedError, match="claims 1001 pages"):
-        await chosen(lists)
-    assert lists.calls["tasks"] == MAX_PAGES + PAGE_TRIES - 1
-
-
-@pytest.mark.parametrize(
-    ("odd", "field"),
-    [
-        (None, "tasks"),
-        ("task", "tasks"),
-        ([], "tasks"),
-        (entry(2, uuid=...), "tasks.uuid"),
-        (entry(2, uuid=None), "tasks.uuid"),
-        (entry(2, uuid=5), "tasks.uuid"),
-        (entry(2, uuid="../../token"), "tasks.uuid"),
-        (entry(2, uuid=uuid(2) + "\n"), "tasks.uuid"),
-        (entry(2, create_datetime="yesterday"), "tasks.create_datetime"),
-        (entry(2, create_datetime=7), "tasks.create_datetime"),
-        (entry(2, create_datetime="0000-00-00 00:00:00"), "tasks.create_datetime"),
-        (entry(2, user_id=7), "tasks.user_id"),
-        (entry(2, enable="yes"), "tasks.enable"),
-        (entry(2, maximumcall=-1), "tasks.maximumcall"),
-        (entry(2) | {"name": ["task 2"]}, "tasks.name"),
-    ],
-    ids=repr,
-)
-async def test_what_cannot_be_read_is_skipped_and_counted(odd: object, field: str) -> None:
-    """One bad entry or field costs itself, not the list; a task without a good id is no task."""
-    account, around = account_of(Lists(tasks=[entry(1), odd, entry(3)]), {})
-    ids = {choice.task.ref.id for choice in await account.discover()}
-    assert ids == {uuid(1), uuid(3)} | (set() if field in {"tasks", "tasks.uuid"} else {uuid(2)})
-    labels = {"account": "main", "field": field}
-    assert around.metrics.registry.get_sample_value("yunfu_exporter_unread_fields_total", labels) == 1
-
-
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({"name": None}, ("", USER, 1719795601, 20)),
-        ({"name": ["a"]}, ("", USER, 1719795601, 20)),
-        ({"name": " a\ud800\nb "}, ("a\ufffd\nb", USER, 1719795601, 20)),
-        ({"name": "长" * 300}, ("长" * 199 + "…", USER, 1719795601, 20)),
-        ({"user_id": SUB_USER.upper()}, ("task 1", SUB_USER, 1719795601, 20)),
-        ({"user_id": 7}, ("task 1", "", 1719795601, 20)),
-        ({"user_id": "me"}, ("task 1", "", 1719795601, 20)),
-        ({"uuid": uuid(1).upper()}, ("task 1", USER, 1719795601, 20)),
-        ({"create_datetime": None}, ("task 1", USER, None, 20)),
-        ({"create_datetime": ...}, ("task 1", USER, None, 20)),
-        ({"maximumcall": "30"}, ("task 1", USER, 1719795601, 30)),
-        ({"maximumcall": -1}, ("task 1", USER, 1719795601, None)),
-        ({"maximumcall": ...}, ("task 1", USER, 1719795601, None)),
-    ],
-    ids=repr,
-)
-async def test_facts_of_a_task_are_read_leniently(changes: Mapping[str, Any], expected: tuple[object, ...]) -> None:
-    """Name, owner, creation in China's time and lines are read where they can be and else left out."""
-    account, _ = account_of(Lists(), {})
-    assert account._plan is not None
-    odd = {key: value for key, value in (entry(1) | dict(changes)).items() if value is not ...}
-    lists = cast(YunfuClient, Lists(tasks=[odd]))
-    listed = await list_tasks(lists, account._plan, CHINA, lambda _: None)
-    task = listed[uuid(1)]
-    assert (task.name, task.owner, task.created, task.concurrency_limit) == expected
-
-
-@pytest.mark.parametrize(
-    ("enable", "call_status", "state"),
-    [
-        (1, 1, "running"),
-        (True, True, "running"),
-        ("1", "1", "running"),
-        (1, 5, "running"),
-        (1, 0, "waiting"),
-        ("1", "0", "waiting"),
-        (True, False, "waiting"),
-        (1, None, "waiting"),
-        (0, 0, "paused"),
-        (0, 1, "paused"),
-        ("0", "1", "paused"),
-        (False, True, "paused"),
-        (..., 1, "unknown"),
-        (None, 1, "unknown"),
-        ("yes", 1, "unknown"),
-        (-1, 1, "unknown"),
-        (1, ..., "running"),
-        ("1", ..., "running"),
-        (0, ..., "paused"),
-        (..., ..., "unknown"),
-    ],
-)
-async def test_state_follows_from_the_flags(enable: object, call_status: object, state: str) -> None:
-    """Both flags: running; only enable: waiting, or running for a 1.0 task, which has but that; not: paused."""
-    extra = ... if call_status is ... else {"call_status": call_status}
-    lists = Lists(tasks=[entry(1, enable=enable, new_task_extra=extra)])
-    choices = await chosen(lists, states=["running", "waiting", "paused"])
-    assert choices[0].task.state == state
-    assert choices[0].task.generation == ("1" if call_status is ... else "2")
 
 
 @pytest.mark.parametrize(
@@ -434,7 +262,7 @@ def test_a_failing_page_leaves_the_list_before_in_force(
             await asyncio.sleep(60)
             assert page(around)["yunfu_account_discovery_last_success_timestamp_seconds{}"] > 600
             assert (uuid(150), None) in lists.polled
-        assert [record.getMessage() for record in caplog.records if record.name == "exporter.polling.account"] == [
+        assert [record.getMessage() for record in caplog.records if record.name == "exporter.polling.discovery"] == [
             "discovery fails; the previous list stays in use",
             "discovery works again",
         ]
@@ -517,34 +345,3 @@ async def test_a_task_that_comes_back_paused_is_no_longer_missing() -> None:
         lists.lists["tasks"] = [entry(1, enable=0)]
         await asyncio.sleep(1000)
         assert page(around)[f"yunfu_task_state{{task={uuid(1)},state=paused}}"] == 1
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
-)
-odd_entries = st.fixed_dictionaries(
-    {"uuid": st.just(uuid(1)) | json_values},
-    optional=dict.fromkeys(
-        ("name", "user_id", "create_datetime", "enable", "maximumcall", "new_task_extra"), json_values
-    ),
-)
-
-
-@effort(max_examples=100, deadline=None)
-@given(st.lists(odd_entries | json_values, max_size=4), json_values)
-def test_any_json_is_a_list_or_a_failure(entries: list[Any], meta: Any) -> None:
-    """Whatever the platform lists, discovery chooses and renders it, or raises an ApiError."""
-
-    async def scenario() -> None:
-        lists = Lists(tasks=entries)
-        account, around = account_of(lists, {"generations": [1]})
-        account.apply(await account.discover(), is_whole=True)
-        assert len(around.store.records()) <= len(entries)
-        page(around)
-        lists.envelopes["tasks", 1] = {"code": 200, "data": entries, "meta": meta}
-        with suppress(MalformedError):
-            await account.discover()
-
-    asyncio.run(scenario())

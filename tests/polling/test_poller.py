@@ -4,17 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
-from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager, nullcontext
-from itertools import pairwise
-from typing import Any, cast
-from zoneinfo import ZoneInfo
 
 import pytest
 
-from exporter.api.client import YunfuClient
 from exporter.api.errors import (
     ApiError,
     ApiTimeout,
@@ -29,147 +21,11 @@ from exporter.api.errors import (
 )
 from exporter.api.gate import Gate
 from exporter.api.model import Task, TaskRef, TaskState
-from exporter.api.responses import StatResponse
-from exporter.metrics.exposition import TaskRenderer
-from exporter.metrics.instrumentation import ExporterMetrics
-from exporter.metrics.store import Store, TaskRecord
-from exporter.metrics.tags import OTHER
-from exporter.polling.poller import BATCH_SECONDS, AccountPoller, PollPlan
-from exporter.polling.schedule import Cadence, spread
-from exporter.polling.windows import Window
+from exporter.config.values import WindowSettings
+from exporter.polling.poller import BATCH_SECONDS
+from exporter.polling.schedule import spread
+from tests.support.polling import IDLE, INTERVAL, Bench, Script, failing, gaps, moving, resting, stats, task
 from tests.support.virtual_time import in_virtual_time
-
-INTERVAL, IDLE = 60.0, 900.0
-Script = Callable[[float], Any]
-"""Says at a time what the platform answers; what it raises is the call's failure."""
-
-
-def task(name: str, state: TaskState = TaskState.RUNNING) -> Task:
-    """Return a task whose id is its name."""
-    return Task(TaskRef("main", name), 0.2, name=f"task {name}", state=state)
-
-
-def stats(calls: float, progress: float = 10, tags: Mapping[str, int] | None = None) -> dict[str, Any]:
-    """Return the data of a statistics response."""
-    rows = [{"name": name, "count": count} for name, count in (tags or {}).items()]
-    return {"answer_rate": {"answered": int(calls), "noAnswer": 1, "taskProgress": progress}, "tags": rows}
-
-
-def moving(now: float) -> dict[str, Any]:
-    """Answer with counts that grow each second."""
-    return stats(now)
-
-
-def resting(_: float) -> dict[str, Any]:
-    """Answer the same always."""
-    return stats(7)
-
-
-def failing(error: ApiError, *, until: float = float("inf")) -> Script:
-    """Fail until a time, then move."""
-
-    def answer(now: float) -> dict[str, Any]:
-        if now < until:
-            raise error
-        return moving(now)
-
-    return answer
-
-
-class FakeClient:
-    """Stands in for YunfuClient: notes each call's start and span, takes its time, and answers by script."""
-
-    def __init__(self) -> None:
-        self.calls: dict[str, list[float]] = defaultdict(list)
-        self.spans: list[tuple[str, str] | None] = []
-        self.answers: dict[str, Script] = {}
-        self.latency: dict[str, float] = {}
-        self.gate: Gate | None = None
-        self.knows_again = True
-        self.known_again = 0
-        self.at_once = self.most_at_once = 0
-
-    async def stat(self, ref: TaskRef, span: tuple[str, str] | None = None, known: bytes = b"") -> StatResponse:
-        """Answer a call, having passed the gate if there is one."""
-        async with self.gate or nullcontext():
-            data = await self.answer(ref, span)
-        digest = repr(data).encode()
-        if digest == known and self.knows_again:
-            self.known_again += 1
-            return StatResponse(digest, None)
-        return StatResponse(digest, data)
-
-    async def answer(self, ref: TaskRef, span: tuple[str, str] | None) -> Any:
-        """Answer a call that has passed."""
-        loop = asyncio.get_running_loop()
-        self.calls[ref.id].append(loop.time())
-        self.spans.append(span)
-        self.at_once += 1
-        self.most_at_once = max(self.most_at_once, self.at_once)
-        try:
-            await asyncio.sleep(self.latency.get(ref.id, 0.1))
-        finally:
-            self.at_once -= 1
-        answer: Script = self.answers.get(ref.id) or moving
-        return answer(loop.time())
-
-
-class Bench:
-    """A poller with all that it needs."""
-
-    def __init__(
-        self,
-        *,
-        windows: tuple[Window, ...] = (),
-        rate_limit: float = 100,
-        concurrency: int = 4,
-        store: Store | None = None,
-        tag_limit: int = 3,
-        interval: float = INTERVAL,
-    ) -> None:
-        clock = asyncio.get_running_loop().time
-        self.client = FakeClient()
-        self.store = store or Store(TaskRenderer(()), clock)
-        self.metrics = ExporterMetrics("0", "none")
-        plan = PollPlan(Cadence(interval, IDLE), concurrency, rate_limit, ZoneInfo("Asia/Shanghai"), tag_limit, windows)
-        self.poller = AccountPoller(
-            "main",
-            plan,
-            client=cast(YunfuClient, self.client),
-            store=self.store,
-            metrics=self.metrics,
-            clock=clock,
-            rng=random.Random(1),
-        )
-
-    @asynccontextmanager
-    async def polling(self, *tasks: Task) -> AsyncIterator[None]:
-        """Poll these tasks for as long as the context lasts."""
-        self.poller.update(tasks)
-        running = asyncio.create_task(self.poller.run())
-        try:
-            yield
-        finally:
-            running.cancel()
-            await asyncio.wait([running])
-            assert running.cancelled()
-
-    def record(self, name: str) -> TaskRecord:
-        """Return what the store holds of a task."""
-        record = self.store.record(TaskRef("main", name))
-        assert record is not None
-        return record
-
-    def lag(self, of: str) -> float:
-        """Return the count or the sum of the observed lags."""
-        value = self.metrics.registry.get_sample_value(f"yunfu_exporter_poll_lag_seconds_{of}", {"account": "main"})
-        assert value is not None
-        return value
-
-
-def gaps(times: Iterable[float]) -> list[float]:
-    """Return the seconds between the times."""
-    return [b - a for a, b in pairwise(times)]
 
 
 @in_virtual_time
@@ -395,8 +251,8 @@ async def test_repeated_update_moves_nothing() -> None:
 
 
 @in_virtual_time
-async def test_task_dropped_while_its_call_is_under_way() -> None:
-    """The answer for a task that is gone is not laid in the store, and when it comes back it is polled at once."""
+async def test_task_removed_while_its_call_is_under_way() -> None:
+    """The answer for a task that is gone does not reach the store, and when it comes back it is polled at once."""
     bench = Bench()
     bench.client.latency["a"] = 10
     async with bench.polling(task("a"), task("b")):
@@ -417,34 +273,9 @@ async def test_task_dropped_while_its_call_is_under_way() -> None:
 
 
 @in_virtual_time
-async def test_windows_are_asked_with_the_whole_life() -> None:
-    """Each poll asks for the whole life, then for each window's span; if a window fails, what was read stays."""
-    bench = Bench(windows=(Window("today"), Window("15m", 900.0)))
-    async with bench.polling(task("a")):
-        await asyncio.sleep(1)
-    today, quarter = ("1970-01-01 00:00:00", "1970-01-01 23:59:59"), ("1970-01-01 07:45:00", "1970-01-01 08:00:00")
-    assert bench.client.spans == [None, today, quarter]
-    windows = bench.record("a").windows
-    assert windows is not None
-    assert list(windows) == ["today", "15m"]
-    assert bench.poller.poll_interval(TaskRef("main", "a")) == INTERVAL
-
-    bench = Bench(windows=(Window("today"),))
-    bench.client.answers["a"] = lambda now: (
-        moving(now) if len(bench.client.spans) == 1 else failing(ApiTimeout("slow"))(now)
-    )
-    async with bench.polling(task("a")):
-        await asyncio.sleep(1)
-    status = bench.record("a").status
-    assert (status.up, status.failure) == (False, Failure("timeout", "slow"))
-    assert status.last_success == pytest.approx(1.2, abs=0.01)
-    assert bench.record("a").reading_lines
-
-
-@in_virtual_time
 async def test_interval_that_is_told_stretches_with_the_demand() -> None:
     """Over the rate limit the told interval is the stretched one, for all tasks from the first moment, windows included."""
-    bench = Bench(rate_limit=1, windows=(Window("today"),))
+    bench = Bench(rate_limit=1, windows=(WindowSettings("today"),))
     bench.poller.update(task(f"t{n}") for n in range(90))
     assert {bench.record(f"t{n}").status.interval for n in range(90)} == {INTERVAL * 3}
 
@@ -501,201 +332,6 @@ async def test_hold_of_the_account_ends_without_a_rush() -> None:
         assert all(any(5600 <= time <= start for time in bench.client.calls[name]) for name in names)
     for name in running:
         assert bench.client.calls[name][-1] % INTERVAL == pytest.approx(spread(name) * INTERVAL, abs=3)
-
-
-@in_virtual_time
-async def test_tag_limit_is_stable() -> None:
-    """Tags beyond the limit add up under one value, and two of about the same size do not take turns."""
-    bench = Bench()
-    tags = {"big": 100, "mid": 50, "x": 20, "y": 19, "tiny": 1}
-    bench.client.answers["a"] = lambda now: stats(now, tags={**tags, "y": 21} if now > 30 else tags)
-    seen = []
-    async with bench.polling(task("a")):
-        for _ in range(2):
-            await asyncio.sleep(100)
-            text = b"".join(bench.record("a").reading_lines).decode()
-            seen.append({line.split('tag="')[1].split('"')[0] for line in text.splitlines() if "tag_calls{" in line})
-    assert seen == [{"big", "mid", "x", OTHER}] * 2
-
-
-ANSWERS: tuple[Any, ...] = (
-    stats(100),
-    stats(104),
-    stats(104, progress=100),
-    stats(3),
-    stats(104, tags={"big": 100, "mid": 50, "x": 20, "y": 19, "tiny": 1}),
-    {"answer_rate": {"answered": 104, "noAnswer": "?"}, "tags": [{"count": 1}], "rounds": {"1": -1}},
-    [],
-    ApiTimeout("slow"),
-    NotFound(404, "none"),
-)
-"""What a platform may say in a row: growth, the end, a reset, many tags, unreadable parts, nothing, failures."""
-
-
-def live_through(seed: int, *, knows_again: bool) -> tuple[list[object], int]:
-    """Return all that was seen of three tasks over many intervals, and how often an answer was known again.
-
-    One task is forgotten on the way and comes back, and a reload brings other limits. What the platform says follows
-    from the time alone, and for some minutes at a time it says the same.
-    """
-    seen: list[object] = []
-    benches: list[Bench] = []
-    tasks = [task("a"), task("b", TaskState.UNKNOWN), task("c")]
-
-    def says(name: str) -> Script:
-        def answer(now: float) -> Any:
-            said = random.Random(f"{seed} {name} {now // 400}").choice(ANSWERS)
-            if isinstance(said, ApiError):
-                raise said
-            return said
-
-        return answer
-
-    def start(store: Store | None, tag_limit: int) -> Bench:
-        bench = Bench(windows=(Window("today"), Window("15m", 900.0)), store=store, tag_limit=tag_limit)
-        bench.client.knows_again, bench.client.answers = knows_again, {name: says(name) for name in "abc"}
-        benches.append(bench)
-        return bench
-
-    async def watch(bench: Bench, minutes: int) -> None:
-        for _ in range(minutes):
-            await asyncio.sleep(60)
-            unread = bench.metrics.unread_fields.collect()
-            seen.append(
-                (bench.store.records(), {name: len(calls) for name, calls in bench.client.calls.items()}, unread)
-            )
-
-    @in_virtual_time
-    async def live() -> None:
-        bench = start(None, tag_limit=3)
-        async with bench.polling(*tasks):
-            await watch(bench, 60)
-            bench.poller.update(tasks[:2])
-            bench.store.forget(tasks[2].ref)
-            await watch(bench, 5)
-            bench.poller.update(tasks)
-            await watch(bench, 60)
-        again = start(bench.store, tag_limit=1)
-        async with again.polling(*tasks):
-            await watch(again, 60)
-
-    live()
-    return seen, sum(bench.client.known_again for bench in benches)
-
-
-@pytest.mark.parametrize("seed", range(8))
-def test_that_answers_are_known_again_changes_nothing(seed: int, caplog: pytest.LogCaptureFixture) -> None:
-    """Records, counters, cadence and unread fields are the same as if each answer had been read anew."""
-    caplog.set_level(logging.CRITICAL, "exporter")
-    known_again, times = live_through(seed, knows_again=True)
-    read_anew, never = live_through(seed, knows_again=False)
-    for one, other in zip(known_again, read_anew, strict=True):
-        assert one == other
-    assert never == 0 < times
-
-
-@pytest.mark.parametrize("lost", ["forgotten", "fault", "cancelled"])
-@in_virtual_time
-async def test_an_answer_that_was_not_laid_in_is_read_anew(lost: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the store forgot, or never got for a fault or an end in between, is not taken for known."""
-    bench = Bench(windows=(Window("today"),))
-    bench.client.answers["a"] = lambda now: stats(7 if now < 30 else 8)
-    bench.poller.update([task("a")])
-    await bench.poller.poll_all()
-    await asyncio.sleep(30)
-    if lost == "forgotten":
-        await bench.poller.poll_all()
-        bench.store.forget(TaskRef("main", "a"))
-    elif lost == "fault":
-        with monkeypatch.context() as broken:
-            broken.setattr(bench.store, "settle", lambda *_: 1 / 0)
-            await bench.poller.poll_all()
-    else:
-        with pytest.raises(TimeoutError):  # between the whole life and the window
-            async with asyncio.timeout(0.15):
-                await bench.poller.probe(task("a"))
-    await bench.poller.poll_all()
-    assert b'answered_calls{account="main",task="a"} 8' in b"".join(bench.record("a").reading_lines)
-
-
-def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
-    """Return level and message of what the poller has logged from info up."""
-    return [(r.levelname, r.getMessage()) for r in caplog.records if r.name == "exporter.polling.poller"]
-
-
-@in_virtual_time
-async def test_outage_is_one_line_and_its_end_another(caplog: pytest.LogCaptureFixture) -> None:
-    """However many tasks an outage hits and however long it lasts, it is told once; so is its end; and no poll is."""
-    caplog.set_level(logging.INFO, "exporter")
-    bench = Bench()
-
-    def answer(now: float) -> dict[str, Any]:
-        if 1000 <= now < 5000:
-            raise ConnectError("cannot connect")
-        return moving(now)
-
-    tasks = [task(f"t{n}") for n in range(50)]
-    bench.client.answers = {each.ref.id: answer for each in tasks}
-    async with bench.polling(*tasks):
-        await asyncio.sleep(990)
-        assert lines(caplog) == []
-        await asyncio.sleep(6000)
-    assert lines(caplog) == [("WARNING", "calls fail"), ("INFO", "calls no longer fail for this reason")]
-    assert vars(caplog.records[0])["fields"]["reason"] == "connect"
-
-
-@in_virtual_time
-async def test_an_outage_is_over_also_where_a_refusal_of_the_same_name_follows(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """A task that is refused by itself after the token was, both within HTTP 200, is no longer part of the outage."""
-    caplog.set_level(logging.INFO, "exporter")
-    bench = Bench()
-
-    def answer(now: float) -> dict[str, Any]:
-        if now < 2000:
-            raise EnvelopeError(401 if now < 1000 else 422, "refused")
-        return moving(now)
-
-    bench.client.answers["a"] = answer
-    async with bench.polling(task("a")):
-        await asyncio.sleep(4000)
-    assert lines(caplog) == [
-        ("WARNING", "calls fail"),
-        ("INFO", "calls no longer fail for this reason"),
-        ("WARNING", "task cannot be read"),
-        ("INFO", "task is read again"),
-    ]
-
-
-@in_virtual_time
-async def test_failure_of_a_single_task_is_its_own_line(caplog: pytest.LogCaptureFixture) -> None:
-    """What the platform refuses for one task is told of that task, once when it begins and once when it ends."""
-    caplog.set_level(logging.INFO, "exporter")
-    bench = Bench()
-    bench.client.answers = {name: failing(NotFound(404, "none"), until=4000) for name in ("a", "b")}
-    async with bench.polling(*map(task, "abc")):
-        await asyncio.sleep(6000)
-    begin, end = ("WARNING", "task cannot be read"), ("INFO", "task is read again")
-    assert lines(caplog) == [begin, begin, end, end]
-    told = [vars(record)["fields"] for record in caplog.records]
-    assert [each["task"] for each in told[:2]] == ["a", "b"]
-    assert told[0] == {"account": "main", "task": "a", "name": "task a", "reason": "http_404", "error": "none"}
-
-
-@in_virtual_time
-async def test_outage_of_tasks_that_leave_ends_with_them(caplog: pytest.LogCaptureFixture) -> None:
-    """When the last failing task is dropped the outage is over, so that the next one is told again."""
-    caplog.set_level(logging.INFO, "exporter")
-    bench = Bench()
-    bench.client.answers = dict.fromkeys("ab", failing(ConnectError("refused")))
-    async with bench.polling(task("a")):
-        await asyncio.sleep(10)
-        bench.poller.update([task("c")])
-        await asyncio.sleep(10)
-        bench.poller.update([task("c"), task("b")])
-        await asyncio.sleep(10)
-    assert [level for level, _ in lines(caplog)] == ["WARNING", "INFO", "WARNING"]
 
 
 @in_virtual_time

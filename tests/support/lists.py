@@ -21,6 +21,7 @@ from exporter.metrics.exposition import Page, TaskRenderer
 from exporter.metrics.instrumentation import AccountCollector, ExporterMetrics
 from exporter.metrics.store import Store
 from exporter.polling.account import Account, Surroundings
+from exporter.polling.discovery import Choice
 
 USER = "40863af8-db4a-41c6-a269-eb5bc386d97f"
 SUB_USER = "0c9ee8ab-90c5-43a6-a5f5-5ce4f1b2a001"
@@ -136,3 +137,8 @@ async def living(account: Account) -> AsyncIterator[None]:
         running.cancel()
         await asyncio.wait([running])
         assert running.cancelled()
+
+
+async def chosen(lists: Lists, tasks: Sequence[Mapping[str, Any]] = (), **discovery: Any) -> list[Choice]:
+    """Return what is chosen of lists under these settings."""
+    return await account_of(lists, discovery, tasks)[0].discover()

@@ -32,8 +32,7 @@ from exporter.demo.simulator.server import Request, Response, listen
 from exporter.metrics.exposition import TaskRenderer
 from exporter.metrics.instrumentation import AccountCollector, ExporterMetrics
 from exporter.metrics.store import Store, TaskStatus
-from exporter.polling import account as accounts
-from exporter.polling import poller, schedule
+from exporter.polling import credentials, poller, schedule
 from exporter.polling.account import Account, Surroundings, open_account
 from exporter.web.app import make_app
 from tests.support.exporter import FakeExporter
@@ -552,7 +551,7 @@ async def test_a_changed_token_file_ends_the_hold_at_once(
 ) -> None:
     """A refused account is called again as soon as its token file is another, however that came about."""
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr(accounts, "TOKEN_WATCH_SECONDS", 0.02)
+    monkeypatch.setattr(credentials, "TOKEN_WATCH_SECONDS", 0.02)
     change(tmp_path, "planted-revoked")
     async with opened(WELL, monkeypatch, None) as (world, _), world.polling(Token.from_file(tmp_path / "token")):
         await until(lambda: world.failures("http_401"))

@@ -29,9 +29,9 @@ from exporter.daemon import Daemon, make_daemon, make_surroundings
 from exporter.demo.simulator import SimulatorOptions
 from exporter.logs import set_up
 from exporter.metrics.exposition import TaskRenderer
-from exporter.polling import reading
+from exporter.polling import task_reader
 from exporter.polling.account import Account, open_account
-from exporter.polling.plans import read_tokens
+from exporter.polling.credentials import read_tokens
 from exporter.web.server import listening
 from tests.support.programs import Reply, answers, eventually, fetch, free_port, running, simulated, write_config
 from tests.support.tools import documented
@@ -328,7 +328,7 @@ async def test_a_crash_shows_none(
     def crash(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    target: object = reading if where == "parse_stats" else YunfuClient
+    target: object = task_reader if where == "parse_stats" else YunfuClient
     monkeypatch.setattr(target, where, crash)
     mirror = Mirror()
     mirror.place = "field"

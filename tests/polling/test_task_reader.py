@@ -1,0 +1,163 @@
+"""What a poll reads, and what it does not read again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from typing import Any
+
+import pytest
+
+from exporter.api.errors import (
+    ApiError,
+    ApiTimeout,
+    Failure,
+    NotFound,
+)
+from exporter.api.model import TaskRef, TaskState
+from exporter.config.values import WindowSettings
+from exporter.metrics.store import Store
+from exporter.metrics.tags import OTHER
+from tests.support.polling import INTERVAL, Bench, Script, failing, moving, stats, task
+from tests.support.virtual_time import in_virtual_time
+
+
+@in_virtual_time
+async def test_windows_are_asked_with_the_whole_life() -> None:
+    """Each poll asks for the whole life, then for each window's span; if a window fails, what was read stays."""
+    bench = Bench(windows=(WindowSettings("today"), WindowSettings("15m", 900.0)))
+    async with bench.polling(task("a")):
+        await asyncio.sleep(1)
+    today, quarter = ("1970-01-01 00:00:00", "1970-01-01 23:59:59"), ("1970-01-01 07:45:00", "1970-01-01 08:00:00")
+    assert bench.client.spans == [None, today, quarter]
+    windows = bench.record("a").windows
+    assert windows is not None
+    assert list(windows) == ["today", "15m"]
+    assert bench.poller.poll_interval(TaskRef("main", "a")) == INTERVAL
+
+    bench = Bench(windows=(WindowSettings("today"),))
+    bench.client.answers["a"] = lambda now: (
+        moving(now) if len(bench.client.spans) == 1 else failing(ApiTimeout("slow"))(now)
+    )
+    async with bench.polling(task("a")):
+        await asyncio.sleep(1)
+    status = bench.record("a").status
+    assert (status.up, status.failure) == (False, Failure("timeout", "slow"))
+    assert status.last_success == pytest.approx(1.2, abs=0.01)
+    assert bench.record("a").reading_lines
+
+
+@in_virtual_time
+async def test_tag_limit_is_stable() -> None:
+    """Tags beyond the limit add up under one value, and two of about the same size do not take turns."""
+    bench = Bench()
+    tags = {"big": 100, "mid": 50, "x": 20, "y": 19, "tiny": 1}
+    bench.client.answers["a"] = lambda now: stats(now, tags={**tags, "y": 21} if now > 30 else tags)
+    seen = []
+    async with bench.polling(task("a")):
+        for _ in range(2):
+            await asyncio.sleep(100)
+            text = b"".join(bench.record("a").reading_lines).decode()
+            seen.append({line.split('tag="')[1].split('"')[0] for line in text.splitlines() if "tag_calls{" in line})
+    assert seen == [{"big", "mid", "x", OTHER}] * 2
+
+
+ANSWERS: tuple[Any, ...] = (
+    stats(100),
+    stats(104),
+    stats(104, progress=100),
+    stats(3),
+    stats(104, tags={"big": 100, "mid": 50, "x": 20, "y": 19, "tiny": 1}),
+    {"answer_rate": {"answered": 104, "noAnswer": "?"}, "tags": [{"count": 1}], "rounds": {"1": -1}},
+    [],
+    ApiTimeout("slow"),
+    NotFound(404, "none"),
+)
+"""What a platform may say in a row: growth, the end, a reset, many tags, unreadable parts, nothing, failures."""
+
+
+def live_through(seed: int, *, knows_again: bool) -> tuple[list[object], int]:
+    """Return all that was seen of three tasks over many intervals, and how often an answer was known again.
+
+    One task is forgotten on the way and comes back, and a reload brings other limits. What the platform says follows
+    from the time alone, and for some minutes at a time it says the same.
+    """
+    seen: list[object] = []
+    benches: list[Bench] = []
+    tasks = [task("a"), task("b", TaskState.UNKNOWN), task("c")]
+
+    def says(name: str) -> Script:
+        def answer(now: float) -> Any:
+            said = random.Random(f"{seed} {name} {now // 400}").choice(ANSWERS)
+            if isinstance(said, ApiError):
+                raise said
+            return said
+
+        return answer
+
+    def start(store: Store | None, tag_limit: int) -> Bench:
+        bench = Bench(windows=(WindowSettings("today"), WindowSettings("15m", 900.0)), store=store, tag_limit=tag_limit)
+        bench.client.knows_again, bench.client.answers = knows_again, {name: says(name) for name in "abc"}
+        benches.append(bench)
+        return bench
+
+    async def watch(bench: Bench, minutes: int) -> None:
+        for _ in range(minutes):
+            await asyncio.sleep(60)
+            unread = bench.metrics.unread_fields.collect()
+            seen.append(
+                (bench.store.records(), {name: len(calls) for name, calls in bench.client.calls.items()}, unread)
+            )
+
+    @in_virtual_time
+    async def live() -> None:
+        bench = start(None, tag_limit=3)
+        async with bench.polling(*tasks):
+            await watch(bench, 60)
+            bench.poller.update(tasks[:2])
+            bench.store.forget(tasks[2].ref)
+            await watch(bench, 5)
+            bench.poller.update(tasks)
+            await watch(bench, 60)
+        again = start(bench.store, tag_limit=1)
+        async with again.polling(*tasks):
+            await watch(again, 60)
+
+    live()
+    return seen, sum(bench.client.known_again for bench in benches)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_that_answers_are_known_again_changes_nothing(seed: int, caplog: pytest.LogCaptureFixture) -> None:
+    """Records, counters, cadence and unread fields are the same as if each answer had been read anew."""
+    caplog.set_level(logging.CRITICAL, "exporter")
+    known_again, times = live_through(seed, knows_again=True)
+    read_anew, never = live_through(seed, knows_again=False)
+    for one, other in zip(known_again, read_anew, strict=True):
+        assert one == other
+    assert never == 0 < times
+
+
+@pytest.mark.parametrize("lost", ["forgotten", "fault", "cancelled"])
+@in_virtual_time
+async def test_a_response_that_did_not_reach_the_store_is_read_anew(lost: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the store forgot, or never got for a fault or an end in between, is not taken for known."""
+    bench = Bench(windows=(WindowSettings("today"),))
+    bench.client.answers["a"] = lambda now: stats(7 if now < 30 else 8)
+    bench.poller.update([task("a")])
+    await bench.poller.poll_all()
+    await asyncio.sleep(30)
+    if lost == "forgotten":
+        await bench.poller.poll_all()
+        bench.store.forget(TaskRef("main", "a"))
+    elif lost == "fault":
+        with monkeypatch.context() as broken:
+            broken.setattr(bench.store, "settle", lambda *_: 1 / 0)
+            await bench.poller.poll_all()
+    else:
+        with pytest.raises(TimeoutError):  # between the whole life and the window
+            async with asyncio.timeout(0.15):
+                await bench.poller.probe(task("a"))
+    await bench.poller.poll_all()
+    assert b'answered_calls{account="main",task="a"} 8' in b"".join(bench.record("a").reading_lines)
