@@ -75,7 +75,16 @@ def fill(store: Store) -> None:
     rng = random.Random(1)
     for index in range(TASKS):
         ref = TaskRef("main", str(uuid.UUID(int=rng.getrandbits(128), version=4)))
-        task = Task(ref, 0.2, f"老客户回访-{index}", "2", TaskState.RUNNING, (), 20, 1.72e9)
+        task = Task(
+            ref,
+            min_answer_ratio=0.2,
+            name=f"老客户回访-{index}",
+            generation="2",
+            state=TaskState.RUNNING,
+            labels=(),
+            concurrency_limit=20,
+            created=1.72e9,
+        )
         store.settle(task, PollOutcome(make_stats(rng)), 60.0)
 
 

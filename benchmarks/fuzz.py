@@ -235,7 +235,7 @@ async def fuzz_payloads(count: int, rng: random.Random) -> None:
     around = Surroundings(store, metrics, time.time, rng)
     account = Account(settings, settings.accounts[0], cast("YunfuClient", client), Token("t"), around)
     tasks = [
-        Task(TaskRef("main", f"{n:08x}-0000-0000-0000-000000000000"), 0.2, state=TaskState.RUNNING)
+        Task(TaskRef("main", f"{n:08x}-0000-0000-0000-000000000000"), min_answer_ratio=0.2, state=TaskState.RUNNING)
         for n in range(TASKS)
     ]
     account.poller.update(tasks)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -76,6 +76,7 @@ class Task:
     """
 
     ref: TaskRef
+    _: KW_ONLY
     min_answer_ratio: float
     name: str = ""
     generation: str = ""
@@ -85,7 +86,7 @@ class Task:
     created: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskStats:
     """The statistics of one task over one span of time. Counts are whole numbers, ratios 0-1; None: not in the response.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from enum import Enum
 from typing import Final, NamedTuple, Protocol
 
@@ -33,6 +33,7 @@ class TaskStatus:
     """
 
     task: Task
+    _: KW_ONLY
     interval: float | None = None
     up: bool | None = None
     last_success: float | None = None
@@ -86,6 +87,7 @@ class AccountStatus:
     """
 
     name: str
+    _: KW_ONLY
     up: bool | None = None
     failure: Failure | None = None
     token_expiry: float | None = None
@@ -118,7 +120,7 @@ class WindowLines:
     expires: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRecord:
     """All that is known of one task, rendered.
 
@@ -243,7 +245,7 @@ class Store:
             reading_lines = self._renderer.reading(ref, reading)
         status = TaskStatus(
             task,
-            interval,
+            interval=interval,
             up=outcome.failure is None,
             last_success=last.last_success if outcome.stats is None else now,
             failure=outcome.failure,
@@ -260,7 +262,15 @@ class Store:
             before.polls if before else b"", Poll(now, seconds, outcome.failure.reason if outcome.failure else "")
         )
         lines = self._renderer.status(status, before)
-        self._records[ref] = TaskRecord(status, lines, self._stale_after, reading_lines, windows, unread, polls)
+        self._records[ref] = TaskRecord(
+            status=status,
+            status_lines=lines,
+            stale_after=self._stale_after,
+            reading_lines=reading_lines,
+            windows=windows,
+            unread=unread,
+            polls=polls,
+        )
         return moved
 
     def render_once(self, task: Task, outcome: PollOutcome) -> TaskRecord:
@@ -274,7 +284,13 @@ class Store:
         reading = Reading(stats, {}, {}, None) if isinstance(stats, TaskStats) else None
         lines = self._renderer.reading(task.ref, reading) if reading else ()
         windows = self._windows(task.ref, outcome, now, 0, {})
-        return TaskRecord(status, self._renderer.status(status), self._stale_after, lines, windows)
+        return TaskRecord(
+            status=status,
+            status_lines=self._renderer.status(status),
+            stale_after=self._stale_after,
+            reading_lines=lines,
+            windows=windows,
+        )
 
     def use(self, renderer: Renderer) -> None:
         """Render from now on with another renderer, and the status of all tasks anew.
@@ -323,7 +339,7 @@ class Store:
     def _put(self, status: TaskStatus, before: TaskRecord | None) -> None:
         lines = self._renderer.status(status, before)
         self._records[status.task.ref] = (
-            TaskRecord(status, lines, self._stale_after)
+            TaskRecord(status=status, status_lines=lines, stale_after=self._stale_after)
             if before is None
             else replace(before, status=status, status_lines=lines)
         )

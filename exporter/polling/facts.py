@@ -9,7 +9,7 @@ from exporter.api.errors import Failure
 from exporter.polling.discovery import Choice
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountFacts:
     """The facts of an account.
 

@@ -50,7 +50,7 @@ class Probes:
             ref = record.status.task.ref
             if ref.id == task_id and sub_user_id in (None, ref.sub_user_id):
                 return record.status.task
-        return Task(TaskRef(self._account, task_id, sub_user_id), self._default_ratio)
+        return Task(TaskRef(self._account, task_id, sub_user_id), min_answer_ratio=self._default_ratio)
 
     async def _poll(self, task: Task) -> TaskRecord:
         try:

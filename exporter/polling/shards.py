@@ -1,4 +1,4 @@
-"""Which of the tasks this exporter polls, when several share the work: rendezvous hashing, which needs no talk between them.
+"""The shards of exporters that share an account's tasks, by rendezvous hashing, which needs no talk between them.
 
 A task belongs to the shard whose hash with the task's id is the highest. All shards agree on that, and one more shard
 takes its part of the tasks from each of the others and moves no other task.
@@ -33,11 +33,11 @@ class Shard:
 
     @property
     def is_active(self) -> bool:
-        """Tell whether there is a part for it: a StatefulSet has more pods than shards for a while, when it is scaled."""
+        """Whether there is a part for it: a StatefulSet has more pods than shards for a while, when it is scaled."""
         return self.ordinal < self.total
 
     def owns(self, task_id: str) -> bool:
-        """Tell whether a task is this shard's."""
+        """Return whether a task is this shard's."""
         return self.ordinal == self.owner(task_id)
 
     def owner(self, task_id: str) -> int:
@@ -55,7 +55,7 @@ class Shard:
 
 
 def find_shard(settings: ShardSettings, environ: Mapping[str, str] = os.environ, host_name: str | None = None) -> Shard:
-    """Return the configured shard; ``auto`` is what Kubernetes tells. Raises SettingsError if it tells nothing."""
+    """Return the configured shard; ``auto`` takes the ordinal from Kubernetes. Raises SettingsError if there is none."""
     if settings.ordinal != "auto":
         return Shard(settings.ordinal, settings.total)
     if (index := environ.get(POD_INDEX, "")).isdecimal():

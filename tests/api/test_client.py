@@ -118,8 +118,8 @@ async def test_a_proxy_that_does_not_serve_is_named_without_its_password(base_ur
     assert "planted" not in f"{error} {error!r}"
 
 
-async def test_the_observer_is_told_of_each_call() -> None:
-    """Endpoint, duration and error of every call are told, waiting for the gate not counted; so are answers of no use."""
+async def test_each_call_is_reported_to_the_observer() -> None:
+    """Endpoint, duration and error of every call are reported, without the wait at the gate, also if the answer is of no use."""
 
     def refuse(_: Mapping[str, Any]) -> None:
         raise MalformedError("no list")
@@ -142,7 +142,7 @@ async def test_the_observer_is_told_of_each_call() -> None:
 
 
 async def test_a_call_given_up_is_no_failure() -> None:
-    """A call that is cancelled, as at a stop or by a probe's client, tells neither success nor failure."""
+    """A call that is cancelled, as at a stop or by a probe's client, is reported neither as success nor as failure."""
     platform = Platform()
     async with calling(platform) as calls:
         call = asyncio.create_task(calls.client.stat(REF))
@@ -333,7 +333,7 @@ class TestRefusedToken:
         ]
 
     async def test_does_not_blame_a_newer_one(self, status: int, body: bytes, tmp_path: Path) -> None:
-        """The late refusal of an old token, after another was taken up, holds nothing back."""
+        """The late refusal of an old token, after a new one was read, holds nothing back."""
         file = tmp_path / "token"
         file.write_text("planted-1")
         token = Token.from_file(file)

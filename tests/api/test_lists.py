@@ -33,7 +33,7 @@ CHINA = ZoneInfo("Asia/Shanghai")
 
 @in_virtual_time
 async def test_all_pages_of_a_thousand_tasks_are_read() -> None:
-    """Pages of a hundred are read until the last, whose number may be text; one call a list tells how many there are."""
+    """Pages of a hundred are read until the last, whose number may be text; one call per list is enough to count them."""
     lists = Lists(tasks=[entry(number) for number in range(1000)])
     choices = await chosen(lists, generations=[1])
     assert [choice.task.ref.id for choice in choices] == [uuid(number) for number in range(1000)]
@@ -86,7 +86,7 @@ async def test_what_is_no_whole_list_is_refused(envelope: Mapping[str, Any], mes
 
 
 async def test_a_list_that_grows_with_every_page_ends() -> None:
-    """A platform that always claims one more page is asked for so many and then not believed."""
+    """A platform that always claims one more page is asked up to MAX_PAGES and then not believed."""
     lists = Lists()
     for number in range(1, MAX_PAGES + 2):
         lists.envelopes["tasks", number] = {"data": [entry(number)], "meta": {"last_page": number + 1}}

@@ -191,7 +191,7 @@ def test_more_tasks_than_a_piece_holds_have_one_header() -> None:
     """A large page comes in several pieces, with each header once and every task's line in place."""
     store = Store(TaskRenderer(), Clock(), STALE_AFTER)
     for number in range(2500):
-        store.know(Task(TaskRef("main", f"{number:08}"), 0.2), None)
+        store.know(Task(TaskRef("main", f"{number:08}"), min_answer_ratio=0.2), None)
     pieces = list(Page(TaskRenderer(), CollectorRegistry()).pieces(store.records(), NOW, openmetrics=False))
     assert [piece.count(b"\n") for piece in pieces] == [1002, 1000, 500, 4002, 4000, 2000, 0]
     info, state = read_text(b"".join(pieces).decode())

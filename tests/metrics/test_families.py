@@ -128,8 +128,8 @@ def test_an_account_shows_what_is_known_of_it_and_no_more() -> None:
     registry = CollectorRegistry()
     registry.register(AccountCollector(store))
     store.put_account(AccountStatus("main", up=False))
-    store.know(Task(REF, 0.2, state=TaskState.RUNNING), 60)
-    store.know(Task(TaskRef("other", REF.id), 0.2, state=TaskState.RUNNING), 60)
+    store.know(Task(REF, min_answer_ratio=0.2, state=TaskState.RUNNING), 60)
+    store.know(Task(TaskRef("other", REF.id), min_answer_ratio=0.2, state=TaskState.RUNNING), 60)
     samples = {(s.name, s.labels.get("state")): s.value for metric in registry.collect() for s in metric.samples}
     assert samples == {
         ("yunfu_account_up", None): 0,

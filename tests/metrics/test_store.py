@@ -195,7 +195,9 @@ def test_an_unchanged_answer_is_a_success_with_the_statistics_of_before(house: H
     house.settle(MISSING, NOW + 30)
     lines, rendered = house.record.reading_lines, house.renderer.reading_seen
     assert house.settle(PollOutcome(UNCHANGED, (WindowReading("today", UNCHANGED, NOW + 900),)), NOW + 60) is False
-    assert house.record.status == TaskStatus(TASK, INTERVAL, up=True, last_success=NOW + 60, due=NOW + 60 + INTERVAL)
+    assert house.record.status == TaskStatus(
+        TASK, interval=INTERVAL, up=True, last_success=NOW + 60, due=NOW + 60 + INTERVAL
+    )
     assert house.record.reading_lines is lines
     assert house.renderer.reading_seen is rendered
     assert house.record.is_fresh(NOW + 60 + INTERVAL + STALE_AFTER)
@@ -328,7 +330,8 @@ def test_another_renderer_is_used_at_once(house: House) -> None:
     house.store.use(FakeRenderer("new "))
     assert (house.record.status_lines, house.record.reading_lines) == ((b"new first",), (b"1",))
     assert house.record.status == replace(
-        TaskStatus(TASK, INTERVAL, up=True, last_success=NOW, due=NOW + INTERVAL), task=replace(TASK, labels=())
+        TaskStatus(TASK, interval=INTERVAL, up=True, last_success=NOW, due=NOW + INTERVAL),
+        task=replace(TASK, labels=()),
     )
     house.settle(_read(2), NOW + 60)
     assert (house.record.status.task, house.record.reading_lines) == (TASK, (b"new 2",))

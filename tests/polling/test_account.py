@@ -17,7 +17,7 @@ from exporter.demo.simulator import SimulatedTask, Simulator, SimulatorOptions
 from exporter.demo.simulator.server import Request, Response
 from exporter.metrics.exposition import Page, TaskRenderer
 from exporter.polling.account import Account, Surroundings, open_account
-from tests.support.accounts import breaking, collected_logs, known, opened
+from tests.support.accounts import breaking, collected_logs, opened, statuses
 from tests.support.lists import INTERVAL, SUB_USER, Lists, account_of, entry, living, page, uuid
 from tests.support.virtual_time import in_virtual_time
 
@@ -121,7 +121,7 @@ def restarted(
     ratio: float = 0.2,
     discovery: Mapping[str, Any] | None = DISCOVERY,
 ) -> Account:
-    """Put the account together anew over what is known, as a reload does."""
+    """Return the account put together anew over the same store, as a reload does."""
     account = {"name": "main", "base_url": "http://h", "user_id": lists.user_id, "token": "t", "rate_limit": 1000}
     given = {**account, "discovery": discovery, "tasks": tasks}
     settings = Settings.model_validate({"accounts": [given], "thresholds": {"min_answer_ratio": ratio}})
@@ -140,16 +140,16 @@ async def test_failures_are_counted_from_zero() -> None:
 
 
 @in_virtual_time
-async def test_an_account_tells_its_rate_limit() -> None:
-    """What the account may ask of the API a second is told beside what it does ask."""
+async def test_an_account_shows_its_rate_limit() -> None:
+    """The API calls per second that the account may make are shown beside those that it makes."""
     account, around = account_of(Lists(), {})
     account.register()
     assert page(around)["yunfu_account_rate_limit{}"] == 1000
 
 
 @in_virtual_time
-async def test_what_discovery_told_leaves_with_it() -> None:
-    """The interval of discovery is told while there is one; without it nothing of the lists' is left to alert on."""
+async def test_what_discovery_showed_leaves_with_it() -> None:
+    """The interval of discovery is shown while there is one; without it nothing is left to alert on."""
     lists = Lists()
     account, around = account_of(lists, {"interval": "90s"})
     account.register()
@@ -231,7 +231,7 @@ async def test_a_fault_of_our_own_does_not_end_the_polls(name: str, seconds: flo
         async with living(account):
             assert lists.polled[uuid(2), None] == 1
             await asyncio.sleep(seconds + INTERVAL)
-            assert {status.task.ref.id for status in known(around)} == {uuid(1), uuid(2)}
+            assert {status.task.ref.id for status in statuses(around)} == {uuid(1), uuid(2)}
             assert lists.polled[uuid(2), None] > 1
     assert messages == [message]
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from pathlib import Path
 
 import pytest
 
 from exporter.api.tokens import TokenError
+from exporter.config.settings import Settings
+from exporter.polling.credentials import TOKEN_WATCH_SECONDS, read_tokens
 from tests.support.accounts import breaking, collected_logs
-from tests.support.lists import Lists, account_of, entry, living
+from tests.support.lists import USER, Lists, account_of, entry, living
 from tests.support.virtual_time import in_virtual_time
 
 
@@ -21,8 +25,8 @@ from tests.support.virtual_time import in_virtual_time
     ids=repr,
 )
 @in_virtual_time
-async def test_a_token_that_cannot_be_watched_is_told_once(error: Exception, message: str) -> None:
-    """A fault that stays is one line, not one a second; one that comes back is told again."""
+async def test_a_token_that_cannot_be_watched_is_logged_once(error: Exception, message: str) -> None:
+    """A fault that lasts is one line, not one per second; one that comes back is logged again."""
     lists = Lists(tasks=[entry(1)])
     plain = lists.refresh_token
     lists.refresh_token = breaking(10, plain, error)  # type: ignore[method-assign]
@@ -34,3 +38,41 @@ async def test_a_token_that_cannot_be_watched_is_told_once(error: Exception, mes
             lists.refresh_token = breaking(10, plain, error)  # type: ignore[method-assign]
             await asyncio.sleep(20)
     assert messages == [message] * 2
+
+
+@in_virtual_time
+async def test_a_token_in_use_since_a_change_is_logged_with_its_expiry(caplog: pytest.LogCaptureFixture) -> None:
+    """Once the client has read another token from the file, its expiry is recorded and one line says so."""
+    caplog.set_level(logging.INFO, "exporter.polling.credentials")
+    lists = Lists(tasks=[entry(1)])
+    account, around = account_of(lists, {})
+    async with living(account):
+        account._token.value = "e30.eyJleHAiOjE3MDAwMDAwMDB9.x"
+        await asyncio.sleep(3 * TOKEN_WATCH_SECONDS)
+        assert around.store.account("main").token_expiry == 1_700_000_000
+    assert [record.getMessage() for record in caplog.records] == ["token file changed; the new token is in use"]
+
+
+def test_all_that_is_wrong_with_credentials_is_said_at_once(tmp_path: Path) -> None:
+    """Every account's token is read and its CA file tried: a line for each fault, and the tokens that are good."""
+    (tmp_path / "token").write_text(" planted-token\n")
+    (tmp_path / "empty").touch()
+    account = {"base_url": "http://h", "user_id": USER, "discovery": {}}
+    accounts = [
+        {**account, "name": "file", "token_file": tmp_path / "token"},
+        {**account, "name": "empty", "token_file": tmp_path / "empty"},
+        {**account, "name": "inline", "token": "planted", "ca_file": tmp_path / "empty"},
+        {**account, "name": "nowhere", "token": "planted", "ca_file": tmp_path / "nowhere"},
+    ]
+    tokens, faults = read_tokens(Settings.model_validate({"accounts": accounts}))
+    assert {name: token.value for name, token in tokens.items()} == {
+        "file": "planted-token",
+        "inline": "planted",
+        "nowhere": "planted",
+    }
+    expected = "expected a file of PEM certificates"
+    assert faults == [
+        f"accounts[1].token_file: token file {tmp_path / 'empty'} is empty; it must hold the account's API token",
+        f"accounts[2].ca_file: cannot be used: no certificate in it; {expected}",
+        f"accounts[3].ca_file: cannot be used: No such file or directory; {expected}",
+    ]

@@ -37,7 +37,7 @@ from tests.support.lists import (
 from tests.support.virtual_time import in_virtual_time
 
 
-def told(choices: Sequence[Choice]) -> dict[str, str]:
+def reasons(choices: Sequence[Choice]) -> dict[str, str]:
     """Return the task names with why they are not polled, in order; a star marks those that are not shown."""
     return {choice.task.name: f"{'*' * choice.hidden}{choice.why_not}" for choice in choices}
 
@@ -153,7 +153,7 @@ def test_tasks_in_other_states_only_appear(states: list[str], expected: set[str]
 
 @in_virtual_time
 async def test_over_max_tasks_the_most_alive_and_oldest_stay(caplog: pytest.LogCaptureFixture) -> None:
-    """Configured tasks come first, then running, waiting and paused ones by age; what is left out is told and counted."""
+    """Configured tasks come first, then running, waiting and paused ones by age; what is left out is logged and counted."""
     waiting = {"new_task_extra": {"call_status": 0}}
     lists = Lists(
         tasks=[
@@ -166,7 +166,7 @@ async def test_over_max_tasks_the_most_alive_and_oldest_stay(caplog: pytest.LogC
     )
     account, around = account_of(lists, {"max_tasks": 3, "interval": 60}, [{"id": uuid(30)}])
     choices = await account.discover()
-    assert told(choices) == {
+    assert reasons(choices) == {
         "configured": "",
         "running, old": "",
         "running, young": "",
@@ -201,7 +201,7 @@ async def test_configured_tasks_are_completed_and_always_polled() -> None:
     ]
     account, around = account_of(lists, {"sub_accounts": True, "include": "one", "states": ["running"]}, tasks)
     choices = await account.discover()
-    assert told(choices) == {"three": "", "mine": "", "": "", "one": ""}
+    assert reasons(choices) == {"three": "", "mine": "", "": "", "one": ""}
     three, mine, unlisted, one = (choice.task for choice in choices)
     assert (three.ref.sub_user_id, three.min_answer_ratio, three.state) == (SUB_USER, 0.5, "running")
     assert (mine.labels, mine.state, mine.generation, mine.concurrency_limit) == (("retention",), "paused", "1", 20)

@@ -24,7 +24,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
 
 @in_virtual_time
 async def test_outage_is_one_line_and_its_end_another(caplog: pytest.LogCaptureFixture) -> None:
-    """However many tasks an outage hits and however long it lasts, it is told once; so is its end; and no poll is."""
+    """However many tasks an outage hits and however long it lasts, it is logged once, and so is its end, but no poll."""
     caplog.set_level(logging.INFO, "exporter")
     bench = Bench()
 
@@ -69,7 +69,7 @@ async def test_an_outage_is_over_also_where_a_refusal_of_the_same_name_follows(
 
 @in_virtual_time
 async def test_failure_of_a_single_task_is_its_own_line(caplog: pytest.LogCaptureFixture) -> None:
-    """What the platform refuses for one task is told of that task, once when it begins and once when it ends."""
+    """What the platform refuses for one task is logged for that task, once when it begins and once when it ends."""
     caplog.set_level(logging.INFO, "exporter")
     bench = Bench()
     bench.client.answers = {name: failing(NotFound(404, "none"), until=4000) for name in ("a", "b")}
@@ -77,14 +77,14 @@ async def test_failure_of_a_single_task_is_its_own_line(caplog: pytest.LogCaptur
         await asyncio.sleep(6000)
     begin, end = ("WARNING", "task cannot be read"), ("INFO", "task is read again")
     assert lines(caplog) == [begin, begin, end, end]
-    told = [vars(record)["fields"] for record in caplog.records]
-    assert [each["task"] for each in told[:2]] == ["a", "b"]
-    assert told[0] == {"account": "main", "task": "a", "name": "task a", "reason": "http_404", "error": "none"}
+    logged = [vars(record)["fields"] for record in caplog.records]
+    assert [each["task"] for each in logged[:2]] == ["a", "b"]
+    assert logged[0] == {"account": "main", "task": "a", "name": "task a", "reason": "http_404", "error": "none"}
 
 
 @in_virtual_time
 async def test_outage_of_tasks_that_leave_ends_with_them(caplog: pytest.LogCaptureFixture) -> None:
-    """When the last failing task is dropped the outage is over, so that the next one is told again."""
+    """When the last failing task is removed the outage is over, so that the next one is logged again."""
     caplog.set_level(logging.INFO, "exporter")
     bench = Bench()
     bench.client.answers = dict.fromkeys("ab", failing(ConnectError("refused")))

@@ -113,8 +113,8 @@ async def test_cadence_follows_the_work() -> None:
 
 
 @in_virtual_time
-async def test_cadence_that_a_poll_changes_is_told_at_once() -> None:
-    """A task that turns out to be done is told with the idle interval, and its statistics are due again by that."""
+async def test_cadence_that_a_poll_changes_is_recorded_at_once() -> None:
+    """A task that turns out to be done is recorded with the idle interval, and its statistics are due again by that."""
     bench = Bench()
     bench.client.answers["done"] = lambda _: stats(7, progress=100)
     async with bench.polling(task("done")):
@@ -222,7 +222,7 @@ async def test_update_adds_drops_and_keeps() -> None:
     bench = Bench()
     async with bench.polling(task("stays"), task("goes"), task("rests", TaskState.PAUSED)):
         await asyncio.sleep(200)
-        renamed = Task(TaskRef("main", "stays"), 0.5, name="new name", state=TaskState.RUNNING)
+        renamed = Task(TaskRef("main", "stays"), min_answer_ratio=0.5, name="new name", state=TaskState.RUNNING)
         bench.poller.update([renamed, task("comes"), task("rests")])
         await asyncio.sleep(200)
     assert bench.client.calls["comes"][0] == pytest.approx(200, abs=0.01)
@@ -237,7 +237,7 @@ async def test_update_adds_drops_and_keeps() -> None:
 
 @in_virtual_time
 async def test_repeated_update_moves_nothing() -> None:
-    """Discovery that tells the same every few seconds neither brings polls forward nor puts them off."""
+    """Discovery that finds the same every few seconds neither brings polls forward nor puts them off."""
     bench = Bench()
     tasks = [task("a"), task("b", TaskState.UNKNOWN), task("c")]
     bench.client.answers = {"b": resting, "c": failing(ApiTimeout("slow"))}
@@ -273,16 +273,16 @@ async def test_task_removed_while_its_call_is_under_way() -> None:
 
 
 @in_virtual_time
-async def test_interval_that_is_told_stretches_with_the_demand() -> None:
-    """Over the rate limit the told interval is the stretched one, for all tasks from the first moment, windows included."""
+async def test_recorded_interval_stretches_with_the_demand() -> None:
+    """Over the rate limit the recorded interval is the stretched one, for all tasks from the first moment, windows included."""
     bench = Bench(rate_limit=1, windows=(WindowSettings("today"),))
     bench.poller.update(task(f"t{n}") for n in range(90))
     assert {bench.record(f"t{n}").status.interval for n in range(90)} == {INTERVAL * 3}
 
 
 @in_virtual_time
-async def test_interval_that_hardly_changes_is_told_by_the_next_poll() -> None:
-    """A task more among many leaves the records of the others as they are; many more are told at once."""
+async def test_interval_that_hardly_changes_is_recorded_by_the_next_poll() -> None:
+    """One more task among many leaves the records of the others as they are; many more change them at once."""
     bench = Bench(rate_limit=1)
     names = [f"t{n}" for n in range(240)]
     bench.poller.update(map(task, names[:120]))
@@ -297,7 +297,7 @@ async def test_interval_that_hardly_changes_is_told_by_the_next_poll() -> None:
 
 
 @in_virtual_time
-async def test_shortage_stretches_all_intervals_by_the_told_factor() -> None:
+async def test_shortage_stretches_all_intervals_by_the_recorded_factor() -> None:
     """With half the calls that are asked for, running and idle tasks are polled about every second interval."""
     bench = Bench(rate_limit=0.5)
     bench.client.gate = Gate(0.5, 4, lambda _: None)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from exporter.api.client import YunfuClient
 from exporter.api.gate import Gate
 from exporter.api.responses import StatResponse
+from exporter.api.tokens import Token
 from exporter.demo.simulator import Fault, Simulator, SimulatorOptions
-from tests.support.accounts import known, opened
-from tests.support.lists import Lists, account_of, entry, living, uuid
+from exporter.polling.account import Account
+from exporter.polling.probes import TooManyProbesError
+from tests.support.accounts import opened, statuses
+from tests.support.lists import Lists, account_of, entry, living, settings_of, uuid
 from tests.support.virtual_time import in_virtual_time
 
 
@@ -30,7 +34,7 @@ class Gated(Lists):
 
 @in_virtual_time
 async def test_a_probe_does_not_wait_for_the_end_of_a_hold() -> None:
-    """While the account is held back a probe answers after poll.timeout: not up, with what is known, if anything is."""
+    """While the account is held back a probe answers after poll.timeout: not up, with the task's last statistics, if it has any."""
     lists = Gated(tasks=[entry(1), entry(2, enable=0)])
     account, around = account_of(lists, {})
     async with living(account):
@@ -42,7 +46,7 @@ async def test_a_probe_does_not_wait_for_the_end_of_a_hold() -> None:
             assert around.clock() - started == pytest.approx(10)
             assert (record.status.up, record.reading_lines) == (False, lines)
             assert str(record.status.failure) == "timeout: no answer within 10 s, waiting included"
-            assert any(record.task.ref.id == uuid(number) for record in known(around)) is kept
+            assert any(record.task.ref.id == uuid(number) for record in statuses(around)) is kept
         last = around.store.records()[0].status.last_success
         assert last == before.status.last_success
         lists.gate.release()
@@ -56,8 +60,25 @@ async def test_a_call_that_is_given_up_does_not_count_as_served() -> None:
     async with opened(simulator) as (account, around):
         probing = asyncio.create_task(account.probe(next(iter(simulator.accounts[0].tasks)), None))
         async with asyncio.timeout(10):
-            while not simulator.calls["stat"]:  # noqa: ASYNC110  # no event tells it
+            while not simulator.calls["stat"]:  # noqa: ASYNC110  # there is no event for it
                 await asyncio.sleep(0)
         probing.cancel()
         await asyncio.wait([probing])
     assert around.store.account("main").up is None
+
+
+@in_virtual_time
+async def test_probes_are_bounded_by_what_can_be_answered_in_time() -> None:
+    """As many probes run at once as the rate allows within poll.timeout, at least ``concurrency``; one more is refused."""
+    lists = Gated(tasks=[entry(1)])
+    settings = settings_of(discovery={})
+    account = settings.accounts[0].model_copy(update={"rate_limit": 0.5, "concurrency": 2})
+    around = account_of(lists, {})[1]
+    small = Account(settings, account, cast(YunfuClient, lists), Token("t"), around)
+    lists.gate.hold(5)
+    probes = [asyncio.create_task(small.probe(uuid(number), None)) for number in range(5)]  # 0.5 per second for 10 s
+    await asyncio.sleep(1)
+    with pytest.raises(TooManyProbesError, match="5 probes of account main are under way"):
+        await small.probe(uuid(9), None)
+    assert all(record.status.up for record in await asyncio.gather(*probes))
+    assert (await small.probe(uuid(9), None)).status.up

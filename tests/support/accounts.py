@@ -37,13 +37,13 @@ async def opened(simulator: Simulator, **more: Any) -> AsyncIterator[tuple[Accou
             yield account_opened, around
 
 
-def known(around: Surroundings) -> list[TaskStatus]:
-    """Return what is known of all tasks."""
+def statuses(around: Surroundings) -> list[TaskStatus]:
+    """Return the status of each task."""
     return [record.status for record in around.store.records()]
 
 
 def breaking(times: float, plain: Callable[..., Any], error: Exception | None = None) -> Callable[..., Any]:
-    """Make a function that breaks so often, as nobody foresaw or with an error, and then works."""
+    """Return a function that raises an error (by default one that nobody foresaw) a number of times, and then works."""
     calls = 0
 
     def function(*words: Any) -> Any:

@@ -66,7 +66,7 @@ class Platform:
 
 
 class Calls:
-    """A client, its gate, and what its observer was told."""
+    """A client, its gate, and the calls that its observer has seen."""
 
     def __init__(self, session: aiohttp.ClientSession, base_url: str, token: Token, proxy: str | None) -> None:
         self.gate = Gate(1000, 8, lambda _: None)

@@ -51,7 +51,7 @@ class FakePoller:
 class FakeAccount:
     """An account that makes no calls."""
 
-    known: AccountFacts = field(default_factory=lambda: AccountFacts(0.0, 1.0))
+    known: AccountFacts = field(default_factory=lambda: AccountFacts(calls_needed=0.0, calls_allowed=1.0))
     poller: FakePoller = field(default_factory=FakePoller)
     probe: Callable[..., Awaitable[TaskRecord]] = no_probe
 

@@ -33,7 +33,7 @@ Script = Callable[[float], Any]
 
 def task(name: str, state: TaskState = TaskState.RUNNING) -> Task:
     """Return a task whose id is its name."""
-    return Task(TaskRef("main", name), 0.2, name=f"task {name}", state=state)
+    return Task(TaskRef("main", name), min_answer_ratio=0.2, name=f"task {name}", state=state)
 
 
 def stats(calls: float, progress: float = 10, tags: Mapping[str, int] | None = None) -> dict[str, Any]:

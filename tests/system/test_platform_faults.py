@@ -217,7 +217,7 @@ class World:
     def status(self, task: str) -> TaskStatus:
         """Return what the store holds of a task."""
         record = self.store.record(TaskRef("struck" if task in self.own else "other", task))
-        return record.status if record else TaskStatus(Task(TaskRef("", task), 0))
+        return record.status if record else TaskStatus(Task(TaskRef("", task), min_answer_ratio=0))
 
     def is_up(self, *tasks: str) -> bool:
         """Tell whether the last polls of tasks worked, with a success at the clock's present time."""

@@ -79,7 +79,9 @@ class Site:
         stats = parse_stats(documented())
         for index, name in enumerate(names):
             ref = TaskRef("main", f"{index:08x}-0000-0000-0000-000000000000")
-            self.store.settle(Task(ref, 0.2, name=name, state=TaskState.RUNNING), PollOutcome(stats), 60)
+            self.store.settle(
+                Task(ref, min_answer_ratio=0.2, name=name, state=TaskState.RUNNING), PollOutcome(stats), 60
+            )
 
     async def get(self, path: str, method: str = "GET", **headers: str) -> Reply:
         """Make a request from a thread, so that the loop can serve it; ``_`` in a header's name stands for ``-``."""
@@ -380,8 +382,10 @@ async def test_service_discovery_lists_polled_tasks_as_probe_targets() -> None:
     """/sd is what Prometheus' http_sd reads: a list of groups whose labels are strings, at the address it came to."""
     async with site() as it:
         it.fill('老客户 "回访"\n')
-        it.store.know(Task(TaskRef("main", OTHER), 0.2, state=TaskState.PAUSED), None)  # known, not polled
-        owned = Task(TaskRef("main", TASK, SUB_USER), 0.2, name="b", state=TaskState.WAITING)
+        it.store.know(
+            Task(TaskRef("main", OTHER), min_answer_ratio=0.2, state=TaskState.PAUSED), None
+        )  # known, not polled
+        owned = Task(TaskRef("main", TASK, SUB_USER), min_answer_ratio=0.2, name="b", state=TaskState.WAITING)
         it.store.know(owned, 900)
         reply = await it.get("/sd", Host="exporter.example:8443")
     assert reply.headers["content-type"].split(";")[0] == "application/json"
@@ -464,7 +468,7 @@ async def test_the_landing_page_escapes_what_the_platform_says() -> None:
     nasty = '<script>alert("x")</script><img src=x onerror=y>'
     async with site() as it:
         it.fill(nasty)
-        task = Task(TaskRef("main", OTHER), 0.2, name=nasty)
+        task = Task(TaskRef("main", OTHER), min_answer_ratio=0.2, name=nasty)
         it.store.settle(task, PollOutcome(failure=Failure("connect", nasty)), 60)
         it.store.put_account(AccountStatus(nasty, up=False, failure=Failure("connect", nasty)))
         reply = await it.get("/", Accept=BROWSER)

@@ -17,7 +17,7 @@ from exporter.web.pages.problems import explain
 SOON_SECONDS: Final = 7 * 86_400
 """A token that expires within this time is worth a word."""
 
-_NO_FACTS: Final = AccountFacts(0.0, 1.0)
+_NO_FACTS: Final = AccountFacts(calls_needed=0.0, calls_allowed=1.0)
 
 
 class Tone(StrEnum):

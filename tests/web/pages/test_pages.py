@@ -36,7 +36,13 @@ REFUSED = Failure("http_401", "the platform answered HTTP 401 Unauthorized")
 def stats(ratio: float | None = 0.5, calls: int = 1000, progress: float = 0.5, **more: int) -> TaskStats:
     """Make statistics; ``more`` are numbers by status."""
     answered = None if ratio is None else round(calls * ratio)
-    return TaskStats(answered, None if answered is None else calls - answered, ratio, progress, more)
+    return TaskStats(
+        answered=answered,
+        unanswered=None if answered is None else calls - answered,
+        answer_ratio=ratio,
+        progress_ratio=progress,
+        numbers=more,
+    )
 
 
 @dataclass
@@ -68,7 +74,7 @@ class House:
     ) -> Task:
         """Lay in a task of a name, by which it has its id, and what a poll brought of it; nothing: it was not polled."""
         ref = TaskRef(account, f"{sum(map(ord, name)):08x}-0000-4000-8000-000000000000")
-        task = Task(ref, 0.2, name, "2", state)
+        task = Task(ref, min_answer_ratio=0.2, name=name, generation="2", state=state)
         self.store.know(task, INTERVAL if polled else None)
         if outcome is not None:
             outcome = PollOutcome(outcome) if isinstance(outcome, TaskStats) else outcome
@@ -244,15 +250,19 @@ def test_columns_sort_by_their_values(house: House) -> None:
 def test_tasks_are_filtered(house: House, query: dict[str, str], names: list[str]) -> None:
     """By text in name or id, account, state and need; hidden tasks are found by a text and among those not polled."""
     fill(house)
-    hidden = Choice(Task(TaskRef("main", "f" * 8), 0.2, "hidden", state=TaskState.WAITING), "", HidingRule.MAX_TASKS)
-    house.facts["main"] = AccountFacts(30, 300, hidden={"f" * 8: hidden}, hidden_total=1)
+    hidden = Choice(
+        Task(TaskRef("main", "f" * 8), min_answer_ratio=0.2, name="hidden", state=TaskState.WAITING),
+        "",
+        HidingRule.MAX_TASKS,
+    )
+    house.facts["main"] = AccountFacts(calls_needed=30, calls_allowed=300, hidden={"f" * 8: hidden}, hidden_total=1)
     assert house.names(**query) == names
 
 
 def test_a_task_of_another_shard_is_found_but_not_counted_as_unpolled(house: House) -> None:
     """Another exporter polls it: who looks for it finds it, who looks for tasks that nobody polls does not."""
-    elsewhere = Choice(Task(TaskRef("main", "f" * 8), 0.2, "elsewhere"), "", HidingRule.SHARD)
-    house.facts["main"] = AccountFacts(30, 300, hidden={"f" * 8: elsewhere}, hidden_total=1)
+    elsewhere = Choice(Task(TaskRef("main", "f" * 8), min_answer_ratio=0.2, name="elsewhere"), "", HidingRule.SHARD)
+    house.facts["main"] = AccountFacts(calls_needed=30, calls_allowed=300, hidden={"f" * 8: elsewhere}, hidden_total=1)
     assert house.names(show="unpolled") == []
     assert house.names(q="elsewhere") == ["elsewhere"]
 
@@ -261,8 +271,11 @@ def test_pages_are_cut_on_the_server(house: House) -> None:
     """Fifty tasks a page, hidden ones after the others; a page past the last is the last."""
     for index in range(120):
         house.task(f"{'x' * index}", stats())
-    hidden = {str(i): Choice(Task(TaskRef("main", str(i)), 0.2, "x"), "", HidingRule.INCLUDE) for i in range(7)}
-    house.facts["main"] = AccountFacts(30, 300, hidden=hidden, hidden_total=7)
+    hidden = {
+        str(i): Choice(Task(TaskRef("main", str(i)), min_answer_ratio=0.2, name="x"), "", HidingRule.INCLUDE)
+        for i in range(7)
+    }
+    house.facts["main"] = AccountFacts(calls_needed=30, calls_allowed=300, hidden=hidden, hidden_total=7)
     counts = {page: house.overview(page=page, q="x") for page in ("1", "2", "3", "99", "-1", "x", "9" * 30)}
     assert [(len(view.rows), len(view.hidden), view.first) for view in counts.values()] == [
         (50, 0, 1),
@@ -445,7 +458,9 @@ def test_an_unknown_task_is_explained(house: House) -> None:
     house.account(discovery_interval=60.0)
     assert said("main", unknown).endswith("lists have not been read yet.")
     house.account(discovery_interval=60.0, discovery_last_success=NOW - 30)
-    house.facts["main"] = AccountFacts(30, 300, discovery_failure=Failure("timeout", "x"), hidden_total=5)
+    house.facts["main"] = AccountFacts(
+        calls_needed=30, calls_allowed=300, discovery_failure=Failure("timeout", "x"), hidden_total=5
+    )
     text = said("main", unknown)
     assert "read 30 s ago, do not have it" in text
     assert "did not answer in time" in text
@@ -454,6 +469,6 @@ def test_an_unknown_task_is_explained(house: House) -> None:
 
 def test_a_hidden_task_is_found(house: House) -> None:
     """A task that a setting leaves out is known by its id."""
-    hidden = Choice(Task(TaskRef("main", "f" * 8), 0.2, "hidden"), "", HidingRule.EXCLUDE)
-    house.facts["main"] = AccountFacts(30, 300, hidden={"f" * 8: hidden}, hidden_total=1)
+    hidden = Choice(Task(TaskRef("main", "f" * 8), min_answer_ratio=0.2, name="hidden"), "", HidingRule.EXCLUDE)
+    house.facts["main"] = AccountFacts(calls_needed=30, calls_allowed=300, hidden={"f" * 8: hidden}, hidden_total=1)
     assert house.find("main", "f" * 8) is hidden

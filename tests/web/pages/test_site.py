@@ -82,7 +82,7 @@ class Site:
         self.store.put_account(AccountStatus(account, up=True))
         for index, name in enumerate(names):
             ref = TaskRef(account, f"{index:08x}{TASK[8:]}" if index else TASK)
-            task = Task(ref, 0.2, name, "2", TaskState.RUNNING)
+            task = Task(ref, min_answer_ratio=0.2, name=name, generation="2", state=TaskState.RUNNING)
             self.store.settle(task, PollOutcome(parse_stats(documented())), 60)
 
     async def get(self, path: str, **headers: str) -> Reply:
