@@ -22,13 +22,8 @@ NO_MODULE: Final = {
 """Test files that test no one module, with the reason."""
 
 ONLY_THROUGH_OTHERS: Final = {
-    "api/errors.py": "exceptions without logic; the tests of the client see them",
     "config/faults.py": "the words of a fault are seen where it is found, in the tests of loading and settings",
     "metrics/instrumentation.py": "metrics are seen on the page, in the tests of what moves them",
-    "polling/facts.py": "a record without logic",
-    "polling/plans.py": "the tests of the account and of discovery see it",
-    "polling/probes.py": "one exception",
-    "polling/reading.py": "the tests of the account see it",
     "web/connections.py": "the tests of the server see it",
     "web/exporter.py": "types without logic",
     "web/pages/account_rows.py": "the tests of the pages see it",
