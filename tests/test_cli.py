@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -61,22 +59,15 @@ class Command(Protocol):
 
 
 @pytest.fixture
-def command(
-    env: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Command]:
-    """Run commands in this process, which is quicker; the set-up of its logs is put back."""
+def command(env: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run commands in this process, which is quicker."""
 
     def run_here(*words: str, **more: str) -> Done:
         for name, value in (env | more).items():
             monkeypatch.setenv(name, value)
         return Done(run(words), *capsys.readouterr())
 
-    root, handlers = logging.getLogger(), logging.getLogger().handlers[:]
-    level = root.level
-    yield run_here
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.getLogger("exporter").setLevel(logging.NOTSET)
+    return run_here
 
 
 @pytest.mark.parametrize("words", [["--help"], ["-h"], ["serve", "--help"], ["check", "--help"], ["once", "-h"]])

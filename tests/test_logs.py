@@ -2,7 +2,6 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -10,16 +9,6 @@ from typing import Any
 import pytest
 
 from exporter.logs import get_logger, set_up
-
-
-@pytest.fixture(autouse=True)
-def _loggers_as_before() -> Iterator[None]:
-    root, own = logging.getLogger(), logging.getLogger("exporter")
-    before = root.handlers[:], root.level, own.level
-    yield
-    root.handlers[:] = before[0]
-    root.setLevel(before[1])
-    own.setLevel(before[2])
 
 
 def _line(line_format: str, message: str, **values: object) -> str:
