@@ -44,7 +44,7 @@ class Answer:
 
 
 @dataclass
-class Platform:
+class Simulation:
     """A simulator that is served, and a client of it that carries the first account's token."""
 
     simulator: Simulator
@@ -107,10 +107,10 @@ def read_json(body: bytes) -> Any:
 
 
 @asynccontextmanager
-async def serving(options: SimulatorOptions = PLAIN) -> AsyncIterator[Platform]:
+async def serving(options: SimulatorOptions = PLAIN) -> AsyncIterator[Simulation]:
     """Serve a simulator whose clock stands still."""
     clock = Clock()
     simulator = Simulator(options, clock=clock)
     timeout = aiohttp.ClientTimeout(10)
     async with simulator.serve() as url, aiohttp.ClientSession(timeout=timeout) as session:
-        yield Platform(simulator, url, session, clock)
+        yield Simulation(simulator, url, session, clock)

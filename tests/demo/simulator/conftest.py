@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.simulation import Platform, serving
+from tests.support.simulation import Simulation, serving
 
 
 @pytest.fixture
-async def platform() -> AsyncIterator[Platform]:
+async def simulation() -> AsyncIterator[Simulation]:
     """Serve thirty tasks of an account without sub-accounts."""
-    async with serving() as platform:
-        yield platform
+    async with serving() as simulation:
+        yield simulation

@@ -3,29 +3,29 @@ from __future__ import annotations
 import pytest
 
 from exporter.demo.simulator import truth
-from tests.support.simulation import HALF_PAST_NINE, Platform
+from tests.support.simulation import HALF_PAST_NINE, Simulation
 
 
-async def test_the_control_path_tells_and_does(platform: Platform) -> None:
+async def test_the_control_path_tells_and_does(simulation: Simulation) -> None:
     """Truth, calls and accounts can be read; faults, incidents and the clock can be set."""
-    task = platform.first
-    accounts = (await platform.control("GET", "accounts")).document
+    task = simulation.first
+    accounts = (await simulation.control("GET", "accounts")).document
     assert accounts == [
-        {"user_id": platform.account.user_id, "token": platform.account.token, "tasks": [*platform.account.tasks]}
+        {"user_id": simulation.account.user_id, "token": simulation.account.token, "tasks": [*simulation.account.tasks]}
     ]
-    assert (await platform.control("POST", "faults", {"kind": "status", "status": 418})).document == {"ok": True}
-    assert (await platform.stat()).status == 418
-    await platform.control("DELETE", "faults")
-    assert (await platform.stat()).status == 200
-    calls = (await platform.control("GET", "calls")).document
+    assert (await simulation.control("POST", "faults", {"kind": "status", "status": 418})).document == {"ok": True}
+    assert (await simulation.stat()).status == 418
+    await simulation.control("DELETE", "faults")
+    assert (await simulation.stat()).status == 200
+    calls = (await simulation.control("GET", "calls")).document
     assert (calls["stat"], calls[task.id]) == (2, 2)
-    before = platform.simulator.now()
-    await platform.control("POST", "clock", {"advance": 60})
-    await platform.control("POST", "clock", {"speed": 5})
-    platform.clock.now += 2
-    assert platform.simulator.now() == before + 70
-    told = (await platform.control("GET", "truth")).document
-    assert told == {each: truth(platform.simulator, each) for each in platform.account.tasks}
+    before = simulation.simulator.now()
+    await simulation.control("POST", "clock", {"advance": 60})
+    await simulation.control("POST", "clock", {"speed": 5})
+    simulation.clock.now += 2
+    assert simulation.simulator.now() == before + 70
+    told = (await simulation.control("GET", "truth")).document
+    assert told == {each: truth(simulation.simulator, each) for each in simulation.account.tasks}
 
 
 BAD_CONTROL = {
@@ -60,12 +60,12 @@ BAD_CONTROL = {
 
 
 @pytest.mark.parametrize("name", BAD_CONTROL)
-async def test_bad_requests_to_the_control_path_change_nothing(platform: Platform, name: str) -> None:
+async def test_bad_requests_to_the_control_path_change_nothing(simulation: Simulation, name: str) -> None:
     """What cannot be done is answered 400 with the reason, and the simulator goes on as before."""
     method, path, body, error = BAD_CONTROL[name]
-    answer = await platform.control(method, path, body)
+    answer = await simulation.control(method, path, body)
     assert answer.status == 400
     assert error in answer.document["error"]
-    assert platform.simulator.faults == []
-    assert (platform.simulator.speed, platform.simulator.now()) == (1, HALF_PAST_NINE)
-    assert (await platform.stat()).status == 200
+    assert simulation.simulator.faults == []
+    assert (simulation.simulator.speed, simulation.simulator.now()) == (1, HALF_PAST_NINE)
+    assert (await simulation.stat()).status == 200

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from exporter.demo.simulator import SimulatorOptions, incident, truth
-from tests.support.simulation import HALF_PAST_NINE, HOUR, Platform, serving
+from tests.support.simulation import HALF_PAST_NINE, HOUR, Simulation, serving
 from tests.support.tools import DATA, documented
 
 
@@ -22,9 +22,9 @@ def differences(sample: Any, got: Any, where: str = "") -> list[str]:
     return [] if kinds[0] == kinds[1] else [f"{where}: {got!r} for {sample!r}"]
 
 
-async def test_statistics_have_the_documented_shape(platform: Platform) -> None:
+async def test_statistics_have_the_documented_shape(simulation: Simulation) -> None:
     """Every part of the documented response is there, in the same kinds, with the platform's words."""
-    answer = await platform.stat()
+    answer = await simulation.stat()
     sample = json.loads((DATA / "stat.json").read_text(encoding="utf-8"))
     assert (answer.status, answer.headers["Content-Type"]) == (200, "application/json")
     assert differences(sample, answer.document) == []
@@ -44,29 +44,29 @@ async def test_statistics_have_the_documented_shape(platform: Platform) -> None:
         assert tag["name"] not in known or [tag[key] for key in same] == [known[tag["name"]][key] for key in same]
 
 
-async def test_statistics_tell_the_truth(platform: Platform) -> None:
+async def test_statistics_tell_the_truth(simulation: Simulation) -> None:
     """The document's numbers are the campaign's, its percentages follow from them, and its parts fit together."""
-    platform.simulator.advance(HOUR)
-    told, true = (await platform.stat()).data, truth(platform.simulator, platform.first.id)
+    simulation.simulator.advance(HOUR)
+    told, true = (await simulation.stat()).data, truth(simulation.simulator, simulation.first.id)
     rate = told["answer_rate"]
     assert (rate["answered"], rate["noAnswer"]) == (true["answered"], true["unanswered"])
     calls = true["answered"] + true["unanswered"]
     assert rate["callCompletetRate"] == pytest.approx(100 * true["answered"] / calls, abs=0.01)
     assert rate["taskProgress"] == pytest.approx(100 * true["progress"], abs=0.01)
     assert [entry["count"] for entry in told["number_status"]] == true["numbers"]
-    assert sum(true["numbers"]) == platform.first.campaign.traits.size
+    assert sum(true["numbers"]) == simulation.first.campaign.traits.size
     assert sum(entry["total"] for entry in told["intention"]) == rate["answered"] == sum(told["rounds"].values())
     assert sum(entry["percent"] for entry in told["intention"]) == pytest.approx(100, abs=0.05)
     assert 0 < max(entry["count"] for entry in told["llm_tags"]) < rate["answered"]
 
 
-async def test_lists_have_the_documented_shape(platform: Platform) -> None:
+async def test_lists_have_the_documented_shape(simulation: Simulation) -> None:
     """A page of 2.0 tasks looks like the documented one; a 1.0 task has no new_task_extra."""
     sample = json.loads((DATA / "task_list.json").read_text(encoding="utf-8"))
-    new = await platform.get(f"{platform.new_user}/task")
+    new = await simulation.get(f"{simulation.new_user}/task")
     assert differences(sample, new.document) == []
     assert len(new.data) == 15  # Laravel's page
-    old = await platform.get(f"{platform.user}/task")
+    old = await simulation.get(f"{simulation.user}/task")
     for entry in sample["data"]:
         del entry["new_task_extra"]
     assert differences(sample, old.document) == []
@@ -76,17 +76,17 @@ async def test_php_flavours_can_be_had_or_not() -> None:
     """With flavours numbers and flags are written in several ways and some names are odd; without there is one way."""
     told = {}
     for flavours in (True, False):
-        async with serving(SimulatorOptions(tasks=30, php_flavours=flavours, start=HALF_PAST_NINE)) as platform:
-            platform.simulator.advance(HOUR)
-            stats = [(await platform.stat(task=task)).data for task in platform.account.tasks.values()]
-            entries = (await platform.get(f"{platform.new_user}/task", ("per_page", "100"))).data
+        async with serving(SimulatorOptions(tasks=30, php_flavours=flavours, start=HALF_PAST_NINE)) as simulation:
+            simulation.simulator.advance(HOUR)
+            stats = [(await simulation.stat(task=task)).data for task in simulation.account.tasks.values()]
+            entries = (await simulation.get(f"{simulation.new_user}/task", ("per_page", "100"))).data
             told[flavours] = (
                 {type(stat["answer_rate"]["answered"]) for stat in stats},
                 {type(stat["number_status"][0]["count"]) for stat in stats},
                 {type(entry["enable"]) for entry in entries},
                 {type(entry["new_task_extra"]["call_status"]) for entry in entries},
                 {tuple(tag) for stat in stats for tag in stat.get("tags") or ()},
-                any(re.search(r'[\n"\\🎉]', task.name) for task in platform.account.tasks.values()),
+                any(re.search(r'[\n"\\🎉]', task.name) for task in simulation.account.tasks.values()),
             )
     ways = {int, str, bool}
     assert told[True] == ({int, str}, {int, str}, ways, ways, {("count", "name"), ("count", "tag")}, True)
@@ -98,10 +98,10 @@ async def test_nothing_is_written_in_several_ways(flavours: bool, kinds: set[str
     """Before the first answered call rounds are, as PHP has it, [] or null or left out; without flavours all are 0."""
     options = SimulatorOptions(tasks=12, php_flavours=flavours, start=HALF_PAST_NINE)
     words = {list: "[]", type(None): "null", str: "gap", dict: "{}"}
-    async with serving(options) as platform:
-        for task in platform.account.tasks.values():
-            incident(platform.simulator, "reset", task.id)
-        stats = [(await platform.stat(task=task)).data for task in platform.account.tasks.values()]
+    async with serving(options) as simulation:
+        for task in simulation.account.tasks.values():
+            incident(simulation.simulator, "reset", task.id)
+        stats = [(await simulation.stat(task=task)).data for task in simulation.account.tasks.values()]
     rounds = [stat.get("rounds", "gap") for stat in stats]
     assert {words[type(value)] for value in rounds} == kinds
     assert not any(any(value.values()) for value in rounds if isinstance(value, dict))

@@ -8,11 +8,11 @@ import pytest
 from exporter.demo.simulator import Fault, SimulatorOptions
 from exporter.demo.simulator.faults import KINDS
 from exporter.demo.simulator.server import Request
-from tests.support.simulation import HALF_PAST_NINE, Answer, Platform, read_json, serving
+from tests.support.simulation import HALF_PAST_NINE, Answer, Simulation, read_json, serving
 
 
-def _request(platform: Platform, path: str) -> Request:
-    return Request("GET", platform.user + path, "", {"authorization": f"Bearer {platform.account.token}"})
+def _request(simulation: Simulation, path: str) -> Request:
+    return Request("GET", simulation.user + path, "", {"authorization": f"Bearer {simulation.account.token}"})
 
 
 FAULTS: dict[str, tuple[Fault, int | str, str, dict[str, str]]] = {
@@ -58,16 +58,16 @@ def _what(body: bytes, right: bytes) -> str:
 
 
 @pytest.mark.parametrize("name", FAULTS)
-async def test_every_fault_can_be_seen(platform: Platform, name: str) -> None:
+async def test_every_fault_can_be_seen(simulation: Simulation, name: str) -> None:
     """A struck call is answered as the fault says; when there is no fault any more, all is right again."""
     fault, status, what, headers = FAULTS[name]
     is_short = fault.kind == "drip"  # byte by byte a short document takes long enough
 
     async def call() -> Answer:
-        return await (platform.get(f"{platform.user}/message") if is_short else platform.stat())
+        return await (simulation.get(f"{simulation.user}/message") if is_short else simulation.stat())
 
     right = (await call()).body
-    platform.simulator.faults.append(fault)
+    simulation.simulator.faults.append(fault)
     begin = time.monotonic()
     try:
         answer = await call()
@@ -78,7 +78,7 @@ async def test_every_fault_can_be_seen(platform: Platform, name: str) -> None:
     late = ", late" if time.monotonic() - begin >= 0.1 and what.startswith("right") else ""
     assert (answer.status, _what(answer.body, right) + late) == (status, what)
     assert {header: answer.headers.get(header) for header in headers} == headers
-    platform.simulator.faults.clear()
+    simulation.simulator.faults.clear()
     assert (await call()).body == right
 
 
@@ -89,13 +89,13 @@ def test_every_kind_of_fault_is_in_the_table() -> None:
 
 async def test_faults_strike_only_what_they_are_meant_for() -> None:
     """A fault is narrowed by account, endpoint and task, and over after its count; the first that strikes wins."""
-    async with serving(SimulatorOptions(tasks=3, accounts=2, start=HALF_PAST_NINE, php_flavours=False)) as platform:
-        one, two, _ = platform.account.tasks.values()
-        simulator = platform.simulator
+    async with serving(SimulatorOptions(tasks=3, accounts=2, start=HALF_PAST_NINE, php_flavours=False)) as simulation:
+        one, two, _ = simulation.account.tasks.values()
+        simulator = simulation.simulator
 
         async def struck(*faults: Fault) -> list[int]:
             simulator.faults[:] = faults
-            calls = [platform.stat(task=one), platform.stat(task=two), platform.get(f"{platform.user}/task")]
+            calls = [simulation.stat(task=one), simulation.stat(task=two), simulation.get(f"{simulation.user}/task")]
             return [(await call).status for call in calls]
 
         assert await struck(Fault(kind="status")) == [500, 500, 500]
@@ -108,21 +108,21 @@ async def test_faults_strike_only_what_they_are_meant_for() -> None:
         assert await struck(Fault(kind="status", task=one.id, status=403), Fault(kind="status")) == [403, 500, 500]
 
 
-async def test_latency_adds_to_other_faults_and_to_refusals(platform: Platform) -> None:
+async def test_latency_adds_to_other_faults_and_to_refusals(simulation: Simulation) -> None:
     """Latencies add up, with their jitter, and whatever is answered comes late: faults and refusals as well."""
     late = [Fault(kind="latency", seconds=0.06), Fault(kind="latency", seconds=0.06, jitter=0.02, count=2)]
-    platform.simulator.faults[:] = [*late, Fault(kind="status", status=503, count=1)]
-    for path, status in ((f"{platform.user}/message", 503), (f"{platform.user}/task/x/stat", 404)):
+    simulation.simulator.faults[:] = [*late, Fault(kind="status", status=503, count=1)]
+    for path, status in ((f"{simulation.user}/message", 503), (f"{simulation.user}/task/x/stat", 404)):
         begin = time.monotonic()
-        assert (await platform.get(path)).status == status
+        assert (await simulation.get(path)).status == status
         assert time.monotonic() - begin >= 0.12
-    delays = [platform.simulator.answer(_request(platform, "/message")).delay for _ in range(20)]
+    delays = [simulation.simulator.answer(_request(simulation, "/message")).delay for _ in range(20)]
     assert delays == [0.06] * 20  # the second is over
 
 
-async def test_jitter_varies_a_latency_within_its_bounds(platform: Platform) -> None:
+async def test_jitter_varies_a_latency_within_its_bounds(simulation: Simulation) -> None:
     """No two delays are alike, none is shorter than the latency, and none longer than latency and jitter."""
-    simulator, request = platform.simulator, _request(platform, "/message")
+    simulator, request = simulation.simulator, _request(simulation, "/message")
     simulator.add_fault(Fault(kind="latency", seconds=1, jitter=0.5))
     delays = [simulator.answer(request).delay for _ in range(50)]
     assert len(set(delays)) == 50
@@ -132,9 +132,9 @@ async def test_jitter_varies_a_latency_within_its_bounds(platform: Platform) -> 
     assert simulator.answer(request).delay == 0
 
 
-async def test_a_fault_can_be_a_matter_of_luck(platform: Platform) -> None:
+async def test_a_fault_can_be_a_matter_of_luck(simulation: Simulation) -> None:
     """A fault of probability 0.5 strikes about half of the calls, one of 0 none."""
     for probability, bounds in ((0.5, (70, 130)), (0.0, (0, 0))):
-        platform.simulator.faults[:] = [Fault(kind="status", probability=probability)]
-        struck = [(await platform.stat()).status for _ in range(200)].count(500)
+        simulation.simulator.faults[:] = [Fault(kind="status", probability=probability)]
+        struck = [(await simulation.stat()).status for _ in range(200)].count(500)
         assert bounds[0] <= struck <= bounds[1]

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from exporter.demo.simulator import Simulator, SimulatorOptions, truth
-from tests.support.simulation import HALF_PAST_NINE, HOUR, Clock, Platform
+from tests.support.simulation import HALF_PAST_NINE, HOUR, Clock, Simulation
 
 
 def test_the_clock_can_be_hurried_stopped_and_moved() -> None:
@@ -36,30 +36,31 @@ def test_the_same_options_give_the_same_platform() -> None:
     assert told[0] == told[1] != told[2]
 
 
-async def test_incidents_happen(platform: Platform) -> None:
+async def test_incidents_happen(simulation: Simulation) -> None:
     """Each incident changes what the API tells of its task, at once."""
-    platform.simulator.advance(HOUR)
-    task = platform.first
+    simulation.simulator.advance(HOUR)
+    task = simulation.first
 
     async def happen(kind: str) -> Any:
-        answer = await platform.control("POST", "incidents", {"kind": kind, "task": task.id})
+        answer = await simulation.control("POST", "incidents", {"kind": kind, "task": task.id})
         assert answer.document == {"task": task.id}
-        return truth(platform.simulator, task.id)
+        return truth(simulation.simulator, task.id)
 
     assert (await happen("carrier_block"))["incident"] == "carrier_block"
     assert (await happen("bad_list"))["incident"] == "bad_list"
     assert (await happen("over"))["incident"] == ""
     assert (await happen("pause"))["state"] == "paused"
     assert (await happen("resume"))["state"] == "running"
-    before = (await platform.stat(task=task)).data["answer_rate"]["answered"]
+    before = (await simulation.stat(task=task)).data["answer_rate"]["answered"]
     reset = await happen("reset")
     assert (reset["resets"], reset["answered"]) == (1, before)
-    assert before > 0 == (await platform.stat(task=task)).data["answer_rate"]["answered"]
+    assert before > 0 == (await simulation.stat(task=task)).data["answer_rate"]["answered"]
     await happen("vanish")
-    assert (await platform.stat(task=task)).status == 404
+    assert (await simulation.stat(task=task)).status == 404
     listed = [
-        (await platform.get(f"{base}/task", ("per_page", "100"))).data for base in (platform.user, platform.new_user)
+        (await simulation.get(f"{base}/task", ("per_page", "100"))).data
+        for base in (simulation.user, simulation.new_user)
     ]
     assert task.id not in {entry["uuid"] for entries in listed for entry in entries}
-    new = (await platform.control("POST", "incidents", {"kind": "appear"})).document["task"]
-    assert (await platform.stat(task=platform.account.tasks[new])).status == 200
+    new = (await simulation.control("POST", "incidents", {"kind": "appear"})).document["task"]
+    assert (await simulation.stat(task=simulation.account.tasks[new])).status == 200
