@@ -22,7 +22,6 @@ NO_MODULE: Final = {
 """Test files that test no one module, with the reason."""
 
 ONLY_THROUGH_OTHERS: Final = {
-    "config/faults.py": "the words of a fault are seen where it is found, in the tests of loading and settings",
     "metrics/instrumentation.py": "metrics are seen on the page, in the tests of what moves them",
     "web/connections.py": "the tests of the server see it",
     "web/exporter.py": "types without logic",
