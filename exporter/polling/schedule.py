@@ -73,6 +73,7 @@ class _Entry(Generic[Key]):
     due: float
     version: int = 0
     in_flight: bool = False
+    on_grid: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +124,25 @@ class Schedule(Generic[Key]):
         if entry is not None:
             self._count_out(entry.interval)
 
-    def set_interval(self, key: Key, interval: float, now: float) -> None:
-        """Change a key's interval; a shorter one brings its next poll forward."""
+    def set_interval(self, key: Key, interval: float, now: float, *, on_grid: bool = True) -> None:
+        """Change a key's interval; a shorter one brings its next poll forward.
+
+        Off the grid, for intervals that change all the time, the wait for the next poll grows or shrinks like the interval,
+        and each later poll is due a whole interval after the one before.
+        """
         entry = self._entries[key]
-        if interval == entry.interval:
+        if (interval, on_grid) == (entry.interval, entry.on_grid):
             return
-        shorter = interval < entry.interval
-        self._count_out(entry.interval)
+        before, shorter = entry.interval, interval < entry.interval
+        self._count_out(before)
         self._intervals[interval] += 1
-        entry.interval = interval
+        entry.interval, entry.on_grid = interval, on_grid
         if entry.in_flight:
+            return
+        if not on_grid:
+            if entry.due > now:
+                entry.due = now + (entry.due - now) * interval / before
+            self._push(entry)
             return
         turn = _next_turn(entry, now)
         if shorter:
@@ -174,7 +184,7 @@ class Schedule(Generic[Key]):
         entry.in_flight = False
         if retry_in is not None:
             entry.due = now + retry_in
-        elif started - poll.since > LATE_SHARE * entry.interval:
+        elif not entry.on_grid or started - poll.since > LATE_SHARE * entry.interval:
             entry.due = started + entry.interval
         else:
             entry.due = _next_turn(entry, started)

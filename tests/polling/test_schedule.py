@@ -197,6 +197,41 @@ def test_interval_that_changes_in_flight_counts_from_the_next_poll() -> None:
     assert schedule.next_due(0.0) == pytest.approx(spread("a") * 60)
 
 
+def test_interval_off_the_grid_counts_from_poll_to_poll() -> None:
+    """Off the grid, the wait changes like the interval, and the next poll is due a whole interval after the last."""
+    schedule = schedule_of("a")
+    poll = schedule.pop(0.0)
+    assert poll is not None
+    schedule.set_interval("a", 100.0, 0.0, on_grid=False)
+    schedule.done(poll, 0.0, 1.0)
+    assert schedule.due_in("a", 1.0) == 99.0
+    schedule.set_interval("a", 110.0, 50.0, on_grid=False)
+    assert schedule.due_in("a", 50.0) == pytest.approx(55.0)
+    schedule.set_interval("a", 55.0, 50.0, on_grid=False)
+    assert schedule.due_in("a", 50.0) == pytest.approx(27.5)
+
+
+def test_overdue_poll_stays_overdue_off_the_grid() -> None:
+    """A poll that waits for its turn loses no time by a change of its interval, be it longer or shorter."""
+    for interval in (30.0, 300.0):
+        schedule = schedule_of("a", now=10.0)
+        schedule.set_interval("a", interval, 70.0, on_grid=False)
+        due = schedule.pop(70.0)
+        assert due is not None
+        assert due.since == 10.0
+
+
+def test_task_finds_its_place_when_it_comes_back_to_the_grid() -> None:
+    """With the same interval on the grid again, a task's next poll is no later, and the ones after are at its place."""
+    schedule = schedule_of("a")
+    schedule.set_interval("a", 61.0, 0.0, on_grid=False)
+    poll = schedule.pop(0.0)
+    assert poll is not None
+    schedule.done(poll, 0.0, 1.0)
+    schedule.set_interval("a", 60.0, 2.0)
+    assert schedule.due_in("a", 2.0) == pytest.approx(spread("a") * 60.0 - 2.0)
+
+
 def test_same_interval_changes_nothing() -> None:
     """Discovery repeats itself every minute; that does not move a poll, nor one that is backing off."""
     schedule = schedule_of("a")
