@@ -10,43 +10,34 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeAlias, get_args, get_origin
+from typing import Any, Final, TypeAlias, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
-from docs.words import ACCEPTED, CHINESE, ENDPOINTS, LABELS, REFUSALS
+from docs.words import ACCEPTED, CHINESE, ENDPOINTS, LABELS
 from exporter.api.errors import REASONS
 from exporter.api.model import STATUSES, TaskState
 from exporter.config.settings import Settings
 from exporter.demo.simulator.documents import STATUS_TEXTS
-from exporter.metrics.exposition import TaskRenderer
-from exporter.metrics.families import COUNTER_FAMILIES, STATS_FAMILIES, WINDOW_FAMILIES, Family, status_families
-from exporter.metrics.instrumentation import AccountCollector, ExporterMetrics
-from exporter.metrics.store import Store
-from exporter.web.pages.words import WORDS
+from exporter.metrics import families
+from exporter.metrics.families import Family
+from exporter.metrics.own_families import ACCOUNT_FAMILIES, EXPORTER_FAMILIES, OwnFamily
+from exporter.words.labels import OUTCOMES, REFUSALS, ROUNDS
+from exporter.words.text import Text
 
 FOLDER: Final = Path(__file__).parent
 BEGIN: Final = "<!-- generated from the code by: make docs -->\n"
 END: Final = "<!-- end of what is generated -->\n"
 
-Say: TypeAlias = Callable[[str], str]
-"""Says an English text in the language that is written."""
-
-
-class Metric(NamedTuple):
-    """A metric as the reference tells it."""
-
-    name: str
-    type: str
-    labels: Sequence[str]
-    help: str
+Say: TypeAlias = Callable[[str | Text], str]
+"""Says a text in the language that is written; an English one by its translation in ``docs.words``."""
 
 
 def files() -> Iterator[tuple[Path, str]]:
     """Give the path and the content of each file. Raises LookupError for a text that has no translation."""
-    languages: dict[str, Say] = {"": str, ".zh-CN": in_chinese}
+    languages: dict[str, Say] = {"": in_english, ".zh-CN": in_chinese}
     for suffix, say in languages.items():
         for name, write in {"configuration": configuration, "metrics": metrics}.items():
             path = FOLDER / f"{name}{suffix}.md"
@@ -55,8 +46,15 @@ def files() -> Iterator[tuple[Path, str]]:
             yield path, f"{before}{BEGIN}\n" + "".join(f"{line}\n" for line in write(say)) + f"{END}{after}"
 
 
-def in_chinese(text: str) -> str:
+def in_english(text: str | Text) -> str:
+    """Return the English of a text."""
+    return text.en if isinstance(text, Text) else text
+
+
+def in_chinese(text: str | Text) -> str:
     """Return the Chinese of a text. Raises LookupError if there is none."""
+    if isinstance(text, Text):
+        return text.zh
     if text not in CHINESE:
         raise LookupError(f"docs/words.py has no Chinese for: {text}")
     return CHINESE[text]
@@ -80,7 +78,7 @@ def _section(model: type[BaseModel], path: str, say: Say) -> Iterator[str]:
             meaning = say(info.description or _sentence(part))
         else:
             accepted, meaning = say(", ").join(_accepted(info, say)), say(info.description or "")
-        rows.append((f"`{key}`", accepted, _default(info, defaults.get(key), say), meaning.replace("|", "\\|")))
+        rows.append((f"`{key}`", accepted, _default(info, defaults.get(key), say), _cell(meaning)))
     yield from _table([say(head) for head in ("Key", "Accepted", "Default", "Meaning")], rows)
     for key, part in parts.items():
         is_list = get_origin(model.model_fields[key].annotation) is tuple
@@ -140,46 +138,29 @@ def _marks(marks: Iterable[object]) -> Iterator[object]:
 
 def metrics(say: Say) -> Iterator[str]:
     """Yield the reference of all metrics, and of their labels' values."""
-    lasting = [family for family in status_families(()) if family.lasting]
-    passing = [family for family in status_families(()) if not family.lasting]
-    own = list(_own())
-    for heading, rows in (
-        ("A task: what it is and how it is polled", map(_row, lasting)),
-        ("A task: its limits", map(_row, passing)),
-        ("A task: what the platform reports", map(_row, STATS_FAMILIES)),
-        ("A task: what was seen to happen", map(_row, COUNTER_FAMILIES)),
-        ("A task: within a window", map(_row, WINDOW_FAMILIES)),
-        ("An account", [row for row in own if row.name.startswith("yunfu_account_")]),
-        ("The exporter", [row for row in own if row.name.startswith("yunfu_exporter_")]),
-    ):
+    status = families.status_families(())
+    tables: dict[str, Iterable[Family[Any] | OwnFamily]] = {
+        "A task: what it is and how it is polled": (family for family in status if family.lasting),
+        "A task: its limits": (family for family in status if not family.lasting),
+        "A task: what the platform reports": families.STATS_FAMILIES,
+        "A task: what was seen to happen": families.COUNTER_FAMILIES,
+        "A task: within a window": families.WINDOW_FAMILIES,
+        "An account": ACCOUNT_FAMILIES.values(),
+        "The exporter": EXPORTER_FAMILIES.values(),
+    }
+    for heading, rows in tables.items():
         yield f"### {say(heading)}\n"
         yield from _table(
             [say(head) for head in ("Metric", "Type", "Labels", "Meaning")],
-            ((f"`{r.name}`", say(r.type), " ".join(f"`{label}`" for label in r.labels), _help(r, say)) for r in rows),
+            (
+                (f"`{row.name}`", say(row.type), " ".join(f"`{label}`" for label in row.labels), _cell(say(row.help)))
+                for row in rows
+            ),
         )
     yield from _values(say)
 
 
-def _row(family: Family[Any]) -> Metric:
-    return Metric(family.name, family.type, family.labels, family.help)
-
-
-def _own() -> Iterator[Metric]:
-    """Yield the metrics of the accounts and of the exporter itself, but not the library's."""
-    registry = ExporterMetrics("", "").registry
-    registry.register(AccountCollector(Store(TaskRenderer(), lambda: 0.0)))
-    for collector in registry._collector_to_names:  # noqa: SLF001 - the library tells label names nowhere else
-        for family in collector.describe() if hasattr(collector, "describe") else ():
-            if family.name.startswith("yunfu_"):
-                labels = getattr(family if isinstance(collector, AccountCollector) else collector, "_labelnames", ())
-                name = family.name + ("_total" if family.type == "counter" else "")
-                yield Metric(name, family.type, labels, family.documentation)
-
-
-def _help(metric: Metric, say: Say) -> str:
-    """Say what a metric is; a window's twin says what the metric of the whole life says."""
-    twin = re.fullmatch(r"(Within the window only: )(.*)", metric.help)
-    text = say(twin[1]) + say(twin[2]) if twin else say(metric.help)
+def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
@@ -188,8 +169,8 @@ def _values(say: Say) -> Iterator[str]:
     yield f"### {say('Labels and their values')}\n"
     values = {
         "state": [state.value for state in TaskState],
-        "outcome": _known("outcome"),
-        "rounds": _known("rounds"),
+        "outcome": OUTCOMES,
+        "rounds": ROUNDS,
         "reason": REASONS,
     }
     yield from _table(
@@ -209,11 +190,6 @@ def _values(say: Say) -> Iterator[str]:
         yield f"### {say(heading)}\n"
         rows = ((f"`{name}`", say(text)) for name, text in meanings.items())
         yield from _table([say("Value"), say("Meaning")], rows)
-
-
-def _known(label: str) -> list[str]:
-    """Return the values of a label that the pages have words for."""
-    return [key.partition(".")[2] for key in WORDS if key.startswith(f"{label}.")]
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -1,9 +1,11 @@
-"""What the generated references say beside the code's own texts, and the Chinese of all of it.
+"""Texts of the generated references beside those of the metrics, and the Chinese of the settings' descriptions.
 
-``CHINESE`` goes by the English text: who changes a description or a HELP text translates it here.
+``CHINESE`` goes by the English text: who changes a description of a setting translates it here.
 """
 
 from typing import Final
+
+from exporter.words.text import Text
 
 ACCEPTED: Final = {
     "_parse_ordinal": "a whole number from 0",
@@ -26,45 +28,52 @@ ACCEPTED: Final = {
 """What a key's parser accepts, by the parser's name."""
 
 LABELS: Final = {
-    "account": "the account's `name` in the configuration",
-    "task": "the UUID of the task, as the platform shows it; only `yunfu_task_info` has its name",
-    "name": "the task's name, or the one in the configuration",
-    "sub_account": "the UUID of the sub-account that owns the task; empty for the account's own",
-    "generation": "`1` or `2`: the platform's 1.0 and 2.0 tasks; empty if the task is in no list that was read",
-    "state": "the task's state in the platform's list",
-    "status": "the current status of a phone number, see below; an undocumented code is `code_N`",
-    "outcome": "whether a call was answered",
-    "intention": "`A` to `E` from names such as `A级(有明确意向)`, otherwise the name itself",
-    "rounds": "how many times the called person spoke",
-    "tag": "the tag's name; `_other` is the rest beyond `labels.tag_limit`",
-    "window": "the window as written in `windows`",
-    "reason": "why a call to the platform failed; others are `http_NNN`, see [faults](faults.md)",
-    "field": "the platform's name for the field",
+    "account": Text("the account's `name` in the configuration", "配置中账号的 `name`"),
+    "task": Text(
+        "the UUID of the task, as the platform shows it; only `yunfu_task_info` has its name",
+        "任务的 UUID，与平台所示一致；名称只在 `yunfu_task_info` 上",
+    ),
+    "name": Text("the task's name, or the one in the configuration", "任务名称；配置里写了则用配置的"),
+    "sub_account": Text(
+        "the UUID of the sub-account that owns the task; empty for the account's own",
+        "任务所属子账号的 UUID；账号自己的任务为空",
+    ),
+    "generation": Text(
+        "`1` or `2`: the platform's 1.0 and 2.0 tasks; empty if the task is in no list that was read",
+        "`1` 或 `2`，即平台的 1.0 和 2.0 任务；不在已读列表里则为空",
+    ),
+    "state": Text("the task's state in the platform's list", "任务在平台列表中的状态"),
+    "status": Text(
+        "the current status of a phone number, see below; an undocumented code is `code_N`",
+        "号码的当前状态，见下表；文档中没有的代码写作 `code_N`",
+    ),
+    "outcome": Text("whether a call was answered", "呼叫是否接通"),
+    "intention": Text(
+        "`A` to `E` from names such as `A级(有明确意向)`, otherwise the name itself",
+        "名称形如 `A级(有明确意向)` 的取 `A` 到 `E`，否则用名称本身",
+    ),
+    "rounds": Text("how many times the called person spoke", "一次通话的对话轮次"),
+    "tag": Text(
+        "the tag's name; `_other` is the rest beyond `labels.tag_limit`",
+        "标签名称；超出 `labels.tag_limit` 的合并为 `_other`",
+    ),
+    "window": Text("the window as written in `windows`", "`windows` 里写的窗口"),
+    "reason": Text(
+        "why a call to the platform failed; others are `http_NNN`, see [faults](faults.md)",
+        "调用平台失败的原因；其他为 `http_NNN`，见[故障](faults.zh-CN.md)",
+    ),
+    "field": Text("the platform's name for the field", "平台的字段名"),
 }
 """What the labels mean."""
 
 ENDPOINTS: Final = {
-    "stat": "statistics of a task",
-    "tasks": "list of the account's 1.0 tasks",
-    "new_tasks": "list of the account's 2.0 tasks",
-    "all_tasks": "list of the sub-accounts' 1.0 tasks",
-    "subset_tasks": "list of the sub-accounts' 2.0 tasks",
+    "stat": Text("statistics of a task", "单个任务的统计"),
+    "tasks": Text("list of the account's 1.0 tasks", "账号的 1.0 任务列表"),
+    "new_tasks": Text("list of the account's 2.0 tasks", "账号的 2.0 任务列表"),
+    "all_tasks": Text("list of the sub-accounts' 1.0 tasks", "子账号的 1.0 任务列表"),
+    "subset_tasks": Text("list of the sub-accounts' 2.0 tasks", "子账号的 2.0 任务列表"),
 }
 """What the values of the label endpoint mean."""
-
-REFUSALS: Final = {
-    "connections": "all connections were in use",
-    "slow_request": "a request was not complete in time",
-    "slow_reader": "an answer was not read in time",
-    "too_large": "a request was too large",
-    "malformed": "it was not HTTP",
-    "tls": "the TLS handshake failed, or the client's certificate was not accepted",
-    "rate_limited": "over `rate_limit` of the web configuration",
-    "unauthorized": "no password, or a wrong one",
-    "busy": "too many passwords were waiting to be checked",
-    "probes": "more probes of an account than it can answer in time",
-}
-"""What the reasons of yunfu_exporter_http_refusals_total mean."""
 
 _FRAME: Final = {
     "Top level": "顶层",
@@ -176,84 +185,5 @@ _KEYS: Final = {
     "labels to add to yunfu_task_info": "加到 yunfu_task_info 上的标签",
 }
 
-_TASKS: Final = {
-    "Name and origin of a task, always 1; join on account and task. sub_account is empty for the account's own tasks.": "任务的名称等信息，恒为 1；用 account 和 task 关联。账号自己的任务 sub_account 为空。",
-    "1 for the state the platform lists the task in, 0 for the others; unknown if it was not looked up.": "平台列表中的当前状态为 1，其余为 0；未查询过列表则为 unknown。",
-    "1 if the last poll of the task worked, 0 if it failed; the log and the exporter's page say why.": "上次采集成功为 1，失败为 0；原因见日志和 exporter 首页。",
-    "When the task's statistics were last read, Unix time. All numbers of the task are as old as this.": "上次成功读取统计的时间（Unix 时间）。该任务所有数字都是那一刻的。",
-    "Seconds between two polls of the task right now: longer while it is idle or the API quota is short.": "当前两次采集之间的秒数；任务空闲或接口配额不足时会变长。",
-    "Configured minimum of the task's answer ratio, 0-1; alert rules compare with it.": "为任务配置的接通率下限，0 到 1；告警规则与它比较。",
-    "Calls the task may make at once, as the platform lists it.": "平台列表中该任务的并发上限。",
-    "When the task was created on the platform, Unix time.": "任务在平台上的创建时间（Unix 时间）。",
-    "Calls that were answered.": "接通的呼叫数。",
-    "Calls that were not answered.": "未接通的呼叫数。",
-    "Share of calls that were answered, 0-1, as the platform reports it.": "平台报告的接通率，0 到 1。",
-    "Share of the task's list that is done, 0-1, as the platform reports it.": "外呼进度，0 到 1。",
-    "Phone numbers by current status; a number's status changes when it is dialled again.": "按当前状态统计的号码数；重拨后号码的状态会改变。",
-    "Graded calls by the called person's intention: A (clear) to E (other), or a custom level.": "按意向等级统计的通话数：A（有明确意向）到 E（其他），或客户自定义的等级。",
-    "Share of all graded calls by intention, 0-1.": "各意向等级占全部已评级通话的比例，0 到 1。",
-    "Calls by number of conversation rounds.": "按对话轮次统计的通话数。",
-    "Calls by business tag.": "按业务标签统计的通话数。",
-    "Calls by the tag that a language model gave them.": "按大模型标签统计的通话数。",
-    "Calls made since the exporter started, by outcome. For rate() and increase().": "exporter 启动以来看到的呼叫数，按结果区分。用于 rate() 和 increase()。",
-    "Phone numbers that reached a status since the exporter started; a redialled number counts each time.": "exporter 启动以来看到的号码进入各状态的次数；同一号码重拨，每次都计数。",
-    "Times the platform's count of calls fell by more than half: the task was reset or restarted.": "平台的呼叫数跌去一半以上的次数：任务被重置或重新开始。",
-    "Within the window only: ": "仅限该窗口内：",
-}
-
-_OWN: Final = {
-    "1 if the platform served the account's last call, 0 if it refused the account or could not be reached.": "账号的上一次调用得到平台响应为 1；账号被拒绝或平台无法访问为 0。",
-    "When the account's token expires, Unix time; no sample if the token does not say.": "账号 token 的过期时间（Unix 时间）；token 里没有写明时不输出。",
-    "When the account's list of tasks was last read completely, Unix time.": "上次完整读取账号任务列表的时间（Unix 时间）。",
-    "Seconds between two readings of the account's list of tasks; no sample without discovery.": "两次读取账号任务列表之间的秒数；未启用自动发现时不输出。",
-    "API calls a second that this exporter may make for the account; more have to wait.": "本 exporter 每秒可为该账号调用接口的次数，超出的要排队。",
-    "Discovered tasks that are not polled because the account is over its max_tasks.": "因超过 max_tasks 而未采集的任务数。",
-    "Known tasks by state, polled or not.": "按状态统计的已知任务数，包括未采集的。",
-    "Duration of calls to the platform's API, failed ones included; its _count is the number of calls.": "调用平台接口的耗时，含失败的调用；_count 就是调用次数。",
-    "Calls to the platform's API that failed, by reason.": "失败的平台接口调用数，按原因区分。",
-    "Seconds that calls waited for the rate limit or were held back by the platform.": "调用因限速排队或被平台要求等待的累计秒数。",
-    "How late polls start; seconds of lag mean that the API quota is short or calls are slow.": "采集比计划晚开始多久；达到数秒，说明配额不足或调用太慢。",
-    "Parts of the platform's responses that could not be read, by the platform's field name.": "平台响应中无法识别的部分，按平台的字段名统计。",
-    "1 if the last load of the configuration worked, 0 if it failed and the previous one is still in use.": "上次加载配置成功为 1；失败为 0，此时旧配置仍在生效。",
-    "When the configuration in use was loaded, Unix time.": "当前配置的加载时间（Unix 时间）。",
-    "Requests and connections that the exporter's own port rejected, by reason.": "exporter 自身端口拒绝的请求和连接数，按原因区分。",
-    "Which shard of the tasks this exporter polls, from 0; none if it is not below yunfu_exporter_shards.": "本实例采集的分片序号，从 0 开始；不小于 yunfu_exporter_shards 时不采集任何任务。",
-    "How many exporters share the tasks, according to this one's configuration.": "本实例配置中分担任务的 exporter 总数。",
-    "Configured URLs that alerts link to, always 1; no sample if none is configured.": "告警链接所用的地址，恒为 1；未配置时不输出。",
-    "What is running, always 1.": "正在运行的版本，恒为 1。",
-}
-
-_VALUES: Final = {
-    "the account's `name` in the configuration": "配置中账号的 `name`",
-    "the UUID of the task, as the platform shows it; only `yunfu_task_info` has its name": "任务的 UUID，与平台所示一致；名称只在 `yunfu_task_info` 上",
-    "the task's name, or the one in the configuration": "任务名称；配置里写了则用配置的",
-    "the UUID of the sub-account that owns the task; empty for the account's own": "任务所属子账号的 UUID；账号自己的任务为空",
-    "`1` or `2`: the platform's 1.0 and 2.0 tasks; empty if the task is in no list that was read": "`1` 或 `2`，即平台的 1.0 和 2.0 任务；不在已读列表里则为空",
-    "the task's state in the platform's list": "任务在平台列表中的状态",
-    "the current status of a phone number, see below; an undocumented code is `code_N`": "号码的当前状态，见下表；文档中没有的代码写作 `code_N`",
-    "whether a call was answered": "呼叫是否接通",
-    "`A` to `E` from names such as `A级(有明确意向)`, otherwise the name itself": "名称形如 `A级(有明确意向)` 的取 `A` 到 `E`，否则用名称本身",
-    "how many times the called person spoke": "一次通话的对话轮次",
-    "the tag's name; `_other` is the rest beyond `labels.tag_limit`": "标签名称；超出 `labels.tag_limit` 的合并为 `_other`",
-    "the window as written in `windows`": "`windows` 里写的窗口",
-    "why a call to the platform failed; others are `http_NNN`, see [faults](faults.md)": "调用平台失败的原因；其他为 `http_NNN`，见[故障](faults.zh-CN.md)",
-    "the platform's name for the field": "平台的字段名",
-    "statistics of a task": "单个任务的统计",
-    "list of the account's 1.0 tasks": "账号的 1.0 任务列表",
-    "list of the account's 2.0 tasks": "账号的 2.0 任务列表",
-    "list of the sub-accounts' 1.0 tasks": "子账号的 1.0 任务列表",
-    "list of the sub-accounts' 2.0 tasks": "子账号的 2.0 任务列表",
-    "all connections were in use": "连接数已满",
-    "a request was not complete in time": "请求未在时限内发完",
-    "an answer was not read in time": "响应未在时限内读完",
-    "a request was too large": "请求过大",
-    "it was not HTTP": "不是 HTTP",
-    "the TLS handshake failed, or the client's certificate was not accepted": "TLS 协商失败，或客户端证书不被接受",
-    "over `rate_limit` of the web configuration": "超过 web 配置的 `rate_limit`",
-    "no password, or a wrong one": "没有密码或密码错误",
-    "too many passwords were waiting to be checked": "排队校验的密码过多",
-    "more probes of an account than it can answer in time": "同一账号的探测请求过多，来不及应答",
-}
-
-CHINESE: Final = {**_FRAME, **_ACCEPTED, **_SECTIONS, **_KEYS, **_TASKS, **_OWN, **_VALUES}
+CHINESE: Final = {**_FRAME, **_ACCEPTED, **_SECTIONS, **_KEYS}
 """The Chinese of every text that is generated, by the English."""

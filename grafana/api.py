@@ -5,12 +5,13 @@ from typing import Final
 from grafana_foundation_sdk.builders import heatmap, stat, timeseries
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
+from exporter.words.text import Text
 from grafana.board import WINDOW
 from grafana.palette import BAD, GOOD, NEUTRAL, NOTHING, WARN, fixed
 from grafana.panels import Panels, Query, stacked, steps
 from grafana.queries import chosen
 from grafana.tables import COUNT, unit
-from grafana.words import PER_MINUTE, Text
+from grafana.words import PER_MINUTE
 
 REQUESTS: Final = "yunfu_exporter_api_request_duration_seconds"
 LAG: Final = "yunfu_exporter_poll_lag_seconds"

@@ -9,8 +9,9 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard
 
+from exporter.words.text import Text
 from grafana.panels import DATASOURCE
-from grafana.words import ACCOUNT, Language, Text
+from grafana.words import ACCOUNT, Language
 
 WIDTH = 24
 """Columns of Grafana's grid."""

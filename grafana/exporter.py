@@ -4,13 +4,14 @@ from typing import Final
 
 from grafana_foundation_sdk.builders import stat, table, timeseries
 
+from exporter.words.text import Text
 from grafana import api
 from grafana.board import Board
 from grafana.palette import BAD, GOOD, NEUTRAL, NOTHING, OKAY, QUIET, STALE, fixed, number_mappings
 from grafana.panels import FEW_STEPS, Panels, Query, line, stacked, steps
 from grafana.queries import ALL, count
 from grafana.tables import COUNT, LEFT, SHARE, Column, Rows, cell, make_table, mapped, unit
-from grafana.words import Language, Text
+from grafana.words import Language
 
 EVER: Final = "max_over_time(yunfu_exporter_build_info[$__range])"
 """All exporters of the time range, those that are down now too."""

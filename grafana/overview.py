@@ -5,6 +5,7 @@ from grafana_foundation_sdk.models import common as options
 from grafana_foundation_sdk.models import dashboard
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
+from exporter.words.text import Text
 from grafana.api import quota_used
 from grafana.board import WINDOW, Board
 from grafana.palette import BAD, GOOD, NEUTRAL, NOTHING, OKAY, STALE, WARN, fixed, label_mappings, number_mappings
@@ -12,7 +13,7 @@ from grafana.panels import FEW_STEPS, Panels, Query, line, right_axis, stacked, 
 from grafana.queries import ALL, chosen, count, per_account, per_task
 from grafana.tables import COUNT, LEFT, SHARE, Column, Rows, cell, make_table, mapped, thresholds, unit
 from grafana.tasks import SHOWN, best_table, shown_variable, tasks_table, under_threshold, worst_table
-from grafana.words import ACCOUNT, ANSWER_RATE, CALLS, PER_MINUTE, Language, Text
+from grafana.words import ACCOUNT, ANSWER_RATE, CALLS, PER_MINUTE, Language
 
 
 def build(language: Language) -> Board:

@@ -9,7 +9,9 @@ from typing import Final
 
 from grafana_foundation_sdk.models import dashboard
 
-from grafana.words import ALERTS, ENDPOINTS, INTENTIONS, OUTCOMES, REASONS, ROUNDS, STATES, STATUSES, Language, Text
+from exporter.words.labels import LABELS
+from exporter.words.text import Text
+from grafana.words import ALERTS, Language
 
 GOOD: Final = "#3fa45b"
 OKAY: Final = "rgba(63, 164, 91, 0.25)"
@@ -70,15 +72,20 @@ ALERT_COLOURS: Final = {
     "YunfuTaskStale": STALE,
 }
 
+COLOURS: Final[Mapping[str, Mapping[str, str]]] = {
+    "status": STATUS_COLOURS,
+    "state": STATE_COLOURS,
+    "intention": INTENTION_COLOURS,
+    "rounds": ROUND_COLOURS,
+    "outcome": OUTCOME_COLOURS,
+    "reason": REASON_COLOURS,
+    "alertname": ALERT_COLOURS,
+    "endpoint": ENDPOINT_COLOURS,
+}
+"""By the name of a label: the colours of its values."""
+
 VOCABULARIES: Final[Mapping[str, tuple[Mapping[str, Text], Mapping[str, str]]]] = {
-    "status": (STATUSES, STATUS_COLOURS),
-    "state": (STATES, STATE_COLOURS),
-    "intention": (INTENTIONS, INTENTION_COLOURS),
-    "rounds": (ROUNDS, ROUND_COLOURS),
-    "outcome": (OUTCOMES, OUTCOME_COLOURS),
-    "reason": (REASONS, REASON_COLOURS),
-    "alertname": (ALERTS, ALERT_COLOURS),
-    "endpoint": (ENDPOINTS, ENDPOINT_COLOURS),
+    label: ({**LABELS, "alertname": ALERTS}[label], colours) for label, colours in COLOURS.items()
 }
 """By the name of a label: the words for its values, and their colours."""
 

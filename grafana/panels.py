@@ -15,8 +15,9 @@ from grafana_foundation_sdk.models import dashboard
 from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
+from exporter.words.text import Text
 from grafana.palette import VOCABULARIES, fixed
-from grafana.words import Language, Text
+from grafana.words import Language
 
 DATASOURCE: Final = dashboard.DataSourceRef(type_val="prometheus", uid="${datasource}")
 LEAST_STEP: Final = "1m"

@@ -8,8 +8,8 @@ from grafana_foundation_sdk.builders import common, table
 from grafana_foundation_sdk.models import dashboard
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
+from exporter.words.text import Text
 from grafana.panels import Panels, Query
-from grafana.words import Text
 
 
 @dataclass(frozen=True, slots=True)

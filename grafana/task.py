@@ -7,12 +7,13 @@ from grafana_foundation_sdk.builders import dashboard as build_dashboard
 from grafana_foundation_sdk.models import common as options
 from grafana_foundation_sdk.models import dashboard
 
+from exporter.words.text import Text
 from grafana import one_task as ask
 from grafana import task_panels
 from grafana.board import Board
 from grafana.palette import BAD, GOOD, QUIET, STALE, WARN, fixed, number_mappings
 from grafana.panels import DATASOURCE, Panels, Query, steps
-from grafana.words import ANSWER_RATE, PROGRESS, STATE, TASK, THRESHOLD, Language, Text
+from grafana.words import ANSWER_RATE, PROGRESS, STATE, TASK, THRESHOLD, Language
 
 WELL, BUT_LINE, BUT_LIST = 0, 1, 2
 LOW, LINE, LIST, REFUSALS, MISSES = range(110, 115)

@@ -10,13 +10,15 @@ from grafana_foundation_sdk.models import common as options
 from grafana_foundation_sdk.models import dashboard
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue as Property
 
+from exporter.words.labels import ROUNDS
+from exporter.words.text import Text
 from grafana import one_task as ask
 from grafana import task_week as week
 from grafana.board import WINDOW
 from grafana.palette import BAD, NEUTRAL, QUIET, VOCABULARIES, fixed, label_mappings, number_mappings
 from grafana.panels import Panels, Query, stacked, steps
 from grafana.tables import COUNT, SHARE, Column, Rows, cell, custom, make_table, mapped, thresholds, unit
-from grafana.words import ANSWER_RATE, CALLS, PROGRESS, ROUNDS, THRESHOLD, Text
+from grafana.words import ANSWER_RATE, CALLS, PROGRESS, THRESHOLD
 
 CALLS_N: Final = Text("Calls (n)", "呼叫数（n）")
 

@@ -11,11 +11,11 @@ from grafana_foundation_sdk.models import dashboard
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue as Property
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
+from exporter.words.text import Text
 from grafana import one_task as ask
 from grafana.palette import QUIET, number_mappings
 from grafana.panels import Panels, Query
 from grafana.tables import cell, custom, mapped
-from grafana.words import Text
 
 ENOUGH_CALLS: Final = 30
 """An hour of the week with fewer calls than this is left blank."""

@@ -7,12 +7,13 @@ from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.models import dashboard
 
+from exporter.words.text import Text
 from grafana.board import WINDOW, Board, uid
 from grafana.palette import BAD, NEUTRAL, NOTHING, OKAY, STALE, WARN, fixed, label_mappings
 from grafana.panels import DATASOURCE, Panels
 from grafana.queries import ALL, CERTAIN, Tasks, added
 from grafana.tables import COUNT, LEFT, SHARE, Column, Rows, cell, linked, make_table, mapped, unit
-from grafana.words import ANSWER_RATE, CALLS, PROGRESS, STATE, TASK, THRESHOLD, Text
+from grafana.words import ANSWER_RATE, CALLS, PROGRESS, STATE, TASK, THRESHOLD
 
 LEAST_CALLS: Final = 50
 """Calls without which a task is neither among the best nor among the worst."""

@@ -48,12 +48,17 @@ _ROUND_OVER: Final = re.compile(r">(\d{1,9})", re.ASCII)
 
 
 class TaskState(StrEnum):
-    """What the platform does with a task, according to its task lists."""
+    """The state of a task in the platform's lists of tasks, in the order in which states are shown."""
 
     RUNNING = "running"
     WAITING = "waiting"
     PAUSED = "paused"
     UNKNOWN = "unknown"
+
+    @property
+    def may_call(self) -> bool:
+        """Whether calls are to be expected: the task runs, or nobody says that it does not."""
+        return self in (TaskState.RUNNING, TaskState.UNKNOWN)
 
 
 class TaskRef(NamedTuple):

@@ -16,14 +16,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
 from exporter.api.model import TaskRef, TaskStats
-from exporter.metrics.families import (
-    COUNTER_FAMILIES,
-    STATS_FAMILIES,
-    WINDOW_FAMILIES,
-    Family,
-    Values,
-    status_families,
-)
+from exporter.metrics import families
+from exporter.metrics.families import Family, Values, status_families
 from exporter.metrics.store import Lines, Reading, TaskRecord, TaskStatus
 
 _TASKS_PER_PIECE: Final = 1000  # a piece is up to a megabyte or so: small in memory, and joined in a millisecond
@@ -44,7 +38,7 @@ class Sample(NamedTuple):
 
 
 def read_samples(lines: bytes) -> Iterator[Sample]:
-    """Read rendered sample lines back: the store keeps no numbers beside them."""
+    """Yield the samples of rendered lines, as a task's page shows them."""
     for name, labels, value in _SAMPLE.findall(lines.decode()):
         yield Sample(
             name, {label: _ESCAPED.sub(_unescape, text) for label, text in _LABEL.findall(labels)}, float(value)
@@ -75,14 +69,14 @@ class TaskRenderer:
         """Render the statistics of the whole life and the counters."""
         head = _head(ref)
         return (
-            *(_lines(family, head, family.read(reading.stats)) for family in STATS_FAMILIES),
-            *(_lines(family, head, family.read(reading)) for family in COUNTER_FAMILIES),
+            *(_lines(family, head, family.read(reading.stats)) for family in families.STATS_FAMILIES),
+            *(_lines(family, head, family.read(reading)) for family in families.COUNTER_FAMILIES),
         )
 
     def window(self, ref: TaskRef, window: str, stats: TaskStats) -> Lines:
         """Render the statistics of a window."""
         head = f'{_head(ref)},window="{_escape(window)}"'
-        return tuple(_lines(family, head, family.read(stats), family.labels[1:]) for family in WINDOW_FAMILIES)
+        return tuple(_lines(family, head, family.read(stats), family.labels[1:]) for family in families.WINDOW_FAMILIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +95,9 @@ class Page:
         readings = [r.reading_lines for r in fresh]
         for index, status_family in enumerate(self.renderer.status_families):
             yield from _family(status_family, index, status[status_family.lasting], openmetrics=openmetrics)
-        for index, family in enumerate((*STATS_FAMILIES, *COUNTER_FAMILIES)):
+        for index, family in enumerate((*families.STATS_FAMILIES, *families.COUNTER_FAMILIES)):
             yield from _family(cast("Family[Any]", family), index, readings, openmetrics=openmetrics)
-        for index, window_family in enumerate(WINDOW_FAMILIES):
+        for index, window_family in enumerate(families.WINDOW_FAMILIES):
             yield from _family(window_family, index, windows, openmetrics=openmetrics)
         yield self._own(openmetrics=openmetrics)
 
@@ -125,7 +119,7 @@ def _family(family: Family[Any], index: int, tasks: Sequence[Lines], *, openmetr
 
 def _header(family: Family[Any], *, openmetrics: bool) -> bytes:
     name = family.name.removesuffix("_total") if openmetrics else family.name
-    return f"# HELP {name} {family.help.translate(_HELP_ESCAPES)}\n# TYPE {name} {family.type}\n".encode()
+    return f"# HELP {name} {family.help.en.translate(_HELP_ESCAPES)}\n# TYPE {name} {family.type}\n".encode()
 
 
 @lru_cache(maxsize=16_384)

@@ -1,8 +1,8 @@
 """The latest outcome of every task and account, as immutable values swapped by one assignment.
 
 Collecting writes here and serving reads here; they meet nowhere else. What a task's lines on the page are is decided by
-the renderer that is passed in, when the task is polled: the store keeps the lines, not the numbers, so that a scrape
-has only to join them and 10,000 tasks stay small in memory.
+the renderer that is passed in, when the task is polled: a scrape has only to join the lines. The numbers stay beside
+them, for the pages.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, Protocol
 from exporter.api.errors import Failure
 from exporter.api.model import Task, TaskRef, TaskState, TaskStats
 from exporter.metrics.counters import TaskCounters
-from exporter.metrics.recent import Poll, remember
+from exporter.metrics.poll_history import Poll, add_poll
 
 Lines = tuple[bytes, ...]
 """One piece of exposition text per metric family, in the order of the table of families."""
@@ -122,11 +122,10 @@ class WindowLines:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRecord:
-    """All that is known of one task, rendered.
+    """The latest of one task, rendered.
 
     ``stale_after`` is by how many seconds a success may be overdue, or the task be denied, before it leaves /metrics.
-    ``unread`` are the platform's fields of the last reading that could not be read, and ``polls`` are the last polls,
-    packed by ``recent``.
+    ``stats`` are the statistics of ``reading_lines``, and ``polls`` are the last polls, packed by ``poll_history``.
     """
 
     status: TaskStatus
@@ -134,7 +133,7 @@ class TaskRecord:
     stale_after: float
     reading_lines: Lines = ()
     windows: Mapping[str, WindowLines] | None = None
-    unread: tuple[str, ...] = ()
+    stats: TaskStats | None = None
     polls: bytes = b""
 
     def is_fresh(self, now: float) -> bool:
@@ -255,12 +254,8 @@ class Store:
         windows = before.windows if before else None
         if outcome.windows:
             windows = {**(windows or {}), **self._windows(ref, outcome, now, interval, windows or {})}
-        unread = (
-            tuple(outcome.stats.unread) if isinstance(outcome.stats, TaskStats) else before.unread if before else ()
-        )
-        polls = remember(
-            before.polls if before else b"", Poll(now, seconds, outcome.failure.reason if outcome.failure else "")
-        )
+        stats = outcome.stats if isinstance(outcome.stats, TaskStats) else before.stats if before else None
+        reason = outcome.failure.reason if outcome.failure else ""
         lines = self._renderer.status(status, before)
         self._records[ref] = TaskRecord(
             status=status,
@@ -268,8 +263,8 @@ class Store:
             stale_after=self._stale_after,
             reading_lines=reading_lines,
             windows=windows,
-            unread=unread,
-            polls=polls,
+            stats=stats,
+            polls=add_poll(before.polls if before else b"", Poll(now, seconds, reason)),
         )
         return moved
 

@@ -16,6 +16,7 @@ from exporter.api.model import Task, TaskRef, TaskState, TaskStats, clean_label,
 from exporter.metrics.exposition import Page, TaskRenderer, read_samples
 from exporter.metrics.families import Family
 from exporter.metrics.store import PollOutcome, Store, WindowReading
+from exporter.words.text import Text
 from tests.support.golden import FILES, NOW, POLLED, STALE_AFTER, UNPOLLED, golden_page
 from tests.support.tools import DATA, documented, need
 
@@ -205,7 +206,16 @@ def test_help_and_labels_are_escaped() -> None:
     class Renderer(TaskRenderer):
         def __init__(self) -> None:
             help_text = 'a\\b\nc "d"'
-            self.status_families = (Family("odd", help_text, lambda _: {'q"\\\n': 1.0}, ("label",), lasting=True),)
+            self.status_families = (
+                Family(
+                    name="odd",
+                    title=Text("Odd", "奇怪"),
+                    help=Text(help_text, ""),
+                    read=lambda _: {'q"\\\n': 1.0},
+                    labels=("label",),
+                    lasting=True,
+                ),
+            )
 
     store = Store(Renderer(), Clock(), STALE_AFTER)
     store.know(replace(TASK, ref=TaskRef('a"\\\n', "b")), None)

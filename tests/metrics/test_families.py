@@ -3,11 +3,13 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
-from exporter.api.model import Task, TaskRef, TaskState
+from exporter.api.model import Task, TaskRef, TaskState, parse_stats
 from exporter.metrics.exposition import TaskRenderer
 from exporter.metrics.families import COUNTER_FAMILIES, STATS_FAMILIES, WINDOW_FAMILIES, Family, status_families
 from exporter.metrics.instrumentation import AccountCollector, ExporterMetrics
+from exporter.metrics.own_families import ACCOUNT_FAMILIES, EXPORTER_FAMILIES, OwnFamily
 from exporter.metrics.store import AccountStatus, Store
+from exporter.words.detail import ABSENCE
 
 # What users rely on: dashboards, rules and the chart use these names. A row is added freely; to rename or drop one is
 # a break that the changelog names.
@@ -89,11 +91,32 @@ def test_the_families_of_tasks_are_those_of_the_contract() -> None:
 
 
 def test_every_family_says_what_it_is() -> None:
-    """Each has a help text of its own that is a sentence."""
-    texts = [family.help for family in _task_families(())]
-    assert len(set(texts)) == len(TASKS)
-    assert all(text[0].isupper() or text[0] == "1" for text in texts)
-    assert all(text.endswith(".") and "\n" not in text for text in texts)
+    """Each has a title, and a help text that no other has and that is a sentence, in both languages."""
+    own = (*ACCOUNT_FAMILIES.values(), *EXPORTER_FAMILIES.values())
+    rows: list[Family[Any] | OwnFamily] = [*_task_families(()), *own]
+    assert len({row.help.en for row in rows}) == len({row.help.zh for row in rows}) == len(rows)
+    for row in rows:
+        assert row.help.en[0].isupper() or row.help.en[0] == "1", row.name
+        assert row.help.en.endswith("."), row.name
+        assert row.help.zh.endswith("。"), row.name
+        assert "\n" not in row.help.en, row.name
+    assert all(title.strip() for family in _task_families(()) for title in family.title)
+
+
+def test_every_family_says_why_it_can_be_absent() -> None:
+    """The reason that its row names has its words."""
+    assert {f"absent.{family.absence}" for family in _task_families(())} <= set(ABSENCE)
+
+
+def test_every_field_that_the_parser_reads_belongs_to_a_family() -> None:
+    """A field of the platform's that cannot be read explains the absence of at least one family."""
+    entry = {"status": -1, "count": -1, "name": "A", "total": -1, "percent": -1}
+    rate = dict.fromkeys(("answered", "noAnswer", "callCompletetRate", "taskProgress"), "?")
+    lists = {key: [entry, {"status": 1, "count": -1}] for key in ("number_status", "intention", "tags", "llm_tags")}
+    unread = parse_stats({"answer_rate": rate, "rounds": {"1": -1}, **lists}).unread
+    fields = {field for family in STATS_FAMILIES for field in family.fields}
+    assert {field for field in unread if not {field, field.partition(".")[0]} & fields} == set()
+    assert {field for field in fields if not any(each.startswith(field) for each in unread)} == set()
 
 
 def test_the_exporters_own_families_are_those_of_the_contract() -> None:
@@ -109,6 +132,8 @@ def test_the_exporters_own_families_are_those_of_the_contract() -> None:
     assert {name: shape for name, shape in shapes.items() if name.startswith("yunfu_")} == EXPORTER
     library = {name.split("_")[0] for name in shapes.keys() - EXPORTER.keys()}
     assert library == {"process", "python"}
+    rows = {row.name.removesuffix("_total"): (row.type, " ".join(row.labels)) for row in EXPORTER_FAMILIES.values()}
+    assert rows == EXPORTER
 
 
 def test_the_families_of_accounts_are_those_of_the_contract() -> None:

@@ -7,8 +7,10 @@ import re
 import pytest
 
 from docs import build, words
-from exporter.metrics.instrumentation import HTTP_REFUSALS
+from exporter.metrics.families import STATS_FAMILIES, WINDOW_FAMILIES
 from exporter.web.access import HEADERS
+from exporter.words.labels import ENDPOINTS
+from exporter.words.text import Text
 from tests.support.markdown import CHINESE, Document, documents
 from tests.support.tools import ROOT
 
@@ -34,10 +36,15 @@ def test_references_are_what_the_code_says() -> None:
 
 def test_no_translation_is_left_over() -> None:
     """Every text that is translated is still said by the code."""
-    said: set[str] = set()
+    said: set[str | Text] = set()
+
+    def say(text: str | Text) -> str:
+        said.add(text)
+        return build.in_english(text)
+
     for write in (build.configuration, build.metrics):
-        list(write(lambda text: said.add(text) or text))  # type: ignore[func-returns-value]
-    assert set(words.CHINESE) == said
+        list(write(say))
+    assert set(words.CHINESE) == {text for text in said if not isinstance(text, Text)}
 
 
 def test_a_text_without_translation_is_named() -> None:
@@ -46,9 +53,11 @@ def test_a_text_without_translation_is_named() -> None:
         build.in_chinese("A new help text.")
 
 
-def test_every_reason_of_a_refusal_is_explained() -> None:
-    """The reference has each reason for which the exporter's port turns somebody away."""
-    assert tuple(words.REFUSALS) == HTTP_REFUSALS
+def test_every_label_and_endpoint_is_explained() -> None:
+    """The reference has each label of a task's metrics and of the failures, and each endpoint that the exporter calls."""
+    labels = {label for families in (STATS_FAMILIES, WINDOW_FAMILIES) for family in families for label in family.labels}
+    assert labels | {"account", "task", "reason", "field", "state", "outcome"} <= set(words.LABELS)
+    assert set(words.ENDPOINTS) == set(ENDPOINTS)
 
 
 @pytest.mark.parametrize("suffix", ["", ".zh-CN"])

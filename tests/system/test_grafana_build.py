@@ -2,10 +2,11 @@
 
 import pytest
 
+from exporter.words.text import Text
 from grafana.board import Board
 from grafana.build import DASHBOARDS, FOLDER, files
 from grafana.panels import Panels, Query
-from grafana.words import Language, Text
+from grafana.words import Language
 
 
 def test_the_committed_files_are_what_the_code_makes() -> None:

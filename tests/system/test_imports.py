@@ -12,9 +12,10 @@ PACKAGE = Path(exporter.__file__).parent
 ALLOWED: dict[str, set[str]] = {
     "config": set(),
     "api": set(),
-    "metrics": {"api"},
+    "words": {"api"},
+    "metrics": {"api", "words"},
     "polling": {"config", "api", "metrics"},
-    "web": {"config", "api", "metrics", "polling"},
+    "web": {"config", "api", "metrics", "polling", "words"},
     "demo": {"config", "api", "metrics", "polling", "web", "daemon"},
     "demo.simulator": set(),
 }

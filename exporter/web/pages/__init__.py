@@ -1,6 +1,6 @@
 """The pages for people: an overview at ``/``, and one page per task. They read what the store holds and ask nobody.
 
-``overview`` and ``detail`` put the pages together, as values; ``site`` serves them; all texts are in ``words``.
+``overview`` and ``detail`` put the pages together, as values; ``site`` serves them; all texts are in ``exporter.words``.
 """
 
 from exporter.web.pages.site import add_pages

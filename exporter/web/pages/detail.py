@@ -1,17 +1,18 @@
-"""The page of one task put together: how it stands, its last polls, every series, and why one is not there. Pure."""
+"""The page of one task, as values: how it stands, its last polls, every series, and why one is absent. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
 
 from exporter.api.model import TaskRef
+from exporter.metrics import families
 from exporter.metrics.exposition import Page, Sample, read_samples
-from exporter.metrics.families import COUNTER_FAMILIES, STATS_FAMILIES, WINDOW_FAMILIES
-from exporter.metrics.recent import Poll, recall
+from exporter.metrics.families import Family
+from exporter.metrics.poll_history import Poll, read_polls
 from exporter.metrics.store import AccountStatus, TaskRecord
 from exporter.polling.discovery import Choice
 from exporter.polling.facts import AccountFacts
@@ -20,23 +21,10 @@ from exporter.web.pages.account_rows import Tone
 from exporter.web.pages.judging import Glance, Standing, glance
 from exporter.web.pages.language import Ago, Ahead, Phrase, phrase
 from exporter.web.pages.problems import explain, task_problem
+from exporter.words.text import Text
 
 WINDOWS: Final = "yunfu_task_window_…"
 """Stands for all families of windows, when there is none."""
-
-_UNREAD: Final = {
-    "yunfu_task_answered_calls": "answer_rate.answered",
-    "yunfu_task_unanswered_calls": "answer_rate.noAnswer",
-    "yunfu_task_answer_ratio": "answer_rate.callCompletetRate",
-    "yunfu_task_progress_ratio": "answer_rate.taskProgress",
-    "yunfu_task_numbers": "number_status",
-    "yunfu_task_intention_calls": "intention",
-    "yunfu_task_intention_ratio": "intention",
-    "yunfu_task_round_calls": "rounds",
-    "yunfu_task_tag_calls": "tags",
-    "yunfu_task_llm_tag_calls": "llm_tags",
-}
-"""The platform's field that each family is read from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +32,7 @@ class Series:
     """A metric family of a task: its samples, or why there is none."""
 
     name: str
+    title: Text
     samples: Sequence[Sample]
     why_not: Phrase | None
 
@@ -56,7 +45,7 @@ class Series:
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Detail:
     """All that a task's page shows. ``answer`` says what is on /metrics of the task and what is not, and why."""
 
@@ -151,13 +140,13 @@ def put_together(
     lines = b"".join(alone.pieces([record], now, openmetrics=False))
     samples = list(read_samples(lines))
     return Detail(
-        seen,
-        task_problem(seen, now, is_account_down=is_account_down),
-        _answer(seen, len(samples), now),
-        next_poll,
-        [*recall(record.polls)][::-1],
-        list(_series(seen, page, samples, now)),
-        lines.decode(),
+        seen=seen,
+        problem=task_problem(seen, now, is_account_down=is_account_down),
+        answer=_answer(seen, len(samples), now),
+        next_poll=next_poll,
+        polls=[*read_polls(record.polls)][::-1],
+        series=list(_series(seen, page, samples, now)),
+        lines=lines.decode(),
     )
 
 
@@ -184,26 +173,20 @@ def _series(seen: Glance, page: Page, samples: Sequence[Sample], now: float) -> 
     for sample in samples:
         by_name.setdefault(sample.name, []).append(sample)
     general = _why_nothing(seen, now)
-    for status_family in page.renderer.status_families:
-        found = by_name.get(status_family.name, [])
-        yield Series(status_family.name, found, None if found else _why_no_status(status_family.name, general))
-    for stats_family in STATS_FAMILIES:
-        found = by_name.get(stats_family.name, [])
-        is_many = bool(stats_family.labels)
-        yield Series(
-            stats_family.name,
-            found,
-            None if found else general or _why_not_told(seen, stats_family.name, is_many=is_many),
-        )
-    for counter_family in COUNTER_FAMILIES:
-        found = by_name.get(counter_family.name, [])
-        yield Series(counter_family.name, found, None if found else general or phrase("absent.uncounted"))
-    for window_family in WINDOW_FAMILIES:
-        if found := by_name.get(window_family.name, []):
-            yield Series(window_family.name, found, None)
-    if not any(family.name in by_name for family in WINDOW_FAMILIES):
+    lifelong: tuple[Family[Any], ...] = (
+        *page.renderer.status_families,
+        *families.STATS_FAMILIES,
+        *families.COUNTER_FAMILIES,
+    )
+    for family in lifelong:
+        found = by_name.get(family.name, [])
+        yield Series(family.name, family.title, found, None if found else _why_absent(family, seen, general))
+    windows = [family for family in families.WINDOW_FAMILIES if family.name in by_name]
+    for family in windows:
+        yield Series(family.name, family.title, by_name[family.name], None)
+    if not windows:
         why = phrase("absent.window_over") if seen.record.windows else general or phrase("absent.window_none")
-        yield Series(WINDOWS, (), why)
+        yield Series(WINDOWS, Text(WINDOWS, WINDOWS), (), why)
 
 
 def _why_nothing(seen: Glance, now: float) -> Phrase | None:
@@ -218,19 +201,11 @@ def _why_nothing(seen: Glance, now: float) -> Phrase | None:
     return phrase("absent.unpolled" if status.interval is None else "absent.not_read")
 
 
-def _why_no_status(name: str, general: Phrase | None) -> Phrase:
-    match name:
-        case "yunfu_task_last_success_timestamp_seconds":
-            return phrase("absent.not_read")
-        case "yunfu_task_poll_interval_seconds":
-            return phrase("absent.unpolled")
-        case "yunfu_task_up":
-            return phrase("absent.untried")
-    return general or phrase("absent.not_listed")
-
-
-def _why_not_told(seen: Glance, name: str, *, is_many: bool) -> Phrase:
-    unread = [each for each in seen.record.unread if each.split(".")[0] == _UNREAD[name] or each == _UNREAD[name]]
+def _why_absent(family: Family[Any], seen: Glance, general: Phrase | None) -> Phrase:
+    """Say why a family has no sample; a lasting one has its own reason, whatever became of the statistics."""
+    if general is not None and not family.lasting:
+        return general
+    unread = [field for field in seen.stats.unread if {field, field.partition(".")[0]} & {*family.fields}]
     if unread:
         return phrase("absent.unread", fields=", ".join(unread))
-    return phrase("absent.empty" if is_many else "absent.not_told")
+    return phrase(f"absent.{family.absence}")

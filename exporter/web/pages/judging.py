@@ -1,30 +1,20 @@
-"""What a task's record says at a glance, and whether somebody has to look at it. Pure.
-
-The store keeps a task's rendered lines and not its numbers: the few that are needed are read back from them.
-"""
+"""Judgement of a task by its record, at a glance: how it stands, and whether it needs a look. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Final
 
-from exporter.api.model import TaskState
-from exporter.metrics.exposition import read_samples
-from exporter.metrics.families import STATS_FAMILIES
+from exporter.api.model import TaskState, TaskStats
 from exporter.metrics.store import TaskRecord
 
 ENOUGH_CALLS: Final = 30
 """Calls from which on an answer ratio is compared with its threshold: with fewer, chance alone is below it often."""
 
-_INDEX: Final = {family.name: index for index, family in enumerate(STATS_FAMILIES)}
-_ANSWERED: Final = _INDEX["yunfu_task_answered_calls"]
-_UNANSWERED: Final = _INDEX["yunfu_task_unanswered_calls"]
-_RATIO: Final = _INDEX["yunfu_task_answer_ratio"]
-_PROGRESS: Final = _INDEX["yunfu_task_progress_ratio"]
-_NUMBERS: Final = _INDEX["yunfu_task_numbers"]
+_NO_STATS: Final = TaskStats()
 
 
 class Standing(IntEnum):
@@ -44,22 +34,44 @@ class Standing(IntEnum):
         return self <= Standing.LOW
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Glance:
-    """A task at a glance. Numbers are those of the last reading, as old as ``last_success``; None: not told."""
+    """A task at a glance. Its numbers are those of the last reading, as old as ``last_success``."""
 
     record: TaskRecord
     standing: Standing
     is_fresh: bool
-    calls: int | None
-    answer_ratio: float | None
-    progress: float | None
+
+    @property
+    def stats(self) -> TaskStats:
+        """The statistics of the last reading; empty if there was none."""
+        return self.record.stats or _NO_STATS
+
+    @property
+    def calls(self) -> int | None:
+        """The calls made; None if the platform reported neither count."""
+        answered, unanswered = self.stats.answered, self.stats.unanswered
+        return None if answered is None and unanswered is None else (answered or 0) + (unanswered or 0)
+
+    @property
+    def answer_ratio(self) -> float | None:
+        """The share of answered calls, 0-1."""
+        return self.stats.answer_ratio
+
+    @property
+    def progress(self) -> float | None:
+        """The share of the list that is done, 0-1."""
+        return self.stats.progress_ratio
+
+    @property
+    def numbers(self) -> Mapping[str, int]:
+        """The phone numbers by status."""
+        return self.stats.numbers
 
     @property
     def is_active(self) -> bool:
         """Tell whether calls are to be expected: it runs, or may run, and its list is not worked off."""
-        state = self.record.status.task.state
-        return state in (TaskState.RUNNING, TaskState.UNKNOWN) and (self.progress or 0) < 1
+        return self.record.status.task.state.may_call and (self.progress or 0) < 1
 
     @property
     def is_low(self) -> bool:
@@ -71,23 +83,11 @@ class Glance:
         """Tell whether there are too few calls to judge the answer ratio by."""
         return (self.calls or 0) < ENOUGH_CALLS
 
-    def numbers(self) -> dict[str, int]:
-        """Return the phone numbers by status; empty if none were told."""
-        lines = self.record.reading_lines
-        return {sample.labels["status"]: int(sample.value) for sample in read_samples(lines[_NUMBERS])} if lines else {}
-
 
 def glance(record: TaskRecord, now: float) -> Glance:
     """Judge a task by its record at a moment (Unix seconds)."""
-    lines = record.reading_lines
     is_fresh = record.is_fresh(now)
-    if not lines:
-        return Glance(record, _standing(record, is_fresh=is_fresh), is_fresh, None, None, None)
-    answered, unanswered = _value(lines[_ANSWERED]), _value(lines[_UNANSWERED])
-    calls = None if answered is None and unanswered is None else int((answered or 0) + (unanswered or 0))
-    seen = Glance(
-        record, _standing(record, is_fresh=is_fresh), is_fresh, calls, _value(lines[_RATIO]), _value(lines[_PROGRESS])
-    )
+    seen = Glance(record=record, standing=_standing(record, is_fresh=is_fresh), is_fresh=is_fresh)
     if seen.standing is Standing.WELL and seen.is_active and seen.is_low and not seen.has_few_calls:
         return replace(seen, standing=Standing.LOW)
     return seen
@@ -137,8 +137,3 @@ def _standing(record: TaskRecord, *, is_fresh: bool) -> Standing:
     if not status.up:
         return Standing.FAILING
     return Standing.WELL if is_fresh else Standing.OVERDUE
-
-
-def _value(line: bytes) -> float | None:
-    """Read the value of a family with one sample; its labels end with the last space."""
-    return float(line[line.rindex(b" ") :]) if line else None

@@ -8,7 +8,10 @@ from datetime import datetime
 from typing import Final, Literal, TypeAlias, cast
 from zoneinfo import ZoneInfo
 
-from exporter.web.pages.words import UNITS, WORDS, Text
+from exporter.words.frame import UNITS
+from exporter.words.labels import LABELS
+from exporter.words.pages import WORDS
+from exporter.words.text import Text
 
 Language: TypeAlias = Literal["en", "zh"]
 LANGUAGES: Final[Mapping[Language, str]] = {"en": "English", "zh": "中文"}
@@ -91,10 +94,13 @@ class Speaker:
     language: Language
     timezone: ZoneInfo
 
-    def __call__(self, key: str | Phrase, **values: object) -> str:
-        """Say a phrase, or the text of a key with values filled in."""
+    def __call__(self, key: str | Phrase | Text, **values: object) -> str:
+        """Say a phrase, the text of a key with values filled in, or a text as it is."""
+        if isinstance(key, Text):
+            return key.say(self.language)
         said = key if isinstance(key, Phrase) else Phrase(key, values)
-        return self._pick(WORDS[said.key]).format(**{name: self.value(value) for name, value in said.values.items()})
+        text = WORDS[said.key].say(self.language)
+        return text.format(**{name: self.value(value) for name, value in said.values.items()})
 
     def value(self, value: object) -> object:
         """Make a value fit to be filled in."""
@@ -114,10 +120,10 @@ class Speaker:
                 return _Count(value)
         return value
 
-    def name(self, kind: str, value: str) -> str:
+    def name(self, label: str, value: str) -> str:
         """Say what a label value means, such as ``status`` ``busy``; one that is not known is its own name."""
-        known = WORDS.get(f"{kind}.{value}")
-        return value if known is None else self._pick(known)
+        known = LABELS.get(label, {}).get(value)
+        return value if known is None else self(known)
 
     def moment(self, unix: float) -> str:
         """Say a moment: date and time of day, to the second."""
@@ -141,10 +147,7 @@ class Speaker:
         return self._units(unit, many) + (f" {self._units(smaller, some)}" if some else "")
 
     def _units(self, unit: str, many: int) -> str:
-        return self._pick(UNITS[unit]).format(n=_Count(many))
-
-    def _pick(self, text: Text) -> str:
-        return text.zh if self.language == "zh" else text.en
+        return self(UNITS[unit]).format(n=_Count(many))
 
 
 _SECONDS: Final = {"d": 86_400, "h": 3600, "min": 60, "s": 1}

@@ -25,7 +25,6 @@ class TaskRow:
     """A task as it is shown. ``next_poll`` is seconds from now; None: none is waited for."""
 
     seen: Glance
-    numbers: Mapping[str, int]
     next_poll: float | None
     problem: Phrase | None
 
@@ -87,7 +86,7 @@ def put_together(
 def _row(each: Glance, next_poll: Callable[[TaskRef], float | None], down: set[str], now: float) -> TaskRow:
     ref = each.record.status.task.ref
     problem = task_problem(each, now, is_account_down=ref.account in down)
-    return TaskRow(each, each.numbers(), next_poll(ref), problem)
+    return TaskRow(each, next_poll(ref), problem)
 
 
 def _chosen(question: Question, seen: Sequence[Glance]) -> list[Glance]:
@@ -136,14 +135,14 @@ def _worst(each: Glance) -> tuple[Any, ...]:
     status = each.record.status
     if each.standing <= Standing.OVERDUE:
         return each.standing, status.last_success or 0.0, status.task.ref.id
-    return each.standing, _STATES[status.task.state], _margin(each), status.task.ref.id
+    return each.standing, _STATES.index(status.task.state), _margin(each), status.task.ref.id
 
 
-_STATES: Final = {TaskState.RUNNING: 0, TaskState.UNKNOWN: 1, TaskState.WAITING: 2, TaskState.PAUSED: 3}
+_STATES: Final = sorted(TaskState, key=lambda state: not state.may_call)  # calls are expected there: they come first
 _KEYS: Final[dict[Sort, Callable[[Glance], Any]]] = {
     Sort.WORST: _worst,
     Sort.NAME: lambda each: each.record.status.task.name.casefold(),
-    Sort.STATE: lambda each: _STATES[each.record.status.task.state],
+    Sort.STATE: lambda each: _STATES.index(each.record.status.task.state),
     Sort.PROGRESS: lambda each: -1.0 if each.progress is None else each.progress,
     Sort.ANSWER: lambda each: 2.0 if each.answer_ratio is None else each.answer_ratio,
     Sort.NUMBERS: lambda each: -1 if each.calls is None else each.calls,

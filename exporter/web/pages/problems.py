@@ -7,7 +7,7 @@ from typing import Final
 from exporter.api.errors import Failure
 from exporter.web.pages.judging import Glance, Standing
 from exporter.web.pages.language import Ago, Phrase, Share, Span, phrase
-from exporter.web.pages.words import WORDS
+from exporter.words.pages import WORDS
 
 _UNKNOWN: Final = "reason.other"
 

@@ -36,6 +36,7 @@ from exporter.web.pages.language import (
     phrase,
 )
 from exporter.web.pages.question import Question, Show, Sort
+from exporter.words.labels import FLAGS
 
 LANGUAGE_COOKIE: Final = "lang"
 
@@ -98,7 +99,7 @@ class _Pages:
         facts = {name: account.facts() for name, account in exporter.accounts.items()}
         view = overview.put_together(question, survey, store.accounts(), facts, self._next_poll)
         await asyncio.sleep(0)
-        used = {status for row in view.rows for status, count in row.numbers.items() if count}
+        used = {status for row in view.rows for status, count in row.seen.numbers.items() if count}
         return await self._page(request, "overview", view=view, used=used, now=survey.now)
 
     async def task(self, request: web.Request) -> web.Response:
@@ -116,7 +117,7 @@ class _Pages:
         is_down = store.account(account).up is False
         next_poll = self._next_poll(found.status.task.ref)
         view = detail.put_together(found, self._exporter.page(), next_poll, now, is_account_down=is_down)
-        return await self._page(request, "task", view=view, numbers=view.seen.numbers(), now=now)
+        return await self._page(request, "task", view=view, numbers=view.seen.numbers, now=now)
 
     def _next_poll(self, ref: TaskRef) -> float | None:
         """Return the seconds until a task's next poll; None: it is not polled, or a poll is under way."""
@@ -215,5 +216,5 @@ def _shown(say: Speaker, name: str, value: float) -> str:
     if name.endswith("_seconds"):
         return str(say.value(Span(value)))
     if name in ("yunfu_task_up", "yunfu_task_state"):
-        return say.name("bool", str(int(value)))
+        return say(FLAGS[bool(value)])
     return number(value)

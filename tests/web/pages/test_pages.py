@@ -175,19 +175,19 @@ def test_a_task_is_judged_by_plain_rules(
 
 
 def test_numbers_are_those_of_the_last_reading(house: House) -> None:
-    """What a row shows is read back from the lines on /metrics; an answer that is unchanged leaves it as it is."""
+    """What a row shows is what is on /metrics; an answer that is unchanged leaves it as it is."""
     task = house.task("a", stats(0.25, calls=400, progress=0.125, waiting=3, connected=100, code_17=1))
     house.store.settle(task, PollOutcome(UNCHANGED), INTERVAL)
     (row,) = house.overview().rows
     assert (row.seen.calls, row.seen.answer_ratio, row.seen.progress) == (400, 0.25, 0.125)
-    assert row.numbers == {"waiting": 3, "connected": 100, "code_17": 1}
+    assert row.seen.numbers == {"waiting": 3, "connected": 100, "code_17": 1}
 
 
 def test_what_was_not_told_is_not_made_up(house: House) -> None:
     """Without numbers there are none, not zeros."""
     house.task("a", TaskStats())
     (row,) = house.overview().rows
-    assert (row.seen.calls, row.seen.answer_ratio, row.seen.progress, row.numbers) == (None, None, None, {})
+    assert (row.seen.calls, row.seen.answer_ratio, row.seen.progress, row.seen.numbers) == (None, None, None, {})
 
 
 def fill(house: House) -> None:
@@ -472,3 +472,8 @@ def test_a_hidden_task_is_found(house: House) -> None:
     hidden = Choice(Task(TaskRef("main", "f" * 8), min_answer_ratio=0.2, name="hidden"), "", HidingRule.EXCLUDE)
     house.facts["main"] = AccountFacts(calls_needed=30, calls_allowed=300, hidden={"f" * 8: hidden}, hidden_total=1)
     assert house.find("main", "f" * 8) is hidden
+
+
+def test_what_needs_a_look_comes_first() -> None:
+    """The standings that need a look are the worst ones."""
+    assert [standing.needs_look for standing in sorted(Standing)] == [True] * 3 + [False] * 4

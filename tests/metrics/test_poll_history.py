@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.api.errors import REASONS
-from exporter.metrics.recent import KEPT, Poll, recall, remember
+from exporter.metrics.poll_history import KEPT, Poll, add_poll, read_polls
 
 
 @pytest.mark.parametrize("reason", ["", *REASONS, "http_400", "http_429", "http_499", "http_1xx", "http_3xx"])
 def test_a_poll_is_recalled_as_it_was(reason: str) -> None:
     """Time to the second, duration and reason come back, whatever reason the client can give."""
-    (poll,) = recall(remember(b"", Poll(1_751_000_000.9, 0.25, reason)))
+    (poll,) = read_polls(add_poll(b"", Poll(1_751_000_000.9, 0.25, reason)))
     assert poll == Poll(1_751_000_000, 0.25, reason)
 
 
@@ -27,8 +27,8 @@ def test_only_the_last_polls_are_kept(polls: list[Poll]) -> None:
     """However many there are, the last 20 stay, in their order, in 10 bytes each; an unknown reason is ``other``."""
     packed = b""
     for poll in polls:
-        packed = remember(packed, poll)
-    recalled = list(recall(packed))
+        packed = add_poll(packed, poll)
+    recalled = list(read_polls(packed))
     assert len(packed) == 10 * min(len(polls), KEPT)
     for seen, given_ in zip(recalled, polls[-KEPT:], strict=True):
         assert (seen.at, seen.seconds) == (int(given_.at), given_.seconds)
@@ -39,5 +39,5 @@ def test_ten_thousand_tasks_remember_in_three_megabytes() -> None:
     """What is remembered of a task's polls is a bytes object of some 230 bytes."""
     packed = b""
     for _ in range(100):
-        packed = remember(packed, Poll(time.time(), 1.0, "timeout"))
+        packed = add_poll(packed, Poll(time.time(), 1.0, "timeout"))
     assert sys.getsizeof(packed) * 10_000 < 3 * 2**20

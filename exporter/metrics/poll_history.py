@@ -1,0 +1,52 @@
+"""History of a task's last polls, packed: 10 bytes per poll, so that thousands of tasks need only a few megabytes. Pure."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from exporter.api.errors import REASONS
+
+KEPT: Final = 20
+"""Polls of a task that are kept."""
+
+_PACKED: Final = struct.Struct("<IfH")  # Unix seconds until 2106, seconds, reason: 10 bytes
+_NAMED: Final = ("", *REASONS, "http_1xx", "http_2xx", "http_3xx")
+_STATUS: Final = re.compile("http_(4[0-9][0-9])")
+_OTHER: Final = 0xFFFF
+
+
+class Poll(NamedTuple):
+    """A poll that ended at ``at`` (Unix seconds) after ``seconds``; ``reason`` is that of its failure, or empty."""
+
+    at: float
+    seconds: float
+    reason: str
+
+
+def add_poll(history: bytes, poll: Poll) -> bytes:
+    """Return the packed history with one more poll; of more than KEPT the oldest leave."""
+    packed = _PACKED.pack(int(poll.at), poll.seconds, _code(poll.reason))
+    return (history + packed)[-KEPT * _PACKED.size :]
+
+
+def read_polls(history: bytes) -> Iterator[Poll]:
+    """Yield the polls of a packed history, the oldest first."""
+    for at, seconds, code in _PACKED.iter_unpack(history):
+        yield Poll(at, seconds, _reason(code))
+
+
+def _code(reason: str) -> int:
+    """Return a reason's number: its place in the table, or for any other 4xx the HTTP status."""
+    if reason in _NAMED:
+        return _NAMED.index(reason)
+    status = _STATUS.fullmatch(reason)
+    return int(status[1]) if status else _OTHER
+
+
+def _reason(code: int) -> str:
+    if code < len(_NAMED):
+        return _NAMED[code]
+    return "other" if code == _OTHER else f"http_{code}"

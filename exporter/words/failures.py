@@ -1,0 +1,62 @@
+"""Explanations of failed API calls, by reason: what happened and what to do."""
+
+from typing import Final
+
+from exporter.words.text import Text
+
+FAILURES: Final = {
+    "reason.timeout": Text(
+        "The platform did not answer in time. The exporter retries at growing intervals; if it persists, check the "
+        "network to the platform and poll.timeout.",
+        "平台未在时限内应答。会以递增的间隔重试；若持续出现，请检查到平台的网络和 poll.timeout。",
+    ),
+    "reason.connect": Text(
+        "The platform cannot be reached. Check base_url, DNS, proxy and firewall.",
+        "无法连接平台。请检查 base_url、DNS、代理和防火墙。",
+    ),
+    "reason.tls": Text(
+        "The platform's certificate is not trusted, or TLS failed. Check ca_file and base_url.",
+        "平台证书不受信任或 TLS 握手失败。请检查 ca_file 和 base_url。",
+    ),
+    "reason.http_401": Text(
+        "The platform does not accept the token. Put a new one in the token file; it takes effect within a second.",
+        "平台不接受这个 token。请把新 token 写入 token 文件，一秒内生效。",
+    ),
+    "reason.http_403": Text(
+        "The task belongs to someone else. Check user_id and the task's sub_user_id.",
+        "无权访问此任务。请检查 user_id 和任务的 sub_user_id。",
+    ),
+    "reason.http_404": Text(
+        "The platform knows no such task. Was it deleted, or is its id wrong?",
+        "平台上没有此任务。可能已被删除，或 ID 有误。",
+    ),
+    "reason.http_407": Text(
+        "The proxy wants a password. Check the account's proxy.", "代理要求身份验证。请检查该账号的 proxy 设置。"
+    ),
+    "reason.http_3xx": Text(
+        "The platform redirects elsewhere, which the exporter does not follow. Check base_url.",
+        "平台返回重定向，exporter 不会跟随。请检查 base_url。",
+    ),
+    "reason.http_4xx": Text(
+        "The platform refuses the call with HTTP {code}. Check base_url and user_id.",
+        "平台以 HTTP {code} 拒绝了请求。请检查 base_url 和 user_id。",
+    ),
+    "reason.http_5xx": Text(
+        "The platform has an internal error. The exporter retries at growing intervals; if it persists, ask the platform's operator.",
+        "平台内部故障。会以递增的间隔重试；若持续出现，请联系平台运营方。",
+    ),
+    "reason.throttled": Text(
+        "The platform says there are too many calls. All calls of the account wait as long as it asks; if it happens "
+        "again, lower rate_limit.",
+        "平台提示请求过多。该账号的所有请求会按要求等待；若再次出现，请调低 rate_limit。",
+    ),
+    "reason.api_error": Text(
+        "The platform answered, but with a refusal. The platform's own log of calls says why.",
+        "平台已应答，但拒绝了请求。具体原因见平台侧的调用日志。",
+    ),
+    "reason.malformed": Text(
+        "The answer is not the platform's API. Does base_url lead to it, or is a proxy or a login page in between?",
+        "应答不是平台接口的格式。请确认 base_url 指向平台接口，且中间没有代理或登录页。",
+    ),
+    "reason.other": Text("The last poll failed; the log says more.", "上次采集失败，详见日志。"),
+}
