@@ -15,7 +15,6 @@ from exporter.metrics.counters import TaskCounters
 from exporter.metrics.tags import OTHER
 from exporter.polling.discovery import list_endpoints
 from exporter.words.labels import LABELS
-from exporter.words.pages import WORDS
 from grafana import palette
 from grafana.words import ALERTS
 from tests.support.backfill import read_rules
@@ -41,12 +40,6 @@ def test_the_values_of_the_api_are_those_that_have_words() -> None:
 def test_every_error_has_a_reason_that_is_named() -> None:
     """A new kind of failure belongs to the reasons that are counted from 0, with their words and colours."""
     assert {reason for each in errors() if (reason := getattr(each, "reason", ""))} <= set(REASONS)
-
-
-@pytest.mark.parametrize("reason", REASONS)
-def test_every_reason_is_explained(reason: str) -> None:
-    """The pages say what happened and what to do, in both languages."""
-    assert f"reason.{reason}" in WORDS
 
 
 def test_the_endpoints_called_are_those_that_have_words() -> None:

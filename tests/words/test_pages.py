@@ -13,7 +13,6 @@ from exporter.metrics import families
 from exporter.metrics.families import Family
 from exporter.polling.discovery import HidingRule
 from exporter.web.pages.question import Show, Sort
-from exporter.words.frame import UNITS
 from exporter.words.pages import WORDS
 
 PAGES = Path(exporter.web.pages.__file__).parent
@@ -69,8 +68,3 @@ def test_every_text_that_is_said_is_there_and_every_one_there_is_said() -> None:
 def test_what_is_put_together_is_there() -> None:
     """Reasons, sortings, rules that hide and reasons of absence all have their words."""
     assert set(WORDS) >= MADE_UP
-
-
-def test_units_are_in_both_languages() -> None:
-    """Each unit of time has its words."""
-    assert all(text.en and HAN.search(text.zh) for text in UNITS.values())
