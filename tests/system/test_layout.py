@@ -17,21 +17,12 @@ WHOLE: Final = ("system", "integration")
 
 NO_MODULE: Final = {
     "test_reloading.py": "the daemon reloads; its module is about to be cut",
-    "web/pages/test_pages.py": "the pages together, each of which is made by several modules",
 }
 """Test files that test no one module, with the reason."""
 
 ONLY_THROUGH_OTHERS: Final = {
-    "metrics/instrumentation.py": "metrics are seen on the page, in the tests of what moves them",
     "web/connections.py": "the tests of the server see it",
     "web/exporter.py": "types without logic",
-    "web/pages/account_rows.py": "the tests of the pages see it",
-    "web/pages/detail.py": "the tests of the pages see it",
-    "web/pages/judging.py": "the tests of the pages see it",
-    "web/pages/overview.py": "the tests of the pages see it",
-    "web/pages/problems.py": "the tests of the pages see it",
-    "web/pages/question.py": "the tests of the site see it",
-    "web/pages/words.py": "texts; the tests of the pages see them",
     "web/tls.py": "the tests of access see it, with certificates and clients",
 }
 """Modules without a test file, with the reason."""

@@ -48,7 +48,7 @@ def filled(renderer: TaskRenderer) -> Store:
         UNREAD: TaskStats(unread={"moon.calls": 1}),
     }.items():
         outcome = PollOutcome(stats, (WindowReading("today", stats, NOW + 3600),))
-        store.settle(Task(ref, 0.2, state=TaskState.RUNNING), outcome, 60)
+        store.settle(Task(ref, min_answer_ratio=0.2, state=TaskState.RUNNING), outcome, 60)
     return store
 
 

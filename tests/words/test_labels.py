@@ -3,17 +3,15 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
 
 import exporter.web.pages
 from exporter.api.errors import REASONS, ApiError
+from exporter.api.lists import task_lists
 from exporter.api.model import STATUSES, TaskState, TaskStats
 from exporter.metrics.counters import TaskCounters
 from exporter.metrics.tags import OTHER
-from exporter.polling.discovery import list_endpoints
 from exporter.words.labels import LABELS
 from grafana import palette
 from grafana.words import ALERTS
@@ -44,8 +42,8 @@ def test_every_error_has_a_reason_that_is_named() -> None:
 
 def test_the_endpoints_called_are_those_that_have_words() -> None:
     """The statistics and every list of tasks."""
-    plan = SimpleNamespace(generations=(1, 2), sub_accounts=True)
-    assert {"stat", *list_endpoints(cast("Any", plan))} == set(LABELS["endpoint"])
+    lists = {each.endpoint for each in task_lists("", (1, 2), sub_accounts=True)}
+    assert {"stat", *lists} == set(LABELS["endpoint"])
 
 
 def test_the_outcomes_counted_are_those_that_have_words() -> None:
