@@ -63,12 +63,19 @@ def test_every_family_says_what_it_is() -> None:
     assert all(title.strip() for family in _task_families(()) for title in family.title)
 
 
+class Unreadable(dict[str, object]):
+    """An object whose every value is there, but cannot be read."""
+
+    def get(self, _key: str, _default: object = None) -> object:
+        """Return what is no number."""
+        return "?"
+
+
 def test_every_field_that_the_parser_reads_belongs_to_a_family() -> None:
     """A field of the platform's that cannot be read explains the absence of at least one family."""
     entry = {"status": -1, "count": -1, "name": "A", "total": -1, "percent": -1}
-    rate = dict.fromkeys(("answered", "noAnswer", "callCompletetRate", "taskProgress"), "?")
     lists = {key: [entry, {"status": 1, "count": -1}] for key in ("number_status", "intention", "tags", "llm_tags")}
-    unread = parse_stats({"answer_rate": rate, "rounds": {"1": -1}, **lists}).unread
+    unread = parse_stats({"answer_rate": Unreadable(), "rounds": {"1": -1}, **lists}).unread
     fields = {field for family in STATS_FAMILIES for field in family.fields}
     assert {field for field in unread if not {field, field.partition(".")[0]} & fields} == set()
     assert {field for field in fields if not any(each.startswith(field) for each in unread)} == set()
