@@ -1,4 +1,4 @@
-"""Write the references in docs/configuration and docs/metrics from the code, in both languages; with ``--check``, only compare.
+"""The generated references in docs/configuration and docs/metrics, in both languages; ``--check`` only compares.
 
 What stands between the two marks of a file is generated; the rest is written by hand.
 """

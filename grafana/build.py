@@ -1,4 +1,4 @@
-"""Write the dashboards as JSON; with ``--check``, only tell which of the files are not what the code makes."""
+"""The dashboards as JSON files: writes them, or with ``--check`` only lists those that differ from what the code makes."""
 
 import argparse
 import sys

@@ -56,7 +56,7 @@ class TaskRenderer:
         self.status_families = status_families(tuple(info_labels))
 
     def status(self, status: TaskStatus, before: TaskRecord | None = None) -> Lines:
-        """Render what is known of a task beside its statistics; what is fixed by the task is taken from ``before``."""
+        """Render a task's state beside its statistics; lines that are fixed by the task are taken from ``before``."""
         head = _head(status.task.ref)
         if before is None or before.status.task is not status.task:
             return tuple(_lines(family, head, family.read(status)) for family in self.status_families)

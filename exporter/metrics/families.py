@@ -16,7 +16,7 @@ from exporter.words.text import Text
 
 Source = TypeVar("Source")
 Values: TypeAlias = float | Mapping[str, float] | Mapping[tuple[str, ...], float] | None
-"""A number (None: no sample) for a family with no labels of its own; by label value for one; by tuple for more."""
+"""A number (None: no sample) for a family without labels; by label value for one label; by tuple for more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ _Metric = TypeVar("_Metric", Counter, Gauge, Histogram)
 
 
 class ExporterMetrics:
-    """The exporter's own metrics and those of the accounts, in a registry of their own."""
+    """The exporter's own metrics and their registry."""
 
     def __init__(self, version: str, revision: str) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the counters and tell little
@@ -83,12 +83,12 @@ class ExporterMetrics:
         self._http_refusals.labels(reason).inc()
 
     def show_shard(self, ordinal: int, total: int) -> None:
-        """Tell which part of the tasks this exporter polls."""
+        """Show which part of the tasks this exporter polls."""
         self._shard_ordinal.set(ordinal)
         self._shards.set(total)
 
     def show_links(self, grafana: str | None, runbook: str | None) -> None:
-        """Tell the addresses that alerts lead to, instead of those told before; None is one that is not configured."""
+        """Show the addresses that alerts link to, instead of the previous ones; None is one that is not configured."""
         self._links.clear()
         if grafana or runbook:
             self._links.labels(grafana or "", runbook or "").set(1)

@@ -1,1 +1,1 @@
-"""Words for people in English and Chinese, side by side: texts of the pages, titles and help of metrics, label values."""
+"""Words for people in English and Chinese, side by side: label values, and the texts of the pages."""

@@ -83,7 +83,7 @@ class Filled:
         """Put the overview together."""
         survey = Survey(self.now)
         survey.take(self.store.records())
-        return overview.put_together(Question.read(query), survey, self.store.accounts(), self.facts, lambda _: 12.0)
+        return overview.make_overview(Question.read(query), survey, self.store.accounts(), self.facts, lambda _: 12.0)
 
     def verdict(self) -> tuple[str, Tone]:
         """Return the verdict in words, and its tone."""
@@ -104,7 +104,7 @@ class Filled:
         """Put a task's page together."""
         record = self.store.record(task.ref)
         assert record is not None
-        return detail.put_together(record, self.page(), 12.0, self.now, is_account_down=False)
+        return detail.make_detail(record, self.page(), 12.0, self.now, is_account_down=False)
 
     def why_not(self, task: Task) -> dict[str, str]:
         """Return why each metric that is not there is not, in words."""

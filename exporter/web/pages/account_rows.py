@@ -1,4 +1,4 @@
-"""The accounts as the overview shows them: served or not, token, quota, tasks, and their troubles in words. Pure."""
+"""The accounts of the overview: whether the platform serves them, token, quota, tasks, and their problems in words. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from exporter.metrics.store import AccountStatus
 from exporter.polling.facts import AccountFacts
 from exporter.web.pages.judging import Survey
 from exporter.web.pages.language import Ago, Ahead, Phrase, Span, phrase
-from exporter.web.pages.problems import explain
+from exporter.web.pages.problems import failure_phrase
 
 SOON_SECONDS: Final = 7 * 86_400
 """A token that expires within this time is worth a word."""
@@ -92,19 +92,19 @@ def _token(account: AccountStatus, now: float) -> Phrase:
 
 
 def _problems(account: AccountStatus, facts: AccountFacts, now: float) -> list[Problem]:
-    """Say all that is wrong with an account, the worst first."""
+    """Return the problems of an account, the worst first."""
     problems = []
     left = None if account.token_expiry is None else account.token_expiry - now
     if left is not None and left <= 0:
         problems.append(Problem(phrase("account.token_expired", when=Ago(-left)), Tone.BAD, str(account.failure or "")))
     elif account.up is False:
-        problems.append(Problem(explain(account.failure), Tone.BAD, str(account.failure or "")))
+        problems.append(Problem(failure_phrase(account.failure), Tone.BAD, str(account.failure or "")))
     elif left is not None and left < SOON_SECONDS:
         problems.append(Problem(phrase("account.token_soon", when=Ahead(left)), Tone.WARN))
     if facts.held_seconds > 1:
         problems.append(Problem(phrase("account.held", span=Span(facts.held_seconds)), Tone.WARN))
     if facts.discovery_failure is not None and facts.discovery_failure != account.failure:
-        words = phrase("account.discovery_fails", why=explain(facts.discovery_failure))
+        words = phrase("account.discovery_fails", why=failure_phrase(facts.discovery_failure))
         problems.append(Problem(words, Tone.WARN, str(facts.discovery_failure)))
     if (used := facts.calls_needed / facts.calls_allowed) > 1:
         problems.append(Problem(phrase("account.over_quota", times=f"{used:.1f}"), Tone.WARN))

@@ -20,7 +20,7 @@ from exporter.web.exporter import Exporter
 from exporter.web.pages.account_rows import Tone
 from exporter.web.pages.judging import Glance, Standing, glance
 from exporter.web.pages.language import Ago, Ahead, Phrase, phrase
-from exporter.web.pages.problems import explain, task_problem
+from exporter.web.pages.problems import failure_phrase, task_problem
 from exporter.words.text import Text
 
 WINDOWS: Final = "yunfu_task_window_…"
@@ -126,15 +126,15 @@ def _why_unknown(account: AccountStatus, facts: AccountFacts | None, now: float)
     if facts is None:
         return
     if facts.discovery_failure is not None:
-        yield phrase("account.discovery_fails", why=explain(facts.discovery_failure))
+        yield phrase("account.discovery_fails", why=failure_phrase(facts.discovery_failure))
     if facts.hidden_total > len(facts.hidden):
         yield phrase("missing.too_many", n=facts.hidden_total)
 
 
-def put_together(
+def make_detail(
     record: TaskRecord, page: Page, next_poll: float | None, now: float, *, is_account_down: bool
 ) -> Detail:
-    """Put the page of a task together. ``page`` is what a scrape is answered with: the lines are made by it."""
+    """Return the page of a task. ``page`` is the response to a scrape, which renders the lines; ``next_poll`` is seconds from ``now``."""
     seen = glance(record, now)
     alone = Page(page.renderer, CollectorRegistry())
     lines = b"".join(alone.pieces([record], now, openmetrics=False))
@@ -151,7 +151,7 @@ def put_together(
 
 
 def _answer(seen: Glance, series: int, now: float) -> Phrase:
-    """Say in a sentence or two what is on /metrics of a task, and why the rest is not."""
+    """Return a sentence or two on what /metrics has of a task, and why the rest is absent."""
     status, record = seen.record.status, seen.record
     if status.missing_since is not None:
         since, left = Ago(now - status.missing_since), status.missing_since + record.stale_after - now
@@ -180,7 +180,7 @@ def _series(seen: Glance, page: Page, samples: Sequence[Sample], now: float) -> 
     )
     for family in lifelong:
         found = by_name.get(family.name, [])
-        yield Series(family.name, family.title, found, None if found else _why_absent(family, seen, general))
+        yield Series(family.name, family.title, found, None if found else _why_absent(family, seen, general, now))
     windows = [family for family in families.WINDOW_FAMILIES if family.name in by_name]
     for family in windows:
         yield Series(family.name, family.title, by_name[family.name], None)
@@ -190,7 +190,7 @@ def _series(seen: Glance, page: Page, samples: Sequence[Sample], now: float) -> 
 
 
 def _why_nothing(seen: Glance, now: float) -> Phrase | None:
-    """Say why none of the statistics is there; None if they are."""
+    """Return why all statistics are absent; None if they are there."""
     status = seen.record.status
     if seen.record.is_gone(now):
         return phrase("absent.gone")
@@ -201,9 +201,9 @@ def _why_nothing(seen: Glance, now: float) -> Phrase | None:
     return phrase("absent.unpolled" if status.interval is None else "absent.not_read")
 
 
-def _why_absent(family: Family[Any], seen: Glance, general: Phrase | None) -> Phrase:
-    """Say why a family has no sample; a lasting one has its own reason, whatever became of the statistics."""
-    if general is not None and not family.lasting:
+def _why_absent(family: Family[Any], seen: Glance, general: Phrase | None, now: float) -> Phrase:
+    """Return why a family has no sample; a lasting one stays when the statistics are stale, so it has its own reason."""
+    if general is not None and (not family.lasting or seen.record.is_gone(now)):
         return general
     unread = [field for field in seen.stats.unread if {field, field.partition(".")[0]} & {*family.fields}]
     if unread:

@@ -30,7 +30,7 @@ class Standing(IntEnum):
 
     @property
     def needs_look(self) -> bool:
-        """Tell whether somebody has to look at such a task."""
+        """Whether somebody has to look at such a task."""
         return self <= Standing.LOW
 
 
@@ -70,17 +70,17 @@ class Glance:
 
     @property
     def is_active(self) -> bool:
-        """Tell whether calls are to be expected: it runs, or may run, and its list is not worked off."""
+        """Whether calls are to be expected: it runs, or may run, and its list is not finished."""
         return self.record.status.task.state.may_call and (self.progress or 0) < 1
 
     @property
     def is_low(self) -> bool:
-        """Tell whether the answer ratio is below its threshold, be there enough calls or not."""
+        """Whether the answer ratio is below its threshold, with however few calls."""
         return self.answer_ratio is not None and self.answer_ratio < self.record.status.task.min_answer_ratio
 
     @property
     def has_few_calls(self) -> bool:
-        """Tell whether there are too few calls to judge the answer ratio by."""
+        """Whether there are too few calls to judge the answer ratio by."""
         return (self.calls or 0) < ENOUGH_CALLS
 
 

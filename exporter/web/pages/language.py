@@ -1,4 +1,4 @@
-"""Which language a reader is spoken to in, and how numbers, spans and moments are said in it."""
+"""Languages of the pages: the choice of one, and how it writes numbers, spans and moments."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Speaker:
     timezone: ZoneInfo
 
     def __call__(self, key: str | Phrase | Text, **values: object) -> str:
-        """Say a phrase, the text of a key with values filled in, or a text as it is."""
+        """Return a phrase, the text of a key with values filled in, or a text as it is."""
         if isinstance(key, Text):
             return key.say(self.language)
         said = key if isinstance(key, Phrase) else Phrase(key, values)
@@ -121,12 +121,12 @@ class Speaker:
         return value
 
     def name(self, label: str, value: str) -> str:
-        """Say what a label value means, such as ``status`` ``busy``; one that is not known is its own name."""
+        """Return what a label value means, such as ``status`` ``busy``; one that is not known is its own name."""
         known = LABELS.get(label, {}).get(value)
         return value if known is None else self(known)
 
     def moment(self, unix: float) -> str:
-        """Say a moment: date and time of day, to the second."""
+        """Format a moment: date and time of day, to the second."""
         return datetime.fromtimestamp(unix, self.timezone).strftime("%Y-%m-%d %H:%M:%S")
 
     def machine_moment(self, unix: float) -> str:
@@ -134,11 +134,11 @@ class Speaker:
         return datetime.fromtimestamp(unix, self.timezone).isoformat(timespec="seconds")
 
     def time_of_day(self, unix: float) -> str:
-        """Say a moment of today."""
+        """Format a moment of today."""
         return datetime.fromtimestamp(unix, self.timezone).strftime("%H:%M:%S")
 
     def _span(self, seconds: float) -> str:
-        """Say a length of time by its largest unit, and by the next while the largest is one or two of its kind."""
+        """Format a length of time by its largest unit, and by the next while the largest is one or two of its kind."""
         if seconds < 60:
             return self._units("s", int(seconds))
         unit, smaller = next(pair for pair in _LADDER if seconds >= _SECONDS[pair[0]])
@@ -155,10 +155,10 @@ _LADDER: Final = (("d", "h"), ("h", "min"), ("min", "s"))
 
 
 def percent(ratio: float) -> str:
-    """Say a ratio as a percentage with one decimal, and none where there is none."""
+    """Format a ratio as a percentage with one decimal, and none where there is none."""
     return f"{ratio * 100:.1f}".removesuffix(".0") + "%"
 
 
 def number(value: float) -> str:
-    """Say a number with separators; a whole one without a point."""
+    """Format a number with separators; a whole one without a point."""
     return f"{int(value):,}" if value == int(value) else f"{value:,.4g}"

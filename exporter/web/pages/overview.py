@@ -1,4 +1,4 @@
-"""The overview put together: the verdict, the accounts, and one page of the tasks. Pure: values in, values out."""
+"""The overview, as values: the verdict, the accounts, and one page of the tasks. Pure."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ class Overview:
     pages: int
 
 
-def put_together(
+def make_overview(
     question: Question,
     survey: Survey,
     accounts: Sequence[AccountStatus],
     facts: Mapping[str, AccountFacts],
     next_poll: Callable[[TaskRef], float | None],
 ) -> Overview:
-    """Put the overview together from all tasks at a glance and what is known of the accounts."""
+    """Return the overview of all tasks at a glance and of the accounts; ``next_poll`` gives the seconds until a task's next poll."""
     rows = account_rows(survey, accounts, facts)
     verdict, tone = _verdict(survey, rows)
     chosen, hidden = _chosen(question, survey.seen), _chosen_hidden(question, facts)
@@ -152,7 +152,7 @@ _KEYS: Final[dict[Sort, Callable[[Glance], Any]]] = {
 
 
 def _verdict(survey: Survey, accounts: Sequence[AccountRow]) -> tuple[list[Phrase], Tone]:
-    """Say in one sentence whether collecting is healthy and how many tasks need a look; its parts, and its tone."""
+    """Return whether collecting is healthy and how many tasks need a look: the parts of one sentence, and its tone."""
     tasks, tasks_tone = _verdict_on_tasks(survey)
     collecting, accounts_tone = _verdict_on_accounts(accounts)
     order = [Tone.BAD, Tone.WARN, Tone.MUTED, Tone.GOOD]

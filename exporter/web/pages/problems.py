@@ -1,4 +1,4 @@
-"""Troubles in words: what an error's reason means and what to do, and why a task or an account is not well. Pure."""
+"""Problems in words: what a failure means and what to do, and why a task needs a look or is not read. Pure."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from exporter.words.pages import WORDS
 _UNKNOWN: Final = "reason.other"
 
 
-def explain(failure: Failure | None) -> Phrase:
-    """Say what a failure means and what to do."""
+def failure_phrase(failure: Failure | None) -> Phrase:
+    """Return what a failure means and what to do."""
     reason = "" if failure is None else failure.reason
     key = f"reason.{reason}"
     if key in WORDS:
@@ -26,11 +26,11 @@ def explain(failure: Failure | None) -> Phrase:
 
 
 def task_problem(seen: Glance, now: float, *, is_account_down: bool) -> Phrase | None:
-    """Say why a task needs a look, or is not read."""
+    """Return why a task needs a look, or is not read; None if it is well."""
     status = seen.record.status
     match seen.standing:
         case Standing.FAILING:
-            return explain(status.failure)
+            return failure_phrase(status.failure)
         case Standing.OVERDUE:
             late = Span(max(0.0, now - (status.due or now)))
             return phrase("task.overdue_account" if is_account_down else "task.overdue", late=late)

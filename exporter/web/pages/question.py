@@ -1,4 +1,4 @@
-"""What a reader of the overview asks to see, from the query and back into links."""
+"""The question of a reader of the overview: read from the query, and written back into links."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Question:
 
     @property
     def is_filtering(self) -> bool:
-        """Tell whether anything is left out."""
+        """Whether anything is left out."""
         return bool(self.text or self.account or self.state or self.show is not Show.ALL)
 
     def link(self, **changes: Any) -> str:

@@ -97,7 +97,7 @@ class _Pages:
             await asyncio.sleep(0)
         question = Question.read(request.query)
         facts = {name: account.facts() for name, account in exporter.accounts.items()}
-        view = overview.put_together(question, survey, store.accounts(), facts, self._next_poll)
+        view = overview.make_overview(question, survey, store.accounts(), facts, self._next_poll)
         await asyncio.sleep(0)
         used = {status for row in view.rows for status, count in row.seen.numbers.items() if count}
         return await self._page(request, "overview", view=view, used=used, now=survey.now)
@@ -116,7 +116,7 @@ class _Pages:
             return await self._missing(request, sentences, HTTPStatus.OK, found.task.name or task)
         is_down = store.account(account).up is False
         next_poll = self._next_poll(found.status.task.ref)
-        view = detail.put_together(found, self._exporter.page(), next_poll, now, is_account_down=is_down)
+        view = detail.make_detail(found, self._exporter.page(), next_poll, now, is_account_down=is_down)
         return await self._page(request, "task", view=view, numbers=view.seen.numbers, now=now)
 
     def _next_poll(self, ref: TaskRef) -> float | None:

@@ -66,6 +66,14 @@ def test_why_a_series_is_not_there_is_said(filled: Filled) -> None:
     assert "yunfu_task_up" not in filled.why_not(fresh)
 
 
+def test_everything_of_a_task_that_is_gone_is_absent_for_that_reason(filled: Filled) -> None:
+    """Also its name and its state, which outlast its statistics."""
+    task = filled.task("a", stats())
+    filled.store.miss(task.ref)
+    filled.now += STALE_AFTER + 1
+    assert set(filled.why_not(task).values()) == {"The platform does not know the task any more."}
+
+
 def test_what_is_on_metrics_is_said_in_a_sentence(filled: Filled) -> None:
     """Fresh, new, never read, not polled, stale, leaving and gone each have their answer."""
     fresh, new, failed = filled.task("a", stats()), filled.task("b"), filled.task("c", FAILED)
