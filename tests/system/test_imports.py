@@ -12,7 +12,7 @@ PACKAGE = Path(exporter.__file__).parent
 ALLOWED: dict[str, set[str]] = {
     "config": set(),
     "api": set(),
-    "words": {"api"},
+    "words": set(),
     "metrics": {"api", "words"},
     "polling": {"config", "api", "metrics"},
     "web": {"config", "api", "metrics", "polling", "words"},
