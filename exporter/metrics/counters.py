@@ -2,15 +2,27 @@
 
 The platform's counts are no counters: numbers move between statuses when they are redialled, and a task can be reset.
 Only growth between two polls is added up, so ``increase()`` tells what happened. At first sight, and so after a restart
-of the exporter, the counts are taken as they stand and nothing is added: no burst. Nor does a reading that is older than
-the one before (a replica of the platform's that lags) count anything twice.
+without a state file, the counts are taken as they stand and nothing is added: no burst. Nor does a reading that is
+older than the one before (a replica of the platform's that lags) count anything twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from exporter.api.model import MAX_ENTRIES, TaskStats
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """All that ``TaskCounters`` remember, as a value: the sums, and the platform's counts that growth starts from."""
+
+    calls: Mapping[str, int] = field(default_factory=dict)
+    numbers: Mapping[str, int] = field(default_factory=dict)
+    resets: int = 0
+    most_calls: Mapping[str, int] = field(default_factory=dict)
+    last_numbers: Mapping[str, int] = field(default_factory=dict)
 
 
 class TaskCounters:
@@ -21,12 +33,16 @@ class TaskCounters:
 
     __slots__ = ("_last_numbers", "_most_calls", "calls", "numbers", "resets")
 
-    def __init__(self) -> None:
-        self.calls: dict[str, int] = {}
-        self.numbers: dict[str, int] = {}
-        self.resets = 0
-        self._most_calls: dict[str, int] = {}
-        self._last_numbers: dict[str, int] = {}
+    def __init__(self, sums: Sums = Sums()) -> None:
+        self.calls = dict(sums.calls)
+        self.numbers = dict(sums.numbers)
+        self.resets = sums.resets
+        self._most_calls = dict(sums.most_calls)
+        self._last_numbers = dict(sums.last_numbers)
+
+    def sums(self) -> Sums:
+        """Return what is remembered; counters made of it go on from there, and count what grew in between."""
+        return Sums(dict(self.calls), dict(self.numbers), self.resets, dict(self._most_calls), dict(self._last_numbers))
 
     def observe(self, stats: TaskStats) -> bool:
         """Add what has grown since the last observation; tell whether anything moved (at first sight: yes).
