@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, Protocol
 
 from exporter.api.errors import Failure
 from exporter.api.model import Task, TaskRef, TaskState, TaskStats
-from exporter.metrics.counters import TaskCounters
+from exporter.metrics.counters import Sums, TaskCounters
 from exporter.metrics.poll_history import Poll, add_poll
 
 Lines = tuple[bytes, ...]
@@ -115,6 +115,7 @@ class WindowLines:
     """The rendered statistics of a window, when they were read and are due again, and when the window moves on."""
 
     lines: Lines
+    stats: TaskStats
     read_at: float
     due: float
     expires: float
@@ -173,10 +174,15 @@ class TaskRecord:
 
 
 class Store:
-    """Holds one record per task and one status per account. ``clock`` is Unix time, ``stale_after`` is seconds."""
+    """Holds one record per task and one status per account. ``clock`` is Unix time, ``stale_after`` is seconds.
+
+    ``task_changed`` and ``account_changed`` are called with the name of each that is put, changed or dropped.
+    """
 
     def __init__(self, renderer: Renderer, clock: Callable[[], float], stale_after: float = 0.0) -> None:
         self.clock = clock
+        self.task_changed: Callable[[TaskRef], None] = _ignore
+        self.account_changed: Callable[[str], None] = _ignore
         self._renderer = renderer
         self._stale_after = stale_after
         self._records: dict[TaskRef, TaskRecord] = {}
@@ -206,6 +212,7 @@ class Store:
     def put_account(self, status: AccountStatus) -> None:
         """Replace what is known of an account."""
         self._accounts[status.name] = status
+        self.account_changed(status.name)
 
     def know(self, task: Task, interval: float | None) -> None:
         """Take note of a task, its facts and its interval; what was read of it before stays.
@@ -257,14 +264,16 @@ class Store:
         stats = outcome.stats if isinstance(outcome.stats, TaskStats) else before.stats if before else None
         reason = outcome.failure.reason if outcome.failure else ""
         lines = self._renderer.status(status, before)
-        self._records[ref] = TaskRecord(
-            status=status,
-            status_lines=lines,
-            stale_after=self._stale_after,
-            reading_lines=reading_lines,
-            windows=windows,
-            stats=stats,
-            polls=add_poll(before.polls if before else b"", Poll(now, seconds, reason)),
+        self._keep(
+            TaskRecord(
+                status=status,
+                status_lines=lines,
+                stale_after=self._stale_after,
+                reading_lines=reading_lines,
+                windows=windows,
+                stats=stats,
+                polls=add_poll(before.polls if before else b"", Poll(now, seconds, reason)),
+            )
         )
         return moved
 
@@ -314,18 +323,42 @@ class Store:
         record = self._records[ref]
         windows = {name: lines for name, lines in (record.windows or {}).items() if name in names}
         if len(windows) < len(record.windows or {}):  # hardly ever: thousands of records need no copy at each reload
-            self._records[ref] = replace(record, windows=windows)
+            self._keep(replace(record, windows=windows))
 
     def forget(self, ref: TaskRef) -> None:
         """Drop all that is known of a task."""
         self._records.pop(ref, None)
         self._counters.pop(ref, None)
+        self.task_changed(ref)
 
     def forget_account(self, name: str) -> None:
         """Drop an account and all its tasks."""
         self._accounts.pop(name, None)
+        self.account_changed(name)
         for ref in [ref for ref in self._records if ref.account == name]:
             self.forget(ref)
+
+    def sums(self, ref: TaskRef) -> Sums | None:
+        """Return what the counters of a task remember, or None if there are none."""
+        counters = self._counters.get(ref)
+        return None if counters is None else counters.sums()
+
+    def restore(self, saved: TaskRecord, sums: Sums | None) -> None:
+        """Put back a record of before a restart, rendered anew: what it lacks is lines. Its counters go on from ``sums``."""
+        ref = saved.status.task.ref
+        sums = sums or Sums()
+        reading = saved.stats and Reading(saved.stats, sums.calls, sums.numbers, sums.resets)
+        self._counters[ref] = TaskCounters(sums)
+        self._records[ref] = replace(
+            saved,
+            stale_after=self._stale_after,
+            status_lines=self._renderer.status(saved.status),
+            reading_lines=self._renderer.reading(ref, reading) if reading else (),
+            windows={
+                name: replace(window, lines=self._renderer.window(ref, name, window.stats))
+                for name, window in (saved.windows or {}).items()
+            },
+        )
 
     def count_states(self) -> Counter[tuple[str, TaskState]]:
         """Count the tasks by account and state."""
@@ -333,24 +366,30 @@ class Store:
 
     def _put(self, status: TaskStatus, before: TaskRecord | None) -> None:
         lines = self._renderer.status(status, before)
-        self._records[status.task.ref] = (
+        self._keep(
             TaskRecord(status=status, status_lines=lines, stale_after=self._stale_after)
             if before is None
             else replace(before, status=status, status_lines=lines)
         )
 
+    def _keep(self, record: TaskRecord) -> None:
+        ref = record.status.task.ref
+        self._records[ref] = record
+        self.task_changed(ref)
+
     def _windows(
         self, ref: TaskRef, outcome: PollOutcome, now: float, interval: float, before: Mapping[str, WindowLines]
     ) -> dict[str, WindowLines]:
         return {
-            window: WindowLines(
-                before[window].lines if stats is UNCHANGED else self._renderer.window(ref, window, stats),
-                now,
-                now + interval,
-                expires,
-            )
+            window: replace(before[window], read_at=now, due=now + interval, expires=expires)
+            if stats is UNCHANGED
+            else WindowLines(self._renderer.window(ref, window, stats), stats, now, now + interval, expires)
             for window, stats, expires in outcome.windows
         }
+
+
+def _ignore(_: object) -> None:
+    """Stand for a listener where nobody listens."""
 
 
 def _is_near(told: float | None, interval: float | None) -> bool:

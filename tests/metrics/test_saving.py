@@ -1,0 +1,232 @@
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from exporter.api.errors import Failure
+from exporter.api.model import Task, TaskRef, TaskState, TaskStats
+from exporter.metrics.exposition import Page, TaskRenderer
+from exporter.metrics.poll_history import read_polls
+from exporter.metrics.saving import StoreSource
+from exporter.metrics.state_file import SavedState, StateFile
+from exporter.metrics.state_writer import Changes
+from exporter.metrics.store import UNCHANGED, AccountStatus, PollOutcome, Store, WindowReading
+from tests.support.state import ref
+
+NOW = 1_751_000_000.5
+TASK = Task(
+    ref(),
+    min_answer_ratio=0.3,
+    name="老客户回访",
+    generation="1",
+    state=TaskState.RUNNING,
+    labels=("retention",),
+    created=1_750_000_000.0,
+)
+STATS = TaskStats(answered=61, unanswered=6, numbers={"busy": 3}, unread={"rounds": 1})
+
+
+@dataclass
+class Clock:
+    """Unix time that a test sets."""
+
+    now: float = NOW
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+
+class Exporter:
+    """A store with its source, from a start to a stop."""
+
+    def __init__(self, now: float = NOW, labels: tuple[str, ...] = ("team",)) -> None:
+        self.clock = Clock(now)
+        self.renderer = TaskRenderer(labels)
+        self.store = Store(self.renderer, self.clock, 300.0)
+        self.source = StoreSource(self.store)
+
+    def poll(self, stats: TaskStats, *windows: WindowReading, task: Task = TASK) -> bool:
+        """Settle a poll that worked."""
+        return self.store.settle(task, PollOutcome(stats, windows), 60.0, 0.25)
+
+    def state(self) -> SavedState:
+        """Return what is saved of what changed."""
+        changes = self.source.take_changes()
+        tasks = [self.source.saved_task(ref) for ref in sorted(changes.tasks)]
+        accounts = [self.source.saved_account(name) for name in sorted(changes.accounts)]
+        return SavedState([task for task in tasks if task], [account for account in accounts if account])
+
+    def page(self) -> str:
+        """Return the page."""
+        page = Page(self.renderer, CollectorRegistry())
+        return b"".join(page.pieces(self.store.records(), self.clock(), openmetrics=False)).decode()
+
+
+def restarted(state: SavedState, now: float = NOW, labels: tuple[str, ...] = ("team",)) -> Exporter:
+    """Start an exporter from what another has saved; it wants all tasks."""
+    exporter = Exporter(now, labels)
+    exporter.source.restore(state, lambda _: True)
+    return exporter
+
+
+@pytest.fixture
+def before() -> Exporter:
+    """Return an exporter that has polled a task, with a window, twice and failed once."""
+    exporter = Exporter()
+    exporter.poll(STATS, WindowReading("15m", STATS, NOW + 900))
+    exporter.clock.now += 60
+    exporter.poll(replace(STATS, answered=70), WindowReading("15m", UNCHANGED, NOW + 960))
+    exporter.clock.now += 60
+    exporter.store.settle(TASK, PollOutcome(failure=Failure("http_404", "no such task", missing=True)), 60.0, 1.5)
+    return exporter
+
+
+def test_a_restart_changes_nothing_on_the_page(before: Exporter) -> None:
+    """All lines of a task are there at once, with their true age, but for the labels that only the configuration knows."""
+    page = before.page()
+    assert 'yunfu_task_calls_total{account="main"' in page
+    assert "yunfu_task_window_answered_calls" in page
+    after = restarted(before.state(), now=before.clock.now)
+    assert after.page() == page.replace('team="retention"', 'team=""')
+    after.store.know(TASK, 60.0)
+    assert after.page() == page
+
+
+def test_what_is_not_on_the_page_comes_back_too(before: Exporter) -> None:
+    """The polls, the failure, what could not be read, what was due and since when the task is missing are as they were."""
+    after = restarted(before.state(), now=before.clock.now)
+    old, new = before.store.record(TASK.ref), after.store.record(TASK.ref)
+    assert old is not None
+    assert new is not None
+    assert list(read_polls(new.polls)) == list(read_polls(old.polls))
+    assert new.stats == old.stats
+    assert new.status == replace(old.status, task=replace(TASK, labels=()))
+    assert new.status.missing_since == NOW + 120
+    assert new.windows == old.windows
+
+
+def test_labels_may_be_others_after_a_restart(before: Exporter) -> None:
+    """Label names that the configuration has changed meanwhile are empty until it names their values."""
+    after = restarted(before.state(), labels=("region", "line"))
+    assert 'region="",line=""' in after.page()
+
+
+def test_counters_go_on_after_a_restart(before: Exporter) -> None:
+    """Growth of while the exporter was away is counted once, with the first poll; a fall is a reset as ever."""
+    after = restarted(before.state(), now=NOW + 3600)
+    assert after.poll(replace(STATS, answered=100))
+    assert _calls(after) == (39.0, 0.0, 0.0)
+    again = restarted(after.state(), now=NOW + 7200)
+    assert not again.poll(replace(STATS, answered=100))
+    assert _calls(again) == (39.0, 0.0, 0.0)
+    again.poll(replace(STATS, answered=4, unanswered=0))
+    assert _calls(again) == (39.0, 0.0, 1.0)
+
+
+def _calls(exporter: Exporter) -> tuple[float, ...]:
+    """Return the counters of answered and unanswered calls, and of resets."""
+    lines = exporter.page().splitlines()
+    starts = 'yunfu_task_calls_total{%s,outcome="answered"}', 'yunfu_task_calls_total{%s,outcome="unanswered"}'
+    labels = f'account="main",task="{TASK.ref.id}"'
+    names = [*(start % labels for start in starts), f"yunfu_task_resets_total{{{labels}}}"]
+    return tuple(float(line.rpartition(" ")[2]) for name in names for line in lines if line.startswith(name))
+
+
+def test_an_old_success_is_as_old_after_a_restart() -> None:
+    """Statistics that have gone stale while the exporter was away are not shown; what lasts is."""
+    exporter = Exporter()
+    exporter.poll(STATS, WindowReading("15m", STATS, NOW + 86_400))
+    page = restarted(exporter.state(), now=NOW + 3600).page()
+    assert "yunfu_task_answered_calls" not in page
+    assert "yunfu_task_window_answered_calls" not in page
+    line = f'yunfu_task_last_success_timestamp_seconds{{account="main",task="{TASK.ref.id}"}} {NOW}'
+    assert line in page.splitlines()
+
+
+def test_a_task_that_was_only_listed_comes_back() -> None:
+    """Neither statistics nor counters are made up for it."""
+    listed = Exporter()
+    listed.store.know(TASK, None)
+    page = listed.page()
+    after = restarted(listed.state())
+    after.store.know(TASK, None)
+    assert after.page() == page
+    assert after.poll(STATS)
+    assert _calls(after) == (0.0, 0.0, 0.0)
+
+
+CHANGES: list[Callable[[Store], object]] = [
+    lambda store: store.know(replace(TASK, name="renamed"), 60.0),
+    lambda store: store.know(TASK, 900.0),
+    lambda store: store.settle(TASK, PollOutcome(UNCHANGED), 60.0),
+    lambda store: store.settle(TASK, PollOutcome(failure=Failure("timeout", "no answer")), 60.0),
+    lambda store: store.miss(TASK.ref),
+    lambda store: store.keep_windows(TASK.ref, ()),
+    lambda store: store.forget(TASK.ref),
+    lambda store: store.forget_account("main"),
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_every_change_of_a_task_is_noted_once(change: Callable[[Store], object]) -> None:
+    """Whatever the store does to a task, the next write has it, and the one after not."""
+    exporter = Exporter()
+    exporter.poll(STATS, WindowReading("15m", STATS, NOW + 900))
+    assert exporter.source.take_changes() == ({TASK.ref}, set())
+    change(exporter.store)
+    assert exporter.source.take_changes().tasks == {TASK.ref}
+    assert exporter.source.take_changes() == Changes(set(), set())
+
+
+def test_what_stays_the_same_is_not_written() -> None:
+    """A list that brings what is known is no change."""
+    exporter = Exporter()
+    exporter.poll(STATS)
+    exporter.source.take_changes()
+    exporter.store.know(TASK, 60.0)
+    exporter.store.keep_windows(TASK.ref, ())
+    assert exporter.source.take_changes() == Changes(set(), set())
+
+
+def test_an_account_is_saved_with_its_last_discovery() -> None:
+    """When its list was last read comes back; what the first call brings does not; a dropped account leaves the file."""
+    exporter = Exporter()
+    exporter.poll(STATS)
+    exporter.store.put_account(AccountStatus("main", up=True, discovery_last_success=NOW - 5))
+    after = restarted(exporter.state())
+    assert after.store.accounts() == [AccountStatus("main", discovery_last_success=NOW - 5)]
+    after.store.forget_account("main")
+    assert after.source.take_changes() == ({TASK.ref}, {"main"})
+    assert after.source.saved_task(TASK.ref) is None
+    assert after.source.saved_account("main") is None
+
+
+def test_tasks_that_nobody_wants_any_more_leave_the_file() -> None:
+    """Those of an account or shard that is another's now are not put back, and the next write deletes them."""
+    exporter, other = Exporter(), TaskRef("other", TASK.ref.id)
+    exporter.poll(STATS)
+    exporter.poll(STATS, task=replace(TASK, ref=other))
+    exporter.store.put_account(AccountStatus("other", discovery_last_success=NOW))
+    after = Exporter()
+    after.source.restore(exporter.state(), lambda ref: ref.account == "main")
+    assert [record.status.task.ref for record in after.store.records()] == [TASK.ref]
+    assert after.source.take_changes() == ({other}, {"other"})
+
+
+def test_it_all_goes_through_a_file(tmp_path: Path, before: Exporter) -> None:
+    """What one exporter writes is what the next one starts with."""
+    path = tmp_path / "state.db"
+    state = before.state()
+    file = StateFile.open(path)
+    assert file is not None
+    file.begin()
+    file.put_tasks([(task.task.ref, task) for task in state.tasks])
+    file.commit()
+    file.close()
+    again = StateFile.open(path)
+    assert again is not None
+    assert again.load() == state
+    again.close()
