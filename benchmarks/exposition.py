@@ -29,7 +29,8 @@ from prometheus_client.registry import Collector
 from exporter.api.model import STATUSES, Task, TaskRef, TaskState, TaskStats
 from exporter.metrics.exposition import TaskRenderer
 from exporter.metrics.instrumentation import AccountCollector, ExporterMetrics
-from exporter.metrics.store import PollOutcome, Store
+from exporter.metrics.records import PollOutcome
+from exporter.metrics.store import Store
 from exporter.web.app import make_app
 from exporter.web.server import listening
 from tests.support.exporter import FakeExporter
@@ -85,7 +86,7 @@ def fill(store: Store) -> None:
             concurrency_limit=20,
             created=1.72e9,
         )
-        store.settle(task, PollOutcome(make_stats(rng)), 60.0)
+        store.record_poll(task, PollOutcome(make_stats(rng)), 60.0)
 
 
 async def serve() -> None:

@@ -29,7 +29,8 @@ from exporter.api.tokens import Token
 from exporter.config.settings import AccountSettings, PollSettings, Settings, TaskSettings
 from exporter.metrics.exposition import TaskRenderer
 from exporter.metrics.instrumentation import ExporterMetrics
-from exporter.metrics.store import Lines, Reading, Store
+from exporter.metrics.records import Lines, Reading
+from exporter.metrics.store import Store
 from exporter.polling.account import Surroundings, open_account
 
 SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 2.0

@@ -27,10 +27,11 @@ from prometheus_client import CollectorRegistry
 
 from exporter.api.model import Task, TaskRef, TaskState, TaskStats, parse_stats
 from exporter.metrics.exposition import Page, TaskRenderer
-from exporter.metrics.saving import StoreSource
-from exporter.metrics.state_file import StateFile
-from exporter.metrics.state_writer import WRITE_SECONDS, DiskThread, StateWriter
-from exporter.metrics.store import PollOutcome, Store, WindowReading
+from exporter.metrics.records import PollOutcome, WindowReading
+from exporter.metrics.store import Store
+from exporter.state.saving import StoreSource
+from exporter.state.state_file import StateFile
+from exporter.state.state_writer import WRITE_SECONDS, DiskThread, StateWriter
 
 TASKS = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
 FOLDER = sys.argv[2] if len(sys.argv) > 2 else None
@@ -72,7 +73,7 @@ class Fleet:
         for task in tasks:
             stats = self._stats(round_)
             windows = (WindowReading("today", stats, self.clock() + 86_400),)
-            self.store.settle(task, PollOutcome(stats, windows), INTERVAL, 0.123)
+            self.store.record_poll(task, PollOutcome(stats, windows), INTERVAL, 0.123)
 
     def _stats(self, round_: int) -> TaskStats:
         numbers = {status: count + round_ for status, count in self.stats.numbers.items()}

@@ -18,7 +18,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from exporter.api.model import TaskRef, TaskStats
 from exporter.metrics import families
 from exporter.metrics.families import Family, Values, status_families
-from exporter.metrics.store import Lines, Reading, TaskRecord, TaskStatus
+from exporter.metrics.records import Lines, Reading, TaskRecord, TaskStatus
 
 _TASKS_PER_PIECE: Final = 1000  # a piece is up to a megabyte or so: small in memory, and joined in a millisecond
 _HEAD: Final = b"\xff"  # stands for the labels of the task in a template; no UTF-8 text holds it

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeAlias, TypeVar
 
 from exporter.api.model import TaskState, TaskStats
-from exporter.metrics.store import Reading, TaskStatus
+from exporter.metrics.records import Reading, TaskStatus
 from exporter.words.text import Text
 
 Source = TypeVar("Source")

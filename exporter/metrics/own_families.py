@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from exporter.metrics.store import AccountStatus
+from exporter.metrics.records import AccountStatus
 from exporter.words.text import Text
 
 

@@ -1,100 +1,29 @@
-"""The latest outcome of every task and account, as immutable values swapped by one assignment.
+"""The store: the latest record of every task and account, each swapped whole by one assignment.
 
-Collecting writes here and serving reads here; they meet nowhere else. What a task's lines on the page are is decided by
-the renderer that is passed in, when the task is polled: a scrape has only to join the lines. The numbers stay beside
-them, for the pages.
+Polling writes here and serving reads here; they meet nowhere else. The renderer makes a task's lines of exposition text
+when the task is polled, so a scrape has only to join them. The numbers stay beside them, for the pages.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import KW_ONLY, dataclass, replace
-from enum import Enum
-from typing import Final, NamedTuple, Protocol
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from typing import Protocol
 
-from exporter.api.errors import Failure
 from exporter.api.model import Task, TaskRef, TaskState, TaskStats
 from exporter.metrics.counters import Sums, TaskCounters
 from exporter.metrics.poll_history import Poll, add_poll
-
-Lines = tuple[bytes, ...]
-"""One piece of exposition text per metric family, in the order of the table of families."""
-
-
-@dataclass(frozen=True, slots=True)
-class TaskStatus:
-    """What is known of a task beside its statistics. Times are Unix seconds, the interval is seconds.
-
-    ``up`` is None until the first poll, ``last_success`` until the first that worked, and ``interval`` is None for a
-    task that is known but not polled. ``failure`` is why the last poll failed, None if it worked.
-    ``missing_since`` is when the platform began to say that there is no such task, and ``due`` is when the success after
-    the last one is expected.
-    """
-
-    task: Task
-    _: KW_ONLY
-    interval: float | None = None
-    up: bool | None = None
-    last_success: float | None = None
-    failure: Failure | None = None
-    missing_since: float | None = None
-    due: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """The statistics of a task's whole life, and the counters that follow from watching them."""
-
-    stats: TaskStats
-    calls: Mapping[str, int]
-    numbers: Mapping[str, int]
-    resets: int | None
-
-
-class Unchanged(Enum):
-    """Stands for statistics that are those the store holds already: the platform's answer was the same, byte for byte."""
-
-    UNCHANGED = "unchanged"
-
-
-UNCHANGED: Final = Unchanged.UNCHANGED
-
-
-class WindowReading(NamedTuple):
-    """The statistics of one window. At ``expires`` (Unix seconds) the window has moved on and they say nothing."""
-
-    window: str
-    stats: TaskStats | Unchanged
-    expires: float
-
-
-@dataclass(frozen=True, slots=True)
-class PollOutcome:
-    """The outcome of one poll of a task: what was read, and why the first API call that failed did (None: none failed)."""
-
-    stats: TaskStats | Unchanged | None = None
-    windows: tuple[WindowReading, ...] = ()
-    failure: Failure | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AccountStatus:
-    """What is known of an account. Times are Unix seconds; None: not known, or not yet.
-
-    ``up`` is whether the platform served the account's last API call, ``failure`` why it did not. ``discovery_interval`` is seconds, None without
-    discovery; ``rate_limit`` is API calls a second.
-    """
-
-    name: str
-    _: KW_ONLY
-    up: bool | None = None
-    failure: Failure | None = None
-    token_expiry: float | None = None
-    discovery_last_success: float | None = None
-    discovery_interval: float | None = None
-    rate_limit: float | None = None
-    tasks_left_out: int = 0
+from exporter.metrics.records import (
+    UNCHANGED,
+    AccountStatus,
+    Lines,
+    PollOutcome,
+    Reading,
+    TaskRecord,
+    TaskStatus,
+    WindowLines,
+)
 
 
 class Renderer(Protocol):
@@ -108,69 +37,6 @@ class Renderer(Protocol):
 
     def window(self, ref: TaskRef, window: str, stats: TaskStats) -> Lines:
         """Render the statistics of a window."""
-
-
-@dataclass(frozen=True, slots=True)
-class WindowLines:
-    """The rendered statistics of a window, when they were read and are due again, and when the window moves on."""
-
-    lines: Lines
-    stats: TaskStats
-    read_at: float
-    due: float
-    expires: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskRecord:
-    """The latest of one task, rendered.
-
-    ``stale_after`` is by how many seconds a success may be overdue, or the task be denied, before it leaves /metrics.
-    ``stats`` are the statistics of ``reading_lines``, and ``polls`` are the last polls, packed by ``poll_history``.
-    """
-
-    status: TaskStatus
-    status_lines: Lines
-    stale_after: float
-    reading_lines: Lines = ()
-    windows: Mapping[str, WindowLines] | None = None
-    stats: TaskStats | None = None
-    polls: bytes = b""
-
-    def is_fresh(self, now: float) -> bool:
-        """Return whether the statistics may still be shown at a moment (Unix seconds)."""
-        due = self.status.due
-        return due is not None and now <= due + self.stale_after
-
-    def is_gone(self, now: float) -> bool:
-        """Return whether the platform has been denying the task for too long to show it at a moment (Unix seconds)."""
-        since = self.status.missing_since
-        return since is not None and now > since + self.stale_after
-
-    def fresh_windows(self, now: float) -> Iterable[Lines]:
-        """Return the lines of the windows that may still be shown at a moment (Unix seconds)."""
-        for window in (self.windows or {}).values():
-            if now < window.expires and now <= window.due + self.stale_after:
-                yield window.lines
-
-    def paced(self, interval: float | None, now: float) -> TaskRecord:
-        """Return the record with its interval changed now; without one, what was due stays due.
-
-        A longer interval counts from the last success. A shorter one counts from now: that the task would have been
-        polled by now, had its interval been that short, makes no success overdue.
-        """
-        status = self.status
-        if interval == status.interval:
-            return self
-        if interval is None or status.last_success is None or status.due is None:
-            return replace(self, status=replace(status, interval=interval))
-        latest = now + interval
-        windows = {
-            name: replace(window, due=max(window.read_at + interval, min(window.due, latest)))
-            for name, window in (self.windows or {}).items()
-        }
-        due = max(status.last_success + interval, min(status.due, latest))
-        return replace(self, status=replace(status, interval=interval, due=due), windows=windows)
 
 
 class Store:
@@ -198,7 +64,7 @@ class Store:
         return [record for ref, record in self._records.items() if ref.account == account]
 
     def record(self, ref: TaskRef) -> TaskRecord | None:
-        """Return what is known of one task, or None if it is not known."""
+        """Return the record of one task, or None if there is none."""
         return self._records.get(ref)
 
     def accounts(self) -> list[AccountStatus]:
@@ -206,26 +72,26 @@ class Store:
         return list(self._accounts.values())
 
     def account(self, name: str) -> AccountStatus:
-        """Return what is known of an account; of an unknown one, nothing."""
+        """Return the status of an account; one that has no status yet has an empty one."""
         return self._accounts.get(name) or AccountStatus(name)
 
     def put_account(self, status: AccountStatus) -> None:
-        """Replace what is known of an account."""
+        """Replace the status of an account."""
         self._accounts[status.name] = status
         self.account_changed(status.name)
 
-    def know(self, task: Task, interval: float | None) -> None:
-        """Take note of a task, its facts and its interval; what was read of it before stays.
+    def put_task(self, task: Task, interval: float | None) -> None:
+        """Add or update a task and its interval in seconds, None: it is not polled; what was read of it stays.
 
-        If all that is new is an interval that differs by less than 1 %, it is left to the next poll to tell: one task
-        more changes the interval of all where the quota is short, and to render thousands anew takes long.
-        That a task is missing stands only while it is polled on, and its polls say so: else it has just been listed.
+        An interval alone that differs by less than 1 % is left to the next poll: one task more changes the interval of
+        all where the quota is short, and to render thousands anew takes long. A task that is polled on stays missing
+        until a poll finds it; any other has just been listed, so it is not missing.
         """
         before = self._records.get(task.ref)
         last = TaskStatus(task) if before is None else before.status
         is_same = last.task is task or last.task == task
         if before is not None and is_same and _is_near(last.interval, interval) and last.missing_since is None:
-            return  # nearly always: discovery finds what is known
+            return  # nearly always: discovery finds what is in the store
         polled_on = interval is not None and last.interval is not None
         missing_since = last.missing_since if polled_on else None
         paced = before and before.paced(interval, self.clock())
@@ -234,21 +100,16 @@ class Store:
         if before is None or status != last:
             self._put(status, paced)
 
-    def settle(self, task: Task, outcome: PollOutcome, interval: float, seconds: float = 0.0) -> bool:
-        """Lay in what a poll of so many seconds brought; tell whether the counts moved since the one before.
+    def record_poll(self, task: Task, outcome: PollOutcome, interval: float, seconds: float = 0.0) -> bool:
+        """Record the outcome of a poll that took some seconds; return whether the counts moved since the poll before.
 
-        At first sight they have. Statistics are only unchanged if they are those that were laid in last.
+        The first statistics of a task count as moved. ``interval`` is the seconds until the next success is expected.
+        UNCHANGED statistics must be those of the record.
         """
         ref, now = task.ref, self.clock()
         before = self._records.get(ref)
         before = before and before.paced(interval, now)
         last = before.status if before else TaskStatus(task)
-        moved, reading_lines = False, before.reading_lines if before else ()
-        if isinstance(outcome.stats, TaskStats):
-            counters = self._counters.setdefault(ref, TaskCounters())
-            moved = counters.observe(outcome.stats)
-            reading = Reading(outcome.stats, counters.calls, counters.numbers, counters.resets)
-            reading_lines = self._renderer.reading(ref, reading)
         status = TaskStatus(
             task,
             interval=interval,
@@ -258,23 +119,18 @@ class Store:
             missing_since=_missing_since(last, outcome, now),
             due=last.due if outcome.stats is None else now + interval,
         )
-        windows = before.windows if before else None
+        record = before or TaskRecord(status=status, status_lines=(), stale_after=self._stale_after)
+        moved = False
+        if isinstance(outcome.stats, TaskStats):
+            moved, lines = self._count(ref, outcome.stats)
+            record = replace(record, stats=outcome.stats, reading_lines=lines)
         if outcome.windows:
-            windows = {**(windows or {}), **self._windows(ref, outcome, now, interval, windows or {})}
-        stats = outcome.stats if isinstance(outcome.stats, TaskStats) else before.stats if before else None
-        reason = outcome.failure.reason if outcome.failure else ""
-        lines = self._renderer.status(status, before)
-        self._keep(
-            TaskRecord(
-                status=status,
-                status_lines=lines,
-                stale_after=self._stale_after,
-                reading_lines=reading_lines,
-                windows=windows,
-                stats=stats,
-                polls=add_poll(before.polls if before else b"", Poll(now, seconds, reason)),
-            )
-        )
+            windows = record.windows or {}
+            new = _windows(self._renderer, ref, outcome, now, interval, windows)
+            record = replace(record, windows={**windows, **new})
+        poll = Poll(now, seconds, outcome.failure.reason if outcome.failure else "")
+        status_lines = self._renderer.status(status, before)
+        self._keep(replace(record, status=status, status_lines=status_lines, polls=add_poll(record.polls, poll)))
         return moved
 
     def render_once(self, task: Task, outcome: PollOutcome) -> TaskRecord:
@@ -287,7 +143,7 @@ class Store:
         )
         reading = Reading(stats, {}, {}, None) if isinstance(stats, TaskStats) else None
         lines = self._renderer.reading(task.ref, reading) if reading else ()
-        windows = self._windows(task.ref, outcome, now, 0, {})
+        windows = _windows(self._renderer, task.ref, outcome, now, 0, {})
         return TaskRecord(
             status=status,
             status_lines=self._renderer.status(status),
@@ -299,7 +155,7 @@ class Store:
     def use(self, renderer: Renderer) -> None:
         """Render from now on with another renderer, and the status of all tasks anew.
 
-        Their configured labels are dropped, as they may not be those of this renderer; ``know`` brings the new ones.
+        Their configured labels are dropped, as they may not be those of this renderer; ``put_task`` brings the new ones.
         """
         self._renderer = renderer
         for record in self.records():
@@ -312,21 +168,21 @@ class Store:
         for record in self.records():
             self._records[record.status.task.ref] = replace(record, stale_after=stale_after)
 
-    def miss(self, ref: TaskRef) -> None:
-        """Take note that the platform no longer lists a task: it leaves once that has lasted."""
+    def mark_missing(self, ref: TaskRef) -> None:
+        """Mark a task as no longer listed by the platform; it leaves after ``stale_after``."""
         record = self._records.get(ref)
         if record is not None and record.status.missing_since is None:
             self._put(replace(record.status, interval=None, missing_since=self.clock()), record)
 
     def keep_windows(self, ref: TaskRef, names: Collection[str]) -> None:
-        """Drop what was read of a task's other windows: they are no longer asked for."""
+        """Drop the other windows of a task: they are no longer asked for."""
         record = self._records[ref]
         windows = {name: lines for name, lines in (record.windows or {}).items() if name in names}
         if len(windows) < len(record.windows or {}):  # hardly ever: thousands of records need no copy at each reload
             self._keep(replace(record, windows=windows))
 
     def forget(self, ref: TaskRef) -> None:
-        """Drop all that is known of a task."""
+        """Drop a task."""
         self._records.pop(ref, None)
         self._counters.pop(ref, None)
         self.task_changed(ref)
@@ -344,25 +200,21 @@ class Store:
         return None if counters is None else counters.sums()
 
     def restore(self, saved: TaskRecord, sums: Sums | None) -> None:
-        """Put back a record of before a restart, rendered anew: what it lacks is lines. Its counters go on from ``sums``."""
-        ref = saved.status.task.ref
-        sums = sums or Sums()
-        reading = saved.stats and Reading(saved.stats, sums.calls, sums.numbers, sums.resets)
-        self._counters[ref] = TaskCounters(sums)
-        self._records[ref] = replace(
-            saved,
-            stale_after=self._stale_after,
-            status_lines=self._renderer.status(saved.status),
-            reading_lines=self._renderer.reading(ref, reading) if reading else (),
-            windows={
-                name: replace(window, lines=self._renderer.window(ref, name, window.stats))
-                for name, window in (saved.windows or {}).items()
-            },
-        )
+        """Put back a record of before a restart, which lacks only its lines; its counters go on from ``sums``."""
+        self._counters[saved.status.task.ref] = TaskCounters(sums or Sums())
+        record = _rendered(saved, sums or Sums(), self._renderer)
+        self._records[saved.status.task.ref] = replace(record, stale_after=self._stale_after)
 
     def count_states(self) -> Counter[tuple[str, TaskState]]:
         """Count the tasks by account and state."""
         return Counter((ref.account, record.status.task.state) for ref, record in self._records.items())
+
+    def _count(self, ref: TaskRef, stats: TaskStats) -> tuple[bool, Lines]:
+        """Count what has grown; return whether anything moved, and the lines of the statistics and counters."""
+        counters = self._counters.setdefault(ref, TaskCounters())
+        moved = counters.observe(stats)
+        reading = Reading(stats, counters.calls, counters.numbers, counters.resets)
+        return moved, self._renderer.reading(ref, reading)
 
     def _put(self, status: TaskStatus, before: TaskRecord | None) -> None:
         lines = self._renderer.status(status, before)
@@ -377,19 +229,40 @@ class Store:
         self._records[ref] = record
         self.task_changed(ref)
 
-    def _windows(
-        self, ref: TaskRef, outcome: PollOutcome, now: float, interval: float, before: Mapping[str, WindowLines]
-    ) -> dict[str, WindowLines]:
-        return {
-            window: replace(before[window], read_at=now, due=now + interval, expires=expires)
-            if stats is UNCHANGED
-            else WindowLines(self._renderer.window(ref, window, stats), stats, now, now + interval, expires)
-            for window, stats, expires in outcome.windows
-        }
+
+def _windows(
+    renderer: Renderer,
+    ref: TaskRef,
+    outcome: PollOutcome,
+    now: float,
+    interval: float,
+    before: Mapping[str, WindowLines],
+) -> dict[str, WindowLines]:
+    """Return the windows that a poll has read, rendered; unchanged ones keep the lines of ``before``."""
+    return {
+        window: replace(before[window], read_at=now, due=now + interval, expires=expires)
+        if stats is UNCHANGED
+        else WindowLines(renderer.window(ref, window, stats), stats, now, now + interval, expires)
+        for window, stats, expires in outcome.windows
+    }
+
+
+def _rendered(saved: TaskRecord, sums: Sums, renderer: Renderer) -> TaskRecord:
+    ref = saved.status.task.ref
+    reading = saved.stats and Reading(saved.stats, sums.calls, sums.numbers, sums.resets)
+    return replace(
+        saved,
+        status_lines=renderer.status(saved.status),
+        reading_lines=renderer.reading(ref, reading) if reading else (),
+        windows={
+            name: replace(window, lines=renderer.window(ref, name, window.stats))
+            for name, window in (saved.windows or {}).items()
+        },
+    )
 
 
 def _ignore(_: object) -> None:
-    """Stand for a listener where nobody listens."""
+    """Do nothing, where nobody listens."""
 
 
 def _is_near(told: float | None, interval: float | None) -> bool:

@@ -205,7 +205,7 @@ class Discovery:
         self._poller.update(choice.task for choice in choices if not choice.why_not)
         for choice in choices:
             if choice.why_not and not choice.hidden:
-                self._store.know(choice.task, None)
+                self._store.put_task(choice.task, None)
         self._remove_others({choice.task.ref for choice in choices if not choice.hidden}, is_complete=is_complete)
 
     def _remove_others(self, shown: set[TaskRef], *, is_complete: bool) -> None:
@@ -218,7 +218,7 @@ class Discovery:
             if self._settings is None or ref.id in ids or record.is_gone(now):
                 self._store.forget(ref)
             else:
-                self._store.miss(ref)
+                self._store.mark_missing(ref)
 
     def _to_task(self, listed: ListedTask) -> Task:
         is_sub_accounts = listed.owner and listed.owner != self._account.user_id

@@ -18,7 +18,8 @@ from exporter.api.model import Task, TaskRef, TaskStats
 from exporter.config.settings import AccountSettings, Settings
 from exporter.logs import get_logger
 from exporter.metrics.instrumentation import ExporterMetrics
-from exporter.metrics.store import UNCHANGED, Store, TaskRecord, Unchanged
+from exporter.metrics.records import UNCHANGED, TaskRecord, Unchanged
+from exporter.metrics.store import Store
 from exporter.polling.outages import Outages
 from exporter.polling.schedule import Cadence, Due, Schedule, back_off
 from exporter.polling.task_reader import Memory, TaskReader
@@ -147,7 +148,7 @@ class AccountPoller:
             self._add_or_change(task, now)
         stretch = self._stretch()  # which depends on all of them
         for ref in wanted:
-            self._store.know(self._tasks[ref].task, self._schedule.interval(ref) * stretch)
+            self._store.put_task(self._tasks[ref].task, self._schedule.interval(ref) * stretch)
         self._update_first_round()
         self._due.look_again()
 
@@ -243,7 +244,7 @@ class AccountPoller:
         self._outages.record(progress.task, error)
         progress.failures = progress.failures + 1 if error else 0
         seconds = asyncio.get_running_loop().time() - started
-        moved = self._store.settle(progress.task, outcome, self.poll_interval(ref), seconds)
+        moved = self._store.record_poll(progress.task, outcome, self.poll_interval(ref), seconds)
         progress.memory = memory  # and not before: a response that did not reach the store is to be parsed again
         if outcome.stats is not None:
             progress.record(outcome.stats, moved=moved)
@@ -258,7 +259,7 @@ class AccountPoller:
         ref, interval = progress.task.ref, progress.interval(self._cadence)
         if interval != self._schedule.interval(ref):
             self._schedule.set_interval(ref, interval, asyncio.get_running_loop().time())
-            self._store.know(progress.task, self.poll_interval(ref))
+            self._store.put_task(progress.task, self.poll_interval(ref))
 
     def _memory(self, progress: _Progress) -> Memory:
         """Return a copy of a task's memory; an empty one if the store no longer has what was read."""

@@ -8,7 +8,8 @@ from math import ceil
 from exporter.api.errors import ApiTimeout, Failure
 from exporter.api.model import Task, TaskRef
 from exporter.config.settings import AccountSettings, Settings
-from exporter.metrics.store import PollOutcome, Store, TaskRecord
+from exporter.metrics.records import PollOutcome, TaskRecord
+from exporter.metrics.store import Store
 from exporter.polling.poller import AccountPoller
 
 
@@ -62,5 +63,5 @@ class Probes:
         before = self._store.record(task.ref)
         if before is None or before.status.interval is None:
             return self._store.render_once(task, outcome)
-        self._store.settle(task, outcome, before.status.interval, self._timeout)
+        self._store.record_poll(task, outcome, before.status.interval, self._timeout)
         return self._store.record(task.ref) or before

@@ -15,7 +15,7 @@ from exporter.api.client import YunfuClient
 from exporter.api.errors import ApiError
 from exporter.api.model import TaskRef, TaskStats, parse_stats
 from exporter.config.settings import Settings
-from exporter.metrics.store import UNCHANGED, PollOutcome, Unchanged, WindowReading
+from exporter.metrics.records import UNCHANGED, PollOutcome, Unchanged, WindowReading
 from exporter.metrics.tags import limit_tags
 from exporter.polling.windows import window_span
 

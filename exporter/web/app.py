@@ -18,7 +18,7 @@ from isal import isal_zlib
 from prometheus_client import CollectorRegistry
 
 from exporter.metrics.exposition import Page
-from exporter.metrics.store import TaskRecord
+from exporter.metrics.records import TaskRecord
 from exporter.polling.probes import TooManyProbesError
 from exporter.web.exporter import Exporter
 from exporter.web.pages import add_pages

@@ -8,7 +8,8 @@ from typing import Protocol
 from exporter.api.model import TaskRef
 from exporter.config.settings import Settings
 from exporter.metrics.exposition import Page
-from exporter.metrics.store import Store, TaskRecord
+from exporter.metrics.records import TaskRecord
+from exporter.metrics.store import Store
 from exporter.polling.facts import AccountFacts
 
 

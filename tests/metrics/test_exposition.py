@@ -15,7 +15,8 @@ from exporter.api.errors import Failure
 from exporter.api.model import Task, TaskRef, TaskState, TaskStats, clean_label, parse_stats
 from exporter.metrics.exposition import Page, TaskRenderer, read_samples
 from exporter.metrics.families import Family
-from exporter.metrics.store import PollOutcome, Store, WindowReading
+from exporter.metrics.records import PollOutcome, WindowReading
+from exporter.metrics.store import Store
 from exporter.words.text import Text
 from tests.support.golden import FILES, NOW, POLLED, STALE_AFTER, UNPOLLED, golden_page
 from tests.support.tools import DATA, documented, need
@@ -66,7 +67,7 @@ def test_samples_are_read_back_as_they_were_rendered(name: str, tags: dict[str, 
     store = Store(renderer, lambda: NOW, STALE_AFTER)
     cleaned = {clean_label(tag) or "-": count for tag, count in tags.items()}
     task = replace(TASK, name=clean_label(name))
-    store.settle(task, PollOutcome(TaskStats(answer_ratio=0.125, tag_calls=cleaned)), INTERVAL)
+    store.record_poll(task, PollOutcome(TaskStats(answer_ratio=0.125, tag_calls=cleaned)), INTERVAL)
     text = _page(store, renderer=renderer)
     samples = [sample for family in _read(text, openmetrics=False) for sample in family.samples]
     assert [*read_samples(text.encode())] == [(each.name, each.labels, each.value) for each in samples]
@@ -106,7 +107,7 @@ def test_a_value_that_is_not_told_has_no_sample_and_its_family_no_header() -> No
     """An empty response leaves only what lasts and the counter of resets; no 0 stands for a missing number."""
     clock = Clock()
     store = Store(TaskRenderer(), clock, STALE_AFTER)
-    store.settle(TASK, PollOutcome(parse_stats([])), INTERVAL)
+    store.record_poll(TASK, PollOutcome(parse_stats([])), INTERVAL)
     assert _families(_page(store)) == [
         "yunfu_task_info",
         "yunfu_task_state",
@@ -132,7 +133,7 @@ def test_only_what_lasts_stays_when_the_statistics_are_stale() -> None:
     clock = Clock()
     store = Store(TaskRenderer(), clock, STALE_AFTER)
     stats = parse_stats(documented())
-    store.settle(TASK, PollOutcome(stats, (WindowReading("today", stats, NOW + 1e6),)), INTERVAL)
+    store.record_poll(TASK, PollOutcome(stats, (WindowReading("today", stats, NOW + 1e6),)), INTERVAL)
     boundary = NOW + INTERVAL + STALE_AFTER
     assert set(_families(_page(store, now=boundary))) > {
         "yunfu_task_calls_total",
@@ -144,14 +145,14 @@ def test_only_what_lasts_stays_when_the_statistics_are_stale() -> None:
 def test_a_task_that_is_known_but_not_polled_shows_info_and_state() -> None:
     """A paused task that discovery does not have polled has no up, no interval and no statistics."""
     store = Store(TaskRenderer(), Clock(), STALE_AFTER)
-    store.know(UNPOLLED, None)
+    store.put_task(UNPOLLED, None)
     assert _families(_page(store)) == ["yunfu_task_info", "yunfu_task_state"]
 
 
 def test_a_task_that_never_answered_shows_that_it_is_down() -> None:
     """A failed first poll gives up 0 and no time of a success."""
     store = Store(TaskRenderer(), Clock(), STALE_AFTER)
-    store.settle(TASK, PollOutcome(failure=Failure("timeout", "no answer within 10 s")), INTERVAL)
+    store.record_poll(TASK, PollOutcome(failure=Failure("timeout", "no answer within 10 s")), INTERVAL)
     assert _families(_page(store)) == [name for name in LASTING if "last_success" not in name]
     assert f'yunfu_task_up{{account="main",task="{REF.id}"}} 0\n' in _page(store)
 
@@ -159,8 +160,8 @@ def test_a_task_that_never_answered_shows_that_it_is_down() -> None:
 def test_a_gone_task_leaves_entirely() -> None:
     """A task that the platform denies leaves with all its lines once that has lasted, and no header stays."""
     store = Store(TaskRenderer(), Clock(), STALE_AFTER)
-    store.settle(TASK, PollOutcome(parse_stats(documented())), INTERVAL)
-    store.settle(TASK, PollOutcome(failure=Failure("http_404", "no such task", missing=True)), INTERVAL)
+    store.record_poll(TASK, PollOutcome(parse_stats(documented())), INTERVAL)
+    store.record_poll(TASK, PollOutcome(failure=Failure("http_404", "no such task", missing=True)), INTERVAL)
     assert "yunfu_task_answered_calls" in _families(_page(store, now=NOW + STALE_AFTER))
     assert _page(store, now=NOW + STALE_AFTER + 0.001) == ""
 
@@ -170,7 +171,7 @@ def test_configured_labels_stand_on_info_alone() -> None:
     renderer = TaskRenderer(("region", "team"))
     store = Store(renderer, Clock(), STALE_AFTER)
     for task in (POLLED, replace(TASK, state=TaskState.WAITING)):
-        store.settle(task, PollOutcome(TaskStats(answered=1)), INTERVAL)
+        store.record_poll(task, PollOutcome(TaskStats(answered=1)), INTERVAL)
     families = {family.name: family for family in _read(_page(store, renderer=renderer), openmetrics=False)}
     labels = [(sample.labels["region"], sample.labels["team"]) for sample in families.pop("yunfu_task_info").samples]
     assert labels == [("", "retention"), ("", "")]
@@ -180,7 +181,7 @@ def test_configured_labels_stand_on_info_alone() -> None:
 def test_a_reload_that_changes_the_label_names_does_not_break_the_page() -> None:
     """Until a task's new labels are told, the ones of the new configuration are empty."""
     store = Store(TaskRenderer(("region", "team")), Clock(), STALE_AFTER)
-    store.know(POLLED, None)
+    store.put_task(POLLED, None)
     renderer = TaskRenderer(("owner",))
     store.use(renderer)
     info, _ = _read(_page(store, renderer=renderer), openmetrics=False)
@@ -192,7 +193,7 @@ def test_more_tasks_than_a_piece_holds_have_one_header() -> None:
     """A large page comes in several pieces, with each header once and every task's line in place."""
     store = Store(TaskRenderer(), Clock(), STALE_AFTER)
     for number in range(2500):
-        store.know(Task(TaskRef("main", f"{number:08}"), min_answer_ratio=0.2), None)
+        store.put_task(Task(TaskRef("main", f"{number:08}"), min_answer_ratio=0.2), None)
     pieces = list(Page(TaskRenderer(), CollectorRegistry()).pieces(store.records(), NOW, openmetrics=False))
     assert [piece.count(b"\n") for piece in pieces] == [1002, 1000, 500, 4002, 4000, 2000, 0]
     info, state = read_text(b"".join(pieces).decode())
@@ -218,7 +219,7 @@ def test_help_and_labels_are_escaped() -> None:
             )
 
     store = Store(Renderer(), Clock(), STALE_AFTER)
-    store.know(replace(TASK, ref=TaskRef('a"\\\n', "b")), None)
+    store.put_task(replace(TASK, ref=TaskRef('a"\\\n', "b")), None)
     assert _page(store, renderer=Renderer()) == (
         '# HELP odd a\\\\b\\nc "d"\n# TYPE odd gauge\nodd{account="a\\"\\\\\\n",task="b",label="q\\"\\\\\\n"} 1\n'
     )
@@ -329,7 +330,7 @@ def test_whatever_json_arrives_is_read_back_from_the_page(openmetrics: bool, dat
     stats = parse_stats(data)
     task = replace(TASK, name=clean_label(name))
     store = Store(TaskRenderer(), Clock(), STALE_AFTER)
-    store.settle(task, PollOutcome(stats, (WindowReading("today", stats, NOW + 1),)), INTERVAL)
+    store.record_poll(task, PollOutcome(stats, (WindowReading("today", stats, NOW + 1),)), INTERVAL)
     families = _read(_page(store, openmetrics=openmetrics), openmetrics=openmetrics)
     status_names = {family.name for family in TaskRenderer().status_families}
     identity = {"account": REF.account, "task": REF.id}

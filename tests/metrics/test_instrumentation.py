@@ -7,7 +7,8 @@ from exporter.api.model import Task, TaskRef, TaskState
 from exporter.metrics.exposition import TaskRenderer
 from exporter.metrics.instrumentation import AccountCollector, ExporterMetrics
 from exporter.metrics.own_families import EXPORTER_FAMILIES
-from exporter.metrics.store import AccountStatus, Store
+from exporter.metrics.records import AccountStatus
+from exporter.metrics.store import Store
 
 ACCOUNTS = {
     "yunfu_account_up": ("gauge", "account"),
@@ -76,8 +77,8 @@ def test_an_account_shows_what_is_known_of_it_and_no_more() -> None:
     registry = CollectorRegistry()
     registry.register(AccountCollector(store))
     store.put_account(AccountStatus("main", up=False))
-    store.know(Task(REF, min_answer_ratio=0.2, state=TaskState.RUNNING), 60)
-    store.know(Task(TaskRef("other", REF.id), min_answer_ratio=0.2, state=TaskState.RUNNING), 60)
+    store.put_task(Task(REF, min_answer_ratio=0.2, state=TaskState.RUNNING), 60)
+    store.put_task(Task(TaskRef("other", REF.id), min_answer_ratio=0.2, state=TaskState.RUNNING), 60)
     samples = {(s.name, s.labels.get("state")): s.value for metric in registry.collect() for s in metric.samples}
     assert samples == {
         ("yunfu_account_up", None): 0,

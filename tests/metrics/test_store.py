@@ -5,17 +5,17 @@ import pytest
 
 from exporter.api.errors import Failure
 from exporter.api.model import Task, TaskRef, TaskState, TaskStats
-from exporter.metrics.store import (
+from exporter.metrics.records import (
     UNCHANGED,
     AccountStatus,
     Lines,
     PollOutcome,
     Reading,
-    Store,
     TaskRecord,
     TaskStatus,
     WindowReading,
 )
+from exporter.metrics.store import Store
 
 NOW = 1000.0
 INTERVAL = 60.0
@@ -62,10 +62,10 @@ class House:
         """Make the store."""
         self.store = Store(self.renderer, lambda: self.now, STALE_AFTER)
 
-    def settle(self, outcome: PollOutcome, at: float, interval: float = INTERVAL) -> bool:
+    def record_poll(self, outcome: PollOutcome, at: float, interval: float = INTERVAL) -> bool:
         """Lay in an outcome at a time."""
         self.now = at
-        return self.store.settle(TASK, outcome, interval)
+        return self.store.record_poll(TASK, outcome, interval)
 
     @property
     def record(self) -> TaskRecord:
@@ -97,13 +97,13 @@ def _window(name: str, answered: int, expires: float = float("inf")) -> WindowRe
 
 def test_statistics_are_fresh_until_a_success_is_overdue(house: House) -> None:
     """Up to the interval and ``stale_after`` past the last success they are shown, a moment later not."""
-    house.settle(_read(1), NOW)
+    house.record_poll(_read(1), NOW)
     boundary = NOW + INTERVAL + STALE_AFTER
     assert house.record.is_fresh(boundary)
     assert not house.record.is_fresh(boundary + 0.001)
-    house.settle(FAILED, boundary)
+    house.record_poll(FAILED, boundary)
     assert not house.record.is_fresh(boundary + 0.001)
-    house.store.know(TASK, 900)  # an idle task is not overdue so soon
+    house.store.put_task(TASK, 900)  # an idle task is not overdue so soon
     assert house.record.is_fresh(NOW + 900 + STALE_AFTER)
 
 
@@ -124,13 +124,13 @@ def test_a_changed_interval_makes_no_success_overdue(
     house: House, changes: list[tuple[float, float | None]], due: float, *, polled: bool
 ) -> None:
     """A shorter interval counts from the change, a longer one from the success, none leaves what was due; so do windows."""
-    house.settle(_read(1, _window("today", 1)), NOW, interval=900)
+    house.record_poll(_read(1, _window("today", 1)), NOW, interval=900)
     for at, interval in changes:
         if polled and interval is not None:
-            house.settle(FAILED, NOW + at, interval)
+            house.record_poll(FAILED, NOW + at, interval)
         else:
             house.now = NOW + at
-            house.store.know(TASK, interval)
+            house.store.put_task(TASK, interval)
     boundary = NOW + due + STALE_AFTER
     for at, is_shown in ((boundary, True), (boundary + 0.001, False)):
         assert house.record.is_fresh(at) is is_shown
@@ -140,21 +140,21 @@ def test_a_changed_interval_makes_no_success_overdue(
 
 def test_a_task_without_a_success_is_not_fresh(house: House) -> None:
     """Neither a task that is only known nor one whose polls have all failed has statistics."""
-    house.store.know(TASK, INTERVAL)
+    house.store.put_task(TASK, INTERVAL)
     assert not house.record.is_fresh(NOW)
-    house.settle(FAILED, NOW)
+    house.record_poll(FAILED, NOW)
     assert not house.record.is_fresh(NOW)
 
 
 def test_a_failure_keeps_what_was_read_before(house: House) -> None:
     """The last good statistics, windows and time of success stay; up and the error are the failure's."""
-    house.settle(_read(7, _window("today", 3)), NOW)
-    house.settle(FAILED, NOW + 60)
+    house.record_poll(_read(7, _window("today", 3)), NOW)
+    house.record_poll(FAILED, NOW + 60)
     record = house.record
     assert (record.status.up, record.status.failure, record.status.last_success) == (False, FAILED.failure, NOW)
     assert record.reading_lines == (b"7",)
     assert list(record.fresh_windows(NOW + 60)) == [(b"today 3",)]
-    house.settle(_read(8), NOW + 120)
+    house.record_poll(_read(8), NOW + 120)
     record = house.record
     assert (record.status.up, record.status.failure, record.status.last_success) == (True, None, NOW + 120)
     assert record.reading_lines == (b"8",)
@@ -162,9 +162,9 @@ def test_a_failure_keeps_what_was_read_before(house: House) -> None:
 
 def test_a_poll_that_failed_half_way_keeps_what_it_brought(house: House) -> None:
     """The whole life was read and one window was not: the new numbers stand, that window's old ones too, up is 0."""
-    house.settle(_read(1, _window("today", 1), _window("1h", 1)), NOW)
+    house.record_poll(_read(1, _window("today", 1), _window("1h", 1)), NOW)
     half = replace(_read(2, _window("today", 2)), failure=Failure("timeout", "no answer"))
-    assert house.settle(half, NOW + 60)
+    assert house.record_poll(half, NOW + 60)
     record = house.record
     assert (record.status.up, record.status.last_success, record.reading_lines) == (False, NOW + 60, (b"2",))
     assert list(record.fresh_windows(NOW + 60)) == [(b"today 2",), (b"1h 1",)]
@@ -172,12 +172,12 @@ def test_a_poll_that_failed_half_way_keeps_what_it_brought(house: House) -> None
 
 def test_a_window_is_shown_until_it_moves_on_or_is_overdue(house: House) -> None:
     """At its end a window says nothing any more; before that it goes stale like the other statistics, by itself."""
-    house.settle(_read(1, _window("today", 1, expires=NOW + 100), _window("1h", 2)), NOW)
+    house.record_poll(_read(1, _window("today", 1, expires=NOW + 100), _window("1h", 2)), NOW)
     boundary = NOW + INTERVAL + STALE_AFTER
     shown = [(99.9, [(b"today 1",), (b"1h 2",)]), (100.0, [(b"1h 2",)]), (boundary - NOW, [(b"1h 2",)])]
     for after, lines in shown:
         assert list(house.record.fresh_windows(NOW + after)) == lines
-    house.settle(_read(2), boundary)
+    house.record_poll(_read(2), boundary)
     assert house.record.is_fresh(boundary + 1)
     assert not list(house.record.fresh_windows(boundary + 0.001))
 
@@ -185,16 +185,16 @@ def test_a_window_is_shown_until_it_moves_on_or_is_overdue(house: House) -> None
 def test_settle_tells_whether_the_counts_moved(house: House) -> None:
     """At first sight, growth and a reset yes, at the same count and at a failure no."""
     outcomes = [FAILED, _read(1), _read(1), FAILED, _read(1), _read(2), _read(0)]
-    assert [house.settle(outcome, NOW) for outcome in outcomes] == [False, True, False, False, False, True, True]
+    assert [house.record_poll(outcome, NOW) for outcome in outcomes] == [False, True, False, False, False, True, True]
 
 
 def test_an_unchanged_answer_is_a_success_with_the_statistics_of_before(house: House) -> None:
     """It brings the task up and puts off what is due and when the window ends; lines and counters stay as they are."""
-    house.settle(_read(7), NOW - 60)
-    house.settle(_read(9, _window("today", 3, expires=NOW + 90)), NOW)
-    house.settle(MISSING, NOW + 30)
+    house.record_poll(_read(7), NOW - 60)
+    house.record_poll(_read(9, _window("today", 3, expires=NOW + 90)), NOW)
+    house.record_poll(MISSING, NOW + 30)
     lines, rendered = house.record.reading_lines, house.renderer.reading_seen
-    assert house.settle(PollOutcome(UNCHANGED, (WindowReading("today", UNCHANGED, NOW + 900),)), NOW + 60) is False
+    assert house.record_poll(PollOutcome(UNCHANGED, (WindowReading("today", UNCHANGED, NOW + 900),)), NOW + 60) is False
     assert house.record.status == TaskStatus(
         TASK, interval=INTERVAL, up=True, last_success=NOW + 60, due=NOW + 60 + INTERVAL
     )
@@ -202,24 +202,24 @@ def test_an_unchanged_answer_is_a_success_with_the_statistics_of_before(house: H
     assert house.renderer.reading_seen is rendered
     assert house.record.is_fresh(NOW + 60 + INTERVAL + STALE_AFTER)
     assert list(house.record.fresh_windows(NOW + 60 + INTERVAL + STALE_AFTER)) == [(b"today 3",)]
-    house.settle(_read(12), NOW + 120)
+    house.record_poll(_read(12), NOW + 120)
     assert house.calls == {"answered": 5}
 
 
 def test_counters_survive_failures_and_end_with_the_task(house: House) -> None:
     """Growth over an outage is counted; a task that was forgotten starts at 0 again."""
     for outcome in (_read(10), _read(12), FAILED, MISSING, _read(15)):
-        house.settle(outcome, NOW)
+        house.record_poll(outcome, NOW)
     assert house.calls == {"answered": 5}
     house.store.forget(REF)
     assert house.store.record(REF) is None
-    house.settle(_read(20), NOW)
+    house.record_poll(_read(20), NOW)
     assert house.calls == {"answered": 0}
 
 
 def test_a_changed_stale_after_holds_for_what_is_known_already(house: House) -> None:
     """A changed ``stale_after`` judges the tasks that were polled before the change."""
-    house.settle(_read(1), NOW)
+    house.record_poll(_read(1), NOW)
     at = NOW + INTERVAL + STALE_AFTER + 1
     assert not house.record.is_fresh(at)
     house.store.set_stale_after(STALE_AFTER + 1)
@@ -228,66 +228,66 @@ def test_a_changed_stale_after_holds_for_what_is_known_already(house: House) -> 
 
 def test_a_denied_task_is_gone_once_that_has_lasted(house: House) -> None:
     """It leaves ``stale_after`` past the first denial in a row, also if it was never read; any other answer ends the row."""
-    house.settle(MISSING, NOW)
-    house.settle(MISSING, NOW + 200)
+    house.record_poll(MISSING, NOW)
+    house.record_poll(MISSING, NOW + 200)
     assert not house.record.is_gone(NOW + STALE_AFTER)
     assert house.record.is_gone(NOW + STALE_AFTER + 0.001)
-    house.store.know(TASK, INTERVAL)  # that it is listed does not help while its polls say otherwise
+    house.store.put_task(TASK, INTERVAL)  # that it is listed does not help while its polls say otherwise
     assert house.record.is_gone(NOW + STALE_AFTER + 0.001)
-    house.settle(_read(1), NOW + 400)
+    house.record_poll(_read(1), NOW + 400)
     assert not house.record.is_gone(NOW + 10_000)
 
 
 @pytest.mark.parametrize("interval", [INTERVAL, None], ids=["polled", "not polled"])
 def test_a_task_that_is_no_longer_listed_is_gone_until_it_is_listed_again(house: House, interval: float | None) -> None:
     """The first miss counts; a task that comes back, polled or not, is there again with what was read of it."""
-    house.settle(_read(1), NOW)
-    house.store.miss(REF)
+    house.record_poll(_read(1), NOW)
+    house.store.mark_missing(REF)
     assert house.record.status.interval is None
     house.now = NOW + 200
-    house.store.miss(REF)
+    house.store.mark_missing(REF)
     assert not house.record.is_gone(NOW + STALE_AFTER)
     assert house.record.is_gone(NOW + STALE_AFTER + 0.001)
-    house.store.know(TASK, interval)
+    house.store.put_task(TASK, interval)
     assert not house.record.is_gone(NOW + 10_000)
     assert house.record.reading_lines == (b"1",)
 
 
 def test_a_denied_task_that_is_no_longer_polled_is_there_while_it_is_listed(house: House) -> None:
     """A task that answered 404 and is then listed as paused is shown as such."""
-    house.settle(MISSING, NOW)
-    house.store.know(TASK, None)
+    house.record_poll(MISSING, NOW)
+    house.store.put_task(TASK, None)
     assert not house.record.is_gone(NOW + 10_000)
 
 
 def test_an_unknown_task_is_not_missed(house: House) -> None:
     """To miss or forget what is not known changes nothing."""
-    house.store.miss(REF)
+    house.store.mark_missing(REF)
     house.store.forget(REF)
     assert house.store.records() == []
 
 
 def test_know_takes_up_new_facts_and_keeps_what_was_read(house: House) -> None:
     """A new name and interval are rendered at once; the statistics stay; the same facts again render nothing."""
-    house.settle(_read(1), NOW)
-    house.store.know(replace(TASK, name="second"), 900)
+    house.record_poll(_read(1), NOW)
+    house.store.put_task(replace(TASK, name="second"), 900)
     before = house.record
     assert (before.status.task.name, before.status.interval, before.status.up) == ("second", 900, True)
     assert (before.status_lines, before.reading_lines) == ((b"second",), (b"1",))
     for interval in (900, 908, 892):  # the next poll tells of so little
-        house.store.know(replace(TASK, name="second"), interval)
+        house.store.put_task(replace(TASK, name="second"), interval)
         assert house.record is before
-    house.store.know(replace(TASK, name="second"), 910)
+    house.store.put_task(replace(TASK, name="second"), 910)
     assert house.record.status.interval == 910
 
 
 def test_what_is_fixed_by_a_task_is_rendered_once(house: House) -> None:
     """Its lines can be used again as long as the facts are the same, by the renderer that made them."""
-    house.settle(_read(1), NOW)
-    house.store.know(replace(TASK), 900)  # equal, and another object, as discovery brings it
-    house.settle(FAILED, NOW)
-    house.store.miss(REF)
-    house.store.know(replace(TASK, name="second"), 900)
+    house.record_poll(_read(1), NOW)
+    house.store.put_task(replace(TASK), 900)  # equal, and another object, as discovery brings it
+    house.record_poll(FAILED, NOW)
+    house.store.mark_missing(REF)
+    house.store.put_task(replace(TASK, name="second"), 900)
     assert house.renderer.reusable == [False, True, True, True, False]
     house.store.use(house.renderer)
     assert house.renderer.reusable[5:] == [False]
@@ -295,10 +295,10 @@ def test_what_is_fixed_by_a_task_is_rendered_once(house: House) -> None:
 
 def test_a_snapshot_does_not_change(house: House) -> None:
     """What a reader took stays as it was when the next poll is laid in."""
-    house.settle(_read(1), NOW)
+    house.record_poll(_read(1), NOW)
     (record,) = house.store.records()
     snapshot = house.store.records()
-    house.settle(_read(2), NOW + 60)
+    house.record_poll(_read(2), NOW + 60)
     house.store.forget(REF)
     assert snapshot == [record]
     assert record.reading_lines == (b"1",)
@@ -312,7 +312,7 @@ def test_rendering_once_keeps_nothing(house: House) -> None:
     assert (record.status.up, record.status.last_success, record.status.interval) == (True, NOW, None)
     assert house.renderer.reading_seen == Reading(TaskStats(answered=5), {}, {}, None)
     assert house.store.records() == []
-    assert house.settle(_read(9), NOW)
+    assert house.record_poll(_read(9), NOW)
     assert house.calls == {"answered": 0}
 
 
@@ -326,14 +326,14 @@ def test_rendering_a_failure_once_shows_it_down(house: House) -> None:
 
 def test_another_renderer_is_used_at_once(house: House) -> None:
     """The status is rendered anew without the old labels; the statistics follow at the next poll."""
-    house.settle(_read(1), NOW)
+    house.record_poll(_read(1), NOW)
     house.store.use(FakeRenderer("new "))
     assert (house.record.status_lines, house.record.reading_lines) == ((b"new first",), (b"1",))
     assert house.record.status == replace(
         TaskStatus(TASK, interval=INTERVAL, up=True, last_success=NOW, due=NOW + INTERVAL),
         task=replace(TASK, labels=()),
     )
-    house.settle(_read(2), NOW + 60)
+    house.record_poll(_read(2), NOW + 60)
     assert (house.record.status.task, house.record.reading_lines) == (TASK, (b"new 2",))
 
 
@@ -342,7 +342,7 @@ def test_accounts_come_and_go_with_their_tasks(house: House) -> None:
     assert house.store.account("main") == AccountStatus("main")
     for name in ("main", "other"):
         house.store.put_account(AccountStatus(name, up=True))
-        house.store.know(replace(TASK, ref=REF._replace(account=name), state=TaskState.RUNNING), INTERVAL)
+        house.store.put_task(replace(TASK, ref=REF._replace(account=name), state=TaskState.RUNNING), INTERVAL)
     house.store.put_account(AccountStatus("main", up=False))
     assert [(status.name, status.up) for status in house.store.accounts()] == [("main", False), ("other", True)]
     house.store.forget_account("main")

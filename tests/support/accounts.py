@@ -13,7 +13,8 @@ from exporter.config.settings import AccountSettings, Settings, TaskSettings
 from exporter.demo.simulator import Simulator
 from exporter.metrics.exposition import TaskRenderer
 from exporter.metrics.instrumentation import ExporterMetrics
-from exporter.metrics.store import Store, TaskStatus
+from exporter.metrics.records import TaskStatus
+from exporter.metrics.store import Store
 from exporter.polling.account import Account, Surroundings, open_account
 
 

@@ -10,7 +10,8 @@ from prometheus_client import CollectorRegistry
 from exporter.api.model import TaskRef
 from exporter.config.settings import AccountSettings, DiscoverySettings, Settings
 from exporter.metrics.exposition import Page, TaskRenderer
-from exporter.metrics.store import Store, TaskRecord
+from exporter.metrics.records import TaskRecord
+from exporter.metrics.store import Store
 from exporter.polling.facts import AccountFacts
 
 SETTINGS = Settings(

@@ -11,7 +11,8 @@ from prometheus_client import CollectorRegistry
 
 from exporter.api.model import Task, TaskRef, TaskState, parse_stats
 from exporter.metrics.exposition import Page, TaskRenderer
-from exporter.metrics.store import PollOutcome, Store, WindowReading
+from exporter.metrics.records import PollOutcome, WindowReading
+from exporter.metrics.store import Store
 from tests.support.tools import DATA, documented
 
 NOW = 1_751_000_000.0
@@ -44,9 +45,9 @@ def golden_page(*, openmetrics: bool) -> bytes:
     store = Store(renderer, lambda: next(times), STALE_AFTER)
     stats = parse_stats(documented())
     earlier = replace(stats, answered=60, unanswered=6, numbers={**stats.numbers, "connected": 2})
-    store.settle(POLLED, PollOutcome(earlier), 60)
-    store.settle(POLLED, PollOutcome(stats, (WindowReading("today", stats, NOW + 3600),)), 60)
-    store.know(UNPOLLED, None)
+    store.record_poll(POLLED, PollOutcome(earlier), 60)
+    store.record_poll(POLLED, PollOutcome(stats, (WindowReading("today", stats, NOW + 3600),)), 60)
+    store.put_task(UNPOLLED, None)
     page = Page(renderer, CollectorRegistry())
     return b"".join(page.pieces(store.records(), NOW, openmetrics=openmetrics))
 

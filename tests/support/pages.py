@@ -10,7 +10,8 @@ from prometheus_client import CollectorRegistry
 from exporter.api.errors import Failure
 from exporter.api.model import Task, TaskRef, TaskState, TaskStats
 from exporter.metrics.exposition import Page, TaskRenderer
-from exporter.metrics.store import AccountStatus, PollOutcome, Store
+from exporter.metrics.records import AccountStatus, PollOutcome
+from exporter.metrics.store import Store
 from exporter.polling.facts import AccountFacts
 from exporter.web.pages import detail, overview
 from exporter.web.pages.account_rows import Tone
@@ -69,10 +70,10 @@ class Filled:
         """Add a task, whose id follows from its name, and the outcome of its poll; None: it was not polled."""
         ref = TaskRef(account, f"{sum(map(ord, name)):08x}-0000-4000-8000-000000000000")
         task = Task(ref, min_answer_ratio=0.2, name=name, generation="2", state=state)
-        self.store.know(task, INTERVAL if polled else None)
+        self.store.put_task(task, INTERVAL if polled else None)
         if outcome is not None:
             outcome = PollOutcome(outcome) if isinstance(outcome, TaskStats) else outcome
-            self.store.settle(task, outcome, INTERVAL, 0.25)
+            self.store.record_poll(task, outcome, INTERVAL, 0.25)
         return task
 
     def page(self) -> Page:

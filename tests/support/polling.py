@@ -21,7 +21,8 @@ from exporter.config.settings import AccountSettings, DiscoverySettings, LabelSe
 from exporter.config.values import WindowSettings
 from exporter.metrics.exposition import TaskRenderer
 from exporter.metrics.instrumentation import ExporterMetrics
-from exporter.metrics.store import Store, TaskRecord
+from exporter.metrics.records import TaskRecord
+from exporter.metrics.store import Store
 from exporter.polling.poller import AccountPoller
 
 INTERVAL, IDLE = 60.0, 900.0

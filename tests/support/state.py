@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from exporter.api.errors import Failure
 from exporter.api.model import Task, TaskRef, TaskState, TaskStats
 from exporter.metrics.counters import Sums
-from exporter.metrics.saved import SavedAccount, SavedTask, SavedWindow
-from exporter.metrics.state_file import StateFile
+from exporter.state.saved import SavedAccount, SavedTask, SavedWindow
+from exporter.state.state_file import StateFile
 
 STATS: Final = TaskStats(answered=61, unanswered=6, answer_ratio=0.9104, numbers={"busy": 3}, tag_calls={"感兴趣": 1})
 ACCOUNT: Final = SavedAccount("main", 1_751_000_000.5)

@@ -14,6 +14,7 @@ ALLOWED: dict[str, set[str]] = {
     "api": set(),
     "words": set(),
     "metrics": {"api", "words"},
+    "state": {"api", "metrics"},
     "polling": {"config", "api", "metrics"},
     "web": {"config", "api", "metrics", "polling", "words"},
     "demo": {"config", "api", "metrics", "polling", "web", "daemon"},

@@ -12,7 +12,8 @@ from exporter.api.model import Task, TaskRef, TaskState, TaskStats
 from exporter.metrics import families
 from exporter.metrics.exposition import Page, TaskRenderer
 from exporter.metrics.families import Family, windowed
-from exporter.metrics.store import AccountStatus, PollOutcome, Store, WindowReading
+from exporter.metrics.records import AccountStatus, PollOutcome, WindowReading
+from exporter.metrics.store import Store
 from exporter.web.pages import add_pages
 from exporter.words.text import Text
 from tests.support.exporter import FakeExporter
@@ -48,7 +49,7 @@ def filled(renderer: TaskRenderer) -> Store:
         UNREAD: TaskStats(unread={"moon.calls": 1}),
     }.items():
         outcome = PollOutcome(stats, (WindowReading("today", stats, NOW + 3600),))
-        store.settle(Task(ref, min_answer_ratio=0.2, state=TaskState.RUNNING), outcome, 60)
+        store.record_poll(Task(ref, min_answer_ratio=0.2, state=TaskState.RUNNING), outcome, 60)
     return store
 
 

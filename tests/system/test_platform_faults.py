@@ -31,7 +31,8 @@ from exporter.demo.simulator import Fault, Simulator, SimulatorOptions
 from exporter.demo.simulator.server import Request, Response, listen
 from exporter.metrics.exposition import TaskRenderer
 from exporter.metrics.instrumentation import AccountCollector, ExporterMetrics
-from exporter.metrics.store import Store, TaskStatus
+from exporter.metrics.records import TaskStatus
+from exporter.metrics.store import Store
 from exporter.polling import credentials, poller, schedule
 from exporter.polling.account import Account, Surroundings, open_account
 from exporter.web.app import make_app

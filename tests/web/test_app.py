@@ -30,7 +30,8 @@ from exporter.daemon import Daemon
 from exporter.file_changes import Watched
 from exporter.metrics.exposition import Page, TaskRenderer
 from exporter.metrics.instrumentation import AccountCollector, ExporterMetrics
-from exporter.metrics.store import AccountStatus, PollOutcome, Store, TaskRecord
+from exporter.metrics.records import AccountStatus, PollOutcome, TaskRecord
+from exporter.metrics.store import Store
 from exporter.polling.account import Surroundings
 from exporter.web import app as web_module
 from exporter.web.app import OPENMETRICS, TEXT, make_app
@@ -79,7 +80,7 @@ class Site:
         stats = parse_stats(documented())
         for index, name in enumerate(names):
             ref = TaskRef("main", f"{index:08x}-0000-0000-0000-000000000000")
-            self.store.settle(
+            self.store.record_poll(
                 Task(ref, min_answer_ratio=0.2, name=name, state=TaskState.RUNNING), PollOutcome(stats), 60
             )
 
@@ -382,11 +383,11 @@ async def test_service_discovery_lists_polled_tasks_as_probe_targets() -> None:
     """/sd is what Prometheus' http_sd reads: a list of groups whose labels are strings, at the address it came to."""
     async with site() as it:
         it.fill('老客户 "回访"\n')
-        it.store.know(
+        it.store.put_task(
             Task(TaskRef("main", OTHER), min_answer_ratio=0.2, state=TaskState.PAUSED), None
         )  # known, not polled
         owned = Task(TaskRef("main", TASK, SUB_USER), min_answer_ratio=0.2, name="b", state=TaskState.WAITING)
-        it.store.know(owned, 900)
+        it.store.put_task(owned, 900)
         reply = await it.get("/sd", Host="exporter.example:8443")
     assert reply.headers["content-type"].split(";")[0] == "application/json"
     groups: list[dict[str, Any]] = json.loads(reply.body)
@@ -469,7 +470,7 @@ async def test_the_landing_page_escapes_what_the_platform_says() -> None:
     async with site() as it:
         it.fill(nasty)
         task = Task(TaskRef("main", OTHER), min_answer_ratio=0.2, name=nasty)
-        it.store.settle(task, PollOutcome(failure=Failure("connect", nasty)), 60)
+        it.store.record_poll(task, PollOutcome(failure=Failure("connect", nasty)), 60)
         it.store.put_account(AccountStatus(nasty, up=False, failure=Failure("connect", nasty)))
         reply = await it.get("/", Accept=BROWSER)
     assert reply.headers["content-type"] == "text/html; charset=utf-8"

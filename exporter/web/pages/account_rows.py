@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from exporter.api.model import TaskState
-from exporter.metrics.store import AccountStatus
+from exporter.metrics.records import AccountStatus
 from exporter.polling.facts import AccountFacts
 from exporter.web.pages.judging import Survey
 from exporter.web.pages.language import Ago, Ahead, Phrase, Span, phrase

@@ -13,7 +13,7 @@ from exporter.metrics import families
 from exporter.metrics.exposition import Page, Sample, read_samples
 from exporter.metrics.families import Family
 from exporter.metrics.poll_history import Poll, read_polls
-from exporter.metrics.store import AccountStatus, TaskRecord
+from exporter.metrics.records import AccountStatus, TaskRecord
 from exporter.polling.discovery import Choice
 from exporter.polling.facts import AccountFacts
 from exporter.web.exporter import Exporter

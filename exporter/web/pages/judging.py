@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import Final
 
 from exporter.api.model import TaskState, TaskStats
-from exporter.metrics.store import TaskRecord
+from exporter.metrics.records import TaskRecord
 
 ENOUGH_CALLS: Final = 30
 """Calls from which on an answer ratio is compared with its threshold: with fewer, chance alone is below it often."""

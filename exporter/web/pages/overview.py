@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from exporter.api.model import TaskRef, TaskState
-from exporter.metrics.store import AccountStatus
+from exporter.metrics.records import AccountStatus
 from exporter.polling.discovery import Choice, HidingRule
 from exporter.polling.facts import AccountFacts
 from exporter.web.pages.account_rows import AccountRow, Tone, account_rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from exporter.api.errors import Failure
 from exporter.api.model import Task, TaskRef, TaskState, TaskStats
-from exporter.metrics.store import PollOutcome, WindowReading
+from exporter.metrics.records import PollOutcome, WindowReading
 from exporter.polling.discovery import Choice, HidingRule
 from exporter.polling.facts import AccountFacts
 from exporter.web.pages import detail
@@ -37,7 +37,7 @@ def test_a_task_s_page_shows_its_last_polls(filled: Filled) -> None:
     """The newest first, with time, duration and reason."""
     task = filled.task("a", stats())
     filled.now += 60
-    filled.store.settle(task, FAILED, INTERVAL, 10.0)
+    filled.store.record_poll(task, FAILED, INTERVAL, 10.0)
     assert [(poll.at, poll.seconds, poll.reason) for poll in filled.detail(task).polls] == [
         (NOW + 60, 10.0, "timeout"),
         (NOW, 0.25, ""),
@@ -69,7 +69,7 @@ def test_why_a_series_is_not_there_is_said(filled: Filled) -> None:
 def test_everything_of_a_task_that_is_gone_is_absent_for_that_reason(filled: Filled) -> None:
     """Also its name and its state, which outlast its statistics."""
     task = filled.task("a", stats())
-    filled.store.miss(task.ref)
+    filled.store.mark_missing(task.ref)
     filled.now += STALE_AFTER + 1
     assert set(filled.why_not(task).values()) == {"The platform does not know the task any more."}
 
@@ -79,7 +79,7 @@ def test_what_is_on_metrics_is_said_in_a_sentence(filled: Filled) -> None:
     fresh, new, failed = filled.task("a", stats()), filled.task("b"), filled.task("c", FAILED)
     paused = filled.task("d", polled=False, state=TaskState.PAUSED)
     leaving = filled.task("e", stats())
-    filled.store.miss(leaving.ref)
+    filled.store.mark_missing(leaving.ref)
     answers = {task.name: ENGLISH(filled.detail(task).answer) for task in (fresh, new, failed, paused, leaving)}
     assert answers["a"].startswith("Everything the platform reported 0 s ago is on /metrics: 16 series.")
     assert answers["b"].startswith("The task has not been polled yet")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exporter.api.model import TaskState, TaskStats
-from exporter.metrics.store import UNCHANGED, PollOutcome
+from exporter.metrics.records import UNCHANGED, PollOutcome
 from exporter.web.pages.judging import Standing
 from tests.support.pages import FAILED, INTERVAL, Filled, stats
 
@@ -37,7 +37,7 @@ def test_a_task_is_judged_by_plain_rules(
 def test_numbers_are_those_of_the_last_reading(filled: Filled) -> None:
     """What a row shows is what is on /metrics; an answer that is unchanged leaves it as it is."""
     task = filled.task("a", stats(0.25, calls=400, progress=0.125, waiting=3, connected=100, code_17=1))
-    filled.store.settle(task, PollOutcome(UNCHANGED), INTERVAL)
+    filled.store.record_poll(task, PollOutcome(UNCHANGED), INTERVAL)
     (row,) = filled.overview().rows
     assert (row.seen.calls, row.seen.answer_ratio, row.seen.progress) == (400, 0.25, 0.125)
     assert row.seen.numbers == {"waiting": 3, "connected": 100, "code_17": 1}

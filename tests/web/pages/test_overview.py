@@ -49,7 +49,7 @@ def fill(filled: Filled) -> None:
     filled.task("new")
     filled.task("paused", state=TaskState.PAUSED, polled=False)
     leaving = filled.task("leaving", stats(0.5))
-    filled.store.miss(leaving.ref)
+    filled.store.mark_missing(leaving.ref)
 
 
 @pytest.mark.parametrize(

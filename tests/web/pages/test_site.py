@@ -16,7 +16,8 @@ import pytest
 from exporter.api.model import Task, TaskRef, TaskState, parse_stats
 from exporter.config.settings import LinksSettings
 from exporter.metrics.exposition import TaskRenderer
-from exporter.metrics.store import AccountStatus, PollOutcome, Store
+from exporter.metrics.records import AccountStatus, PollOutcome
+from exporter.metrics.store import Store
 from exporter.web.app import make_app
 from exporter.web.server import listening
 from grafana.board import uid
@@ -83,7 +84,7 @@ class Site:
         for index, name in enumerate(names):
             ref = TaskRef(account, f"{index:08x}{TASK[8:]}" if index else TASK)
             task = Task(ref, min_answer_ratio=0.2, name=name, generation="2", state=TaskState.RUNNING)
-            self.store.settle(task, PollOutcome(parse_stats(documented())), 60)
+            self.store.record_poll(task, PollOutcome(parse_stats(documented())), 60)
 
     async def get(self, path: str, **headers: str) -> Reply:
         """Make a request from a thread; ``_`` in a header's name stands for ``-``."""

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.api.model import TaskRef
-from exporter.metrics.saved import SavedAccount, SavedTask
-from exporter.metrics.state_file import APPLICATION_ID, VERSION, SavedState, StateFile
+from exporter.state.saved import SavedAccount, SavedTask
+from exporter.state.state_file import APPLICATION_ID, VERSION, SavedState, StateFile
 from tests.support.state import ACCOUNT, ANY_TASK, ref, saved, write
 
 REPOSITORY = Path(__file__).parents[2]

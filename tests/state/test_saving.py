@@ -9,10 +9,11 @@ from exporter.api.errors import Failure
 from exporter.api.model import Task, TaskRef, TaskState, TaskStats
 from exporter.metrics.exposition import Page, TaskRenderer
 from exporter.metrics.poll_history import read_polls
-from exporter.metrics.saving import StoreSource
-from exporter.metrics.state_file import SavedState, StateFile
-from exporter.metrics.state_writer import Changes
-from exporter.metrics.store import UNCHANGED, AccountStatus, PollOutcome, Store, WindowReading
+from exporter.metrics.records import UNCHANGED, AccountStatus, PollOutcome, WindowReading
+from exporter.metrics.store import Store
+from exporter.state.saving import StoreSource
+from exporter.state.state_file import SavedState, StateFile
+from exporter.state.state_writer import Changes
 from tests.support.state import ref
 
 NOW = 1_751_000_000.5
@@ -50,7 +51,7 @@ class Exporter:
 
     def poll(self, stats: TaskStats, *windows: WindowReading, task: Task = TASK) -> bool:
         """Settle a poll that worked."""
-        return self.store.settle(task, PollOutcome(stats, windows), 60.0, 0.25)
+        return self.store.record_poll(task, PollOutcome(stats, windows), 60.0, 0.25)
 
     def state(self) -> SavedState:
         """Return what is saved of what changed."""
@@ -80,7 +81,7 @@ def before() -> Exporter:
     exporter.clock.now += 60
     exporter.poll(replace(STATS, answered=70), WindowReading("15m", UNCHANGED, NOW + 960))
     exporter.clock.now += 60
-    exporter.store.settle(TASK, PollOutcome(failure=Failure("http_404", "no such task", missing=True)), 60.0, 1.5)
+    exporter.store.record_poll(TASK, PollOutcome(failure=Failure("http_404", "no such task", missing=True)), 60.0, 1.5)
     return exporter
 
 
@@ -91,7 +92,7 @@ def test_a_restart_changes_nothing_on_the_page(before: Exporter) -> None:
     assert "yunfu_task_window_answered_calls" in page
     after = restarted(before.state(), now=before.clock.now)
     assert after.page() == page.replace('team="retention"', 'team=""')
-    after.store.know(TASK, 60.0)
+    after.store.put_task(TASK, 60.0)
     assert after.page() == page
 
 
@@ -149,21 +150,21 @@ def test_an_old_success_is_as_old_after_a_restart() -> None:
 def test_a_task_that_was_only_listed_comes_back() -> None:
     """Neither statistics nor counters are made up for it."""
     listed = Exporter()
-    listed.store.know(TASK, None)
+    listed.store.put_task(TASK, None)
     page = listed.page()
     after = restarted(listed.state())
-    after.store.know(TASK, None)
+    after.store.put_task(TASK, None)
     assert after.page() == page
     assert after.poll(STATS)
     assert _calls(after) == (0.0, 0.0, 0.0)
 
 
 CHANGES: list[Callable[[Store], object]] = [
-    lambda store: store.know(replace(TASK, name="renamed"), 60.0),
-    lambda store: store.know(TASK, 900.0),
-    lambda store: store.settle(TASK, PollOutcome(UNCHANGED), 60.0),
-    lambda store: store.settle(TASK, PollOutcome(failure=Failure("timeout", "no answer")), 60.0),
-    lambda store: store.miss(TASK.ref),
+    lambda store: store.put_task(replace(TASK, name="renamed"), 60.0),
+    lambda store: store.put_task(TASK, 900.0),
+    lambda store: store.record_poll(TASK, PollOutcome(UNCHANGED), 60.0),
+    lambda store: store.record_poll(TASK, PollOutcome(failure=Failure("timeout", "no answer")), 60.0),
+    lambda store: store.mark_missing(TASK.ref),
     lambda store: store.keep_windows(TASK.ref, ()),
     lambda store: store.forget(TASK.ref),
     lambda store: store.forget_account("main"),
@@ -186,7 +187,7 @@ def test_what_stays_the_same_is_not_written() -> None:
     exporter = Exporter()
     exporter.poll(STATS)
     exporter.source.take_changes()
-    exporter.store.know(TASK, 60.0)
+    exporter.store.put_task(TASK, 60.0)
     exporter.store.keep_windows(TASK.ref, ())
     assert exporter.source.take_changes() == Changes(set(), set())
 

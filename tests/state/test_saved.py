@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 
 from exporter.api.model import TaskRef
-from exporter.metrics.saved import SavedTask, decode_account, decode_task, encode_account, encode_task
-from exporter.metrics.state_file import VERSION
+from exporter.state.saved import SavedTask, decode_account, decode_task, encode_account, encode_task
+from exporter.state.state_file import VERSION
 from tests.support.state import ACCOUNT, ANY_TASK, ref, saved
 
 WORDS = {

@@ -26,7 +26,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from exporter.api.model import TaskRef
 from exporter.logs import get_logger
-from exporter.metrics.saved import (
+from exporter.state.saved import (
     SavedAccount,
     SavedTask,
     decode_account,

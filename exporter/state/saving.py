@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from exporter.api.model import TaskRef
 from exporter.metrics.poll_history import Poll, add_poll, read_polls
-from exporter.metrics.saved import SavedAccount, SavedTask, SavedWindow
-from exporter.metrics.state_file import SavedState
-from exporter.metrics.state_writer import Changes
-from exporter.metrics.store import Store, TaskRecord, TaskStatus, WindowLines
+from exporter.metrics.records import TaskRecord, TaskStatus, WindowLines
+from exporter.metrics.store import Store
+from exporter.state.saved import SavedAccount, SavedTask, SavedWindow
+from exporter.state.state_file import SavedState
+from exporter.state.state_writer import Changes
 
 
 class StoreSource:

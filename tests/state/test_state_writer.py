@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from exporter.api.model import TaskRef
-from exporter.metrics.saved import SavedAccount, SavedTask
-from exporter.metrics.state_file import StateFile
-from exporter.metrics.state_writer import CLOSE_SECONDS, Changes, DiskThread, StateWriter, writing
+from exporter.state.saved import SavedAccount, SavedTask
+from exporter.state.state_file import StateFile
+from exporter.state.state_writer import CLOSE_SECONDS, Changes, DiskThread, StateWriter, writing
 from tests.support.state import ACCOUNT, inline, ref, saved
 from tests.support.virtual_time import in_virtual_time
 

@@ -19,8 +19,8 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from exporter.api.model import TaskRef
 from exporter.logs import get_logger
-from exporter.metrics.saved import SavedAccount, SavedTask
-from exporter.metrics.state_file import StateFile
+from exporter.state.saved import SavedAccount, SavedTask
+from exporter.state.state_file import StateFile
 
 log = get_logger(__name__)
 

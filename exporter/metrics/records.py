@@ -1,0 +1,152 @@
+"""The records of tasks and accounts: immutable values of the latest that is known, rendered and as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import KW_ONLY, dataclass, replace
+from enum import Enum
+from typing import Final, NamedTuple
+
+from exporter.api.errors import Failure
+from exporter.api.model import Task, TaskStats
+
+Lines = tuple[bytes, ...]
+"""One piece of exposition text per metric family, in the order of the table of families."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStatus:
+    """What is known of a task beside its statistics. Times are Unix seconds, the interval is seconds.
+
+    ``up`` is None until the first poll, ``last_success`` until the first that worked, and ``interval`` is None for a
+    task that is known but not polled. ``failure`` is why the last poll failed, None if it worked.
+    ``missing_since`` is when the platform began to say that there is no such task, and ``due`` is when the success after
+    the last one is expected.
+    """
+
+    task: Task
+    _: KW_ONLY
+    interval: float | None = None
+    up: bool | None = None
+    last_success: float | None = None
+    failure: Failure | None = None
+    missing_since: float | None = None
+    due: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The statistics of a task's whole life, and the counters that follow from watching them."""
+
+    stats: TaskStats
+    calls: Mapping[str, int]
+    numbers: Mapping[str, int]
+    resets: int | None
+
+
+class Unchanged(Enum):
+    """Stands for statistics that are those the store holds already: the platform's answer was the same, byte for byte."""
+
+    UNCHANGED = "unchanged"
+
+
+UNCHANGED: Final = Unchanged.UNCHANGED
+
+
+class WindowReading(NamedTuple):
+    """The statistics of one window. At ``expires`` (Unix seconds) the window has moved on and they say nothing."""
+
+    window: str
+    stats: TaskStats | Unchanged
+    expires: float
+
+
+@dataclass(frozen=True, slots=True)
+class PollOutcome:
+    """The outcome of one poll of a task: what was read, and why the first API call that failed did (None: none failed)."""
+
+    stats: TaskStats | Unchanged | None = None
+    windows: tuple[WindowReading, ...] = ()
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountStatus:
+    """What is known of an account. Times are Unix seconds; None: not known, or not yet.
+
+    ``up`` is whether the platform served the account's last API call, ``failure`` why it did not. ``discovery_interval`` is seconds, None without
+    discovery; ``rate_limit`` is API calls a second.
+    """
+
+    name: str
+    _: KW_ONLY
+    up: bool | None = None
+    failure: Failure | None = None
+    token_expiry: float | None = None
+    discovery_last_success: float | None = None
+    discovery_interval: float | None = None
+    rate_limit: float | None = None
+    tasks_left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WindowLines:
+    """The rendered statistics of a window, when they were read and are due again, and when the window moves on."""
+
+    lines: Lines
+    stats: TaskStats
+    read_at: float
+    due: float
+    expires: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRecord:
+    """The latest of one task, rendered.
+
+    ``stale_after`` is by how many seconds a success may be overdue, or the task be denied, before it leaves /metrics.
+    ``stats`` are the statistics of ``reading_lines``, and ``polls`` are the last polls, packed by ``poll_history``.
+    """
+
+    status: TaskStatus
+    status_lines: Lines
+    stale_after: float
+    reading_lines: Lines = ()
+    windows: Mapping[str, WindowLines] | None = None
+    stats: TaskStats | None = None
+    polls: bytes = b""
+
+    def is_fresh(self, now: float) -> bool:
+        """Return whether the statistics may still be shown at a moment (Unix seconds)."""
+        due = self.status.due
+        return due is not None and now <= due + self.stale_after
+
+    def is_gone(self, now: float) -> bool:
+        """Return whether the platform has been denying the task for too long to show it at a moment (Unix seconds)."""
+        since = self.status.missing_since
+        return since is not None and now > since + self.stale_after
+
+    def fresh_windows(self, now: float) -> Iterable[Lines]:
+        """Return the lines of the windows that may still be shown at a moment (Unix seconds)."""
+        for window in (self.windows or {}).values():
+            if now < window.expires and now <= window.due + self.stale_after:
+                yield window.lines
+
+    def paced(self, interval: float | None, now: float) -> TaskRecord:
+        """Return the record with its interval changed now; without one, what was due stays due.
+
+        A longer interval counts from the last success. A shorter one counts from now: that the task would have been
+        polled by now, had its interval been that short, makes no success overdue.
+        """
+        status = self.status
+        if interval == status.interval:
+            return self
+        if interval is None or status.last_success is None or status.due is None:
+            return replace(self, status=replace(status, interval=interval))
+        latest = now + interval
+        windows = {
+            name: replace(window, due=max(window.read_at + interval, min(window.due, latest)))
+            for name, window in (self.windows or {}).items()
+        }
+        due = max(status.last_success + interval, min(status.due, latest))
+        return replace(self, status=replace(status, interval=interval, due=due), windows=windows)

@@ -1,0 +1,1 @@
+"""What outlives a restart: the tasks and accounts of the store, kept in an SQLite file."""
