@@ -1,4 +1,4 @@
-"""Tells systemd that the exporter serves, so that ``systemctl start`` fails where it does not, and how a reload went."""
+"""Messages to systemd: that the exporter serves, so that ``systemctl start`` fails where it does not, and how a reload went."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ log = get_logger(__name__)
 _MOST_CHARACTERS: Final = 1_000  # of up to 4 bytes each: systemd takes no message of more than 4096
 
 
-def tell_ready() -> None:
-    """Tell that the exporter serves."""
-    _tell("READY=1")
+def report_ready() -> None:
+    """Report that the exporter serves."""
+    _send("READY=1")
 
 
-def tell_status(text: str) -> None:
+def set_status(text: str) -> None:
     """Set the line that ``systemctl status`` shows of the unit."""
-    _tell(f"STATUS={' '.join(text.split())[:_MOST_CHARACTERS]}")
+    _send(f"STATUS={' '.join(text.split())[:_MOST_CHARACTERS]}")
 
 
-def _tell(message: str) -> None:
+def _send(message: str) -> None:
     """Send a message where a unit with ``Type=notify`` waits for it; elsewhere do nothing (format: sd_notify(3))."""
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
@@ -32,4 +32,4 @@ def _tell(message: str) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
             manager.sendto(message.encode(errors="replace"), f"\0{address[1:]}" if address.startswith("@") else address)
     except OSError as error:
-        log.warning("cannot tell systemd how the exporter is", socket=address, error=error)
+        log.warning("cannot send systemd a message", socket=address, error=error)

@@ -15,12 +15,14 @@ from typing import Any
 import pytest
 
 from exporter import daemon as daemon_module
+from exporter import reloading
 from exporter.api.tokens import Token
 from exporter.config.faults import SettingsError
 from exporter.config.settings import Settings
 from exporter.daemon import Daemon, make_daemon
 from exporter.demo.simulator import SimulatorOptions
 from exporter.file_changes import Watched
+from exporter.running import Running
 from tests.support.programs import (
     Platform,
     Program,
@@ -395,9 +397,9 @@ async def test_faults_of_the_new_configuration_change_nothing() -> None:
     daemon = make_daemon(loader.settings, {"main": Token("x")}, load)
     running = asyncio.create_task(daemon.run())
     await daemon.ready.wait()
-    accounts = dict(daemon._running)
+    accounts = dict(daemon._running.tasks)
     assert tuple(await daemon.reload()) == faults
-    assert daemon._running == accounts
+    assert daemon._running.tasks == accounts
     await end(daemon, running)
 
 
@@ -411,15 +413,15 @@ async def test_a_load_that_breaks_changes_nothing(caplog: pytest.LogCaptureFixtu
     daemon = make_daemon(loader.settings, loader.tokens(), load)
     running = asyncio.create_task(daemon.run())
     await daemon.ready.wait()
-    accounts = dict(daemon._running)
+    accounts = dict(daemon._running.tasks)
     assert await daemon.reload() == ["the reload broke off with RuntimeError; the log tells where"]
-    assert daemon._running == accounts
+    assert daemon._running.tasks == accounts
     assert find(daemon.exposition().decode(), SUCCESSFUL) == 0
     assert "reload broke off" in caplog.text
     await end(daemon, running)
 
 
-@pytest.mark.parametrize("where", ["set_up", "_forget", "Daemon._start"])
+@pytest.mark.parametrize("where", ["set_up", "Running.forget", "Running.start"])
 async def test_a_swap_that_breaks_goes_back(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever putting a new configuration in force breaks, the accounts and labels of the one before are there again."""
     loader = Loader()
@@ -430,7 +432,7 @@ async def test_a_swap_that_breaks_goes_back(where: str, monkeypatch: pytest.Monk
     before = loader.settings
     loader.settings = loader.named("second", tasks=[{"id": TASK, "labels": {"team": "a"}}])
     parts = where.split(".")
-    owner = Daemon if len(parts) > 1 else daemon_module
+    owner = Running if len(parts) > 1 else reloading
     plain, left = getattr(owner, parts[-1]), [RuntimeError("unforeseen")]
 
     def breaks_once(*words: Any) -> Any:
@@ -441,14 +443,14 @@ async def test_a_swap_that_breaks_goes_back(where: str, monkeypatch: pytest.Monk
     monkeypatch.setattr(owner, parts[-1], breaks_once)
     assert await daemon.reload() == ["the reload broke off with RuntimeError; the log tells where"]
     assert daemon.settings is before
-    assert set(daemon._running) == {"main"}
-    assert not daemon._running["main"].done()
+    assert set(daemon._running.tasks) == {"main"}
+    assert not daemon._running.tasks["main"].done()
     async with asyncio.timeout(10):
         while b'yunfu_task_info{account="main"' not in daemon.exposition():  # noqa: ASYNC110  # no event tells it
             await asyncio.sleep(0)
     assert b"team=" not in daemon.exposition()
     assert await daemon.reload() == []  # and the next one works
-    assert set(daemon._running) == {"second"}
+    assert set(daemon._running.tasks) == {"second"}
     await end(daemon, running)
 
 
@@ -469,15 +471,15 @@ async def test_a_hold_outlives_a_reload(name: str, change: dict[str, object], *,
     daemon = loader.daemon()
     running = asyncio.create_task(daemon.run())
     await daemon.ready.wait()
-    first = daemon._around.gates["main"]
+    first = daemon._running.around.gates["main"]
     first.hold(1000)
     loader.settings = loader.named(name, **change)
     assert await daemon.reload() == []
     async with asyncio.timeout(10):
-        while daemon._around.gates.get(name) in {None, first}:  # noqa: ASYNC110  # no event tells it
+        while daemon._running.around.gates.get(name) in {None, first}:  # noqa: ASYNC110  # no event tells it
             await asyncio.sleep(0)
-    assert set(daemon._around.gates) == {name}
-    assert (daemon._around.gates[name].held_seconds > 900) is held
+    assert set(daemon._running.around.gates) == {name}
+    assert (daemon._running.around.gates[name].held_seconds > 900) is held
     await end(daemon, running)
 
 

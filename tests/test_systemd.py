@@ -78,5 +78,5 @@ def test_it_serves_although_nobody_listens(platform: Platform, tmp_path: Path) -
     """Where the address given leads nowhere, a line in the log says so."""
     config = write_config(tmp_path / "c", platform.account(), listen=f"127.0.0.1:{free_port()}")
     with running(tmp_path, "serve", "--config", str(config), env={"NOTIFY_SOCKET": "/nowhere"}) as program:
-        eventually(lambda: 'msg="cannot tell systemd how the exporter is" socket=/nowhere' in program.logs)
+        eventually(lambda: 'msg="cannot send systemd a message" socket=/nowhere' in program.logs)
         assert program.stop() == 0

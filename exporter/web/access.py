@@ -1,4 +1,4 @@
-"""Who may come in by the main port, and what its answers carry: the web configuration in force, re-read when it changes."""
+"""Access to the main port, and the headers of its answers, by the web configuration in force, re-read when it changes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from exporter.web.web_config import WebConfig, read_web_config
 log = logging.getLogger(__name__)
 
 WATCH_SECONDS: Final = 1.0
-"""How often the files are looked at; changed ones are taken up within that time."""
+"""How often the files are looked at; changed ones are in force within that time."""
 
 HEADERS: Final = {
     "Server": "yunfu-exporter",
@@ -37,7 +37,7 @@ HEADERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class _InForce:
-    """A web configuration and what is made of it. The default is what is in force without a file."""
+    """A web configuration and what follows from it. The default is what is in force without a file."""
 
     config: WebConfig = field(default_factory=WebConfig)
     tls: ServerTls | None = None
@@ -69,18 +69,18 @@ def _load(path: Path) -> _InForce:
 
 
 @asynccontextmanager
-async def open_doors(path: Path | None, refused: Refused) -> AsyncIterator[Doors]:
+async def open_access(path: Path | None, refused: Refused) -> AsyncIterator[Access]:
     """Put a web configuration in force, or none. Raises SettingsError."""
-    doors = Doors(path, refused)
-    if faults := await doors.refresh():
+    access = Access(path, refused)
+    if faults := await access.refresh():
         raise SettingsError(faults)
     try:
-        yield doors
+        yield access
     finally:
-        doors.close()
+        access.close()
 
 
-class Doors:
+class Access:
     """Admits requests to an application and adds headers to its answers, by the web configuration in force."""
 
     def __init__(self, path: Path | None, refused: Refused) -> None:
@@ -94,11 +94,11 @@ class Doors:
 
     @property
     def tls(self) -> Callable[[], ServerTls] | None:
-        """Gives what a new connection is spoken to with; None without TLS, which stays so."""
-        return None if self._in_force.tls is None else self._present_tls
+        """A function that returns the TLS of a new connection; None without TLS, which stays so."""
+        return None if self._in_force.tls is None else self._current_tls
 
     def guard(self, app: web.Application) -> None:
-        """Let the requests to an application pass by here."""
+        """Admit the requests to an application, and add headers to its answers, from now on."""
         app.middlewares.append(self._admit)
         app.on_response_prepare.append(self._add_headers)
 
@@ -126,20 +126,20 @@ class Doors:
         self._in_force, self._is_open = new, True
         return []
 
-    async def watch(self, tell: Callable[[Sequence[str]], object]) -> None:
-        """Take up changed files until cancelled; ``tell`` hears the faults of each change, none if it is in force."""
+    async def watch(self, changed: Callable[[Sequence[str]], object]) -> None:
+        """Read changed files until cancelled; ``changed`` is called with the faults of each change, none if it is in force."""
         while self._path is not None:
             await asyncio.sleep(WATCH_SECONDS)
             if await asyncio.to_thread(stamp, self._in_force.files) == self._seen:
                 continue
             try:
-                tell(await self.refresh())
+                changed(await self.refresh())
             except Exception as error:  # a fault of our own must not end what runs
                 log.exception("reading the web configuration broke off")
-                tell([f"{self._path}: reading it broke off with {type(error).__name__}; the log tells where"])
+                changed([f"{self._path}: reading it broke off with {type(error).__name__}; the log tells where"])
 
-    def _present_tls(self) -> ServerTls:
-        assert self._in_force.tls is not None, "it is neither added nor removed"  # noqa: S101  # told to mypy
+    def _current_tls(self) -> ServerTls:
+        assert self._in_force.tls is not None, "it is neither added nor removed"  # noqa: S101  # for mypy
         return self._in_force.tls
 
     @web.middleware

@@ -24,7 +24,7 @@ _SECTION: Final = "tls_server_config"
 
 
 def make_tls(settings: TlsSettings) -> ServerTls:
-    """Read the certificates and keys and make what connections are spoken to with. Raises SettingsError, file by file."""
+    """Read the certificates and keys and return the TLS of new connections. Raises SettingsError, file by file."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.options |= ssl.OP_NO_RENEGOTIATION
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # as in Go, whatever is listed is an authority
@@ -107,7 +107,7 @@ def _read(settings: TlsSettings, name: str, what: str) -> tuple[bytes, str]:
     if inline is not None:
         content = inline.get_secret_value().encode()
     else:
-        assert file is not None, "the settings demand one of the two"  # noqa: S101  # told to mypy
+        assert file is not None, "the settings demand one of the two"  # noqa: S101  # for mypy
         key += "_file"
         try:
             content = file.read_bytes()

@@ -282,8 +282,8 @@ async def once(secretive: dict[str, Any], tmp_path: Path, mirror: Mirror) -> tup
         async with asyncio.timeout(10):
             await daemon.ready.wait()
         page = daemon.exposition().decode()
-        page += "".join(str(account.failure) for account in daemon._around.store.accounts())
-        page += "".join(str(record.status.failure) for record in daemon._around.store.records())
+        page += "".join(str(account.failure) for account in daemon.store.accounts())
+        page += "".join(str(record.status.failure) for record in daemon.store.records())
         daemon.stop()
         await task
     return daemon, page

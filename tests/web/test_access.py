@@ -24,7 +24,7 @@ from aiohttp import web
 
 from exporter.config.faults import SettingsError
 from exporter.web import access as module
-from exporter.web.access import HEADERS, Doors, open_doors
+from exporter.web.access import HEADERS, Access, open_access
 from exporter.web.connections import Limits
 from exporter.web.server import listening
 from tests.support.programs import (
@@ -54,13 +54,13 @@ def basic(user: str, password: str) -> dict[str, str]:
 
 @dataclass
 class House:
-    """A port behind doors: its files, its authority, and what it turned away."""
+    """A port with access control: its files, its authority, and what it turned away."""
 
     directory: Path
     port: int = field(default_factory=free_port)
     authority: trustme.CA = field(default_factory=trustme.CA)
     refused: Counter[str] = field(default_factory=Counter)
-    doors: Doors = field(init=False)
+    access: Access = field(init=False)
     told: list[Sequence[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -110,13 +110,13 @@ class House:
         """Serve by a web configuration."""
         self.write(**content)
         note = lambda reason: self.refused.update([reason])  # noqa: E731  # a line
-        async with open_doors(self.path, note) as self.doors:
+        async with open_access(self.path, note) as self.access:
             app = web.Application()
             app.router.add_get("/", self._answer)
-            self.doors.guard(app)
+            self.access.guard(app)
             limits = Limits(connections=8, head_seconds=2)
             addresses = [("127.0.0.1", self.port)]
-            async with listening(app, addresses, tls=self.doors.tls, limits=limits, refused=note):
+            async with listening(app, addresses, tls=self.access.tls, limits=limits, refused=note):
                 yield self
 
     async def _answer(self, _: web.Request) -> web.Response:
@@ -131,9 +131,9 @@ def house(tmp_path: Path) -> House:
 
 async def test_without_a_file_all_may_come_in(house: House) -> None:
     """No web configuration is plain HTTP without passwords, and the headers are there."""
-    async with open_doors(None, print) as doors:
-        assert doors.tls is None
-        assert await doors.refresh() == []
+    async with open_access(None, print) as access:
+        assert access.tls is None
+        assert await access.refresh() == []
     async with house.open() as it:
         reply = await it.get()
         missing = await it.get(path="/nowhere")
@@ -232,7 +232,7 @@ async def test_too_many_guesses(house: House) -> None:
     slow = bcrypt.hashpw(b"right", bcrypt.gensalt(11)).decode()
     async with house.open(basic_auth_users={"alice": slow}) as it:
         assert (await it.get(headers=basic("alice", "right"))).text == "in"
-        it.doors._passwords._checks |= {b"%d" % n: asyncio.Future() for n in range(16)}
+        it.access._passwords._checks |= {b"%d" % n: asyncio.Future() for n in range(16)}
         reply = await it.get(headers=basic("alice", "guess"))
         assert (reply.status, reply.headers["retry-after"]) == (503, "1")
         assert (await it.get(headers=basic("alice", "right"))).text == "in"
@@ -263,7 +263,7 @@ async def test_changes_are_taken_up(house: House, monkeypatch: pytest.MonkeyPatc
     """Users, headers, limits and certificates that change are in force without a restart; the old ones are not."""
     monkeypatch.setattr(module, "WATCH_SECONDS", 0.01)
     async with house.open(tls_server_config=SERVER, basic_auth_users={"alice": HASH}) as it:
-        watch = asyncio.create_task(it.doors.watch(it.told.append))
+        watch = asyncio.create_task(it.access.watch(it.told.append))
         assert (await it.get(it.client(), headers=basic("alice", "right"))).status == 200
         it.write(
             tls_server_config=VERIFY,
@@ -288,7 +288,7 @@ async def test_a_broken_file_changes_nothing(house: House, monkeypatch: pytest.M
     """A fault is told once, by name; what was in force stays so until the file is good again."""
     monkeypatch.setattr(module, "WATCH_SECONDS", 0.01)
     async with house.open(tls_server_config=SERVER, basic_auth_users={"alice": HASH}) as it:
-        watch = asyncio.create_task(it.doors.watch(it.told.append))
+        watch = asyncio.create_task(it.access.watch(it.told.append))
         good = it.path.read_text()
         for broken, fault in (
             (good.replace("basic_auth_users", "basic_auth_user"), "basic_auth_user: unknown key; did you mean 'basic_auth_users'?"),
@@ -323,7 +323,7 @@ async def test_a_fault_of_our_own_in_reading_ends_nothing(
         raise RuntimeError("planted")
 
     async with house.open(basic_auth_users={"alice": HASH}) as it:
-        watch = asyncio.create_task(it.doors.watch(it.told.append))
+        watch = asyncio.create_task(it.access.watch(it.told.append))
         with monkeypatch.context() as for_now:
             for_now.setattr(module, "_load", broken)
             it.write(basic_auth_users={"bob": HASH})
@@ -348,7 +348,7 @@ async def test_a_mounted_secret_that_is_swapped(house: House, monkeypatch: pytes
     house.path.symlink_to(data / "web.yml")
     monkeypatch.setattr(House, "write", lambda *_, **__: None)
     async with house.open() as it:
-        watch = asyncio.create_task(it.doors.watch(it.told.append))
+        watch = asyncio.create_task(it.access.watch(it.told.append))
         assert (await it.get(headers=basic("alice", "right"))).status == 200
         fresh = house.directory / "..new"
         fresh.symlink_to(versions[1])
@@ -360,7 +360,7 @@ async def test_a_mounted_secret_that_is_swapped(house: House, monkeypatch: pytes
 
 
 async def test_a_bad_file_at_the_start(house: House) -> None:
-    """With a bad file the doors do not open at all."""
+    """With a bad file nothing is served at all."""
     with pytest.raises(SettingsError, match="tls_server_confi: unknown key"):
         async with house.open(tls_server_confi={}):
             pass
@@ -434,7 +434,7 @@ def guarded(house: House, platform: Platform, tmp_path: Path) -> Iterator[Guarde
         yield Guarded(house, program, f"http://{health}", config)
 
 
-def test_the_program_behind_its_doors(guarded: Guarded) -> None:
+def test_the_program_with_access_control(guarded: Guarded) -> None:
     """The main port wants certificate and password; the health port answers plainly, and nothing but health."""
     assert guarded.fetch("/metrics").text.count("yunfu_task_up{") == 5
     assert guarded.fetch("/healthz", user="bob").status == 401

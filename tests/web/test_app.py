@@ -33,6 +33,7 @@ from exporter.metrics.instrumentation import AccountCollector, ExporterMetrics
 from exporter.metrics.records import AccountStatus, PollOutcome, TaskRecord
 from exporter.metrics.store import Store
 from exporter.polling.account import Surroundings
+from exporter.running import Running
 from exporter.web import app as web_module
 from exporter.web.app import OPENMETRICS, TEXT, make_app
 from exporter.web.server import listening
@@ -240,9 +241,7 @@ async def exporter(
     around = Surroundings(store, ExporterMetrics("1", "abc"), clock, random.Random(1))
     around.metrics.registry.register(AccountCollector(store))
     tokens = {"main": Token("planted")}
-    daemon = Daemon(
-        settings, tokens, load=lambda: (settings, tokens), config=Watched(None), around=around, renderer=renderer
-    )
+    daemon = Daemon(Running(settings, tokens, renderer, around), lambda: (settings, tokens), Watched(None))
     async with listening(app, [("127.0.0.1", platform_port)]):
         running = asyncio.create_task(daemon.run())
         try:

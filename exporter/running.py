@@ -1,0 +1,69 @@
+"""The accounts of the configuration in force, each polled by a task."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from exporter.api.tokens import Token
+from exporter.config.settings import AccountSettings, Settings
+from exporter.logs import get_logger
+from exporter.metrics.exposition import TaskRenderer
+from exporter.polling.account import Account, Surroundings, open_account
+from exporter.polling.budget import warnings
+
+log: Final = get_logger(__name__)
+
+
+class Running:
+    """What is in force, and the accounts that are polled by it. ``tasks`` are what polls them, by the account's name."""
+
+    def __init__(
+        self, settings: Settings, tokens: dict[str, Token], renderer: TaskRenderer, around: Surroundings
+    ) -> None:
+        self.settings = settings
+        self.tokens = tokens
+        self.renderer = renderer
+        self.around = around
+        self.accounts: dict[str, Account] = {}
+        self.tasks: dict[str, asyncio.Task[None]] = {}
+        self._opened = asyncio.Event()
+
+    def start(self, accounts: Iterable[AccountSettings], group: asyncio.TaskGroup) -> None:
+        """Poll accounts in tasks of a group. Each has its token in ``tokens``."""
+        for account in accounts:
+            for warning in warnings(account):
+                log.warning(warning)
+            self.tasks[account.name] = group.create_task(self._poll(account))
+
+    async def end(self, names: Sequence[str]) -> None:
+        """Stop polling accounts and close their connections."""
+        tasks = [self.tasks.pop(name) for name in names if name in self.tasks]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        for name in names:
+            self.accounts.pop(name, None)
+
+    def forget(self, name: str) -> None:
+        """Remove all series of an account that has ended: its tasks', and those of its calls."""
+        self.around.store.forget_account(name)
+        self.around.gates.pop(name, None)
+        self.around.metrics.forget_account(name)
+        self.tokens.pop(name, None)
+
+    async def first_round(self) -> None:
+        """Return when each account has tried its discovery and the first poll of each task."""
+        await self._opened.wait()
+        for account in list(self.accounts.values()):
+            await account.first_round()
+
+    async def _poll(self, settings: AccountSettings) -> None:
+        token = self.tokens[settings.name]
+        async with open_account(self.settings, settings, token, self.around) as account:
+            self.accounts[account.name] = account
+            if len(self.accounts) == len(self.tasks):
+                self._opened.set()
+            await account.run()
