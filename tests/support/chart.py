@@ -153,8 +153,15 @@ class Pod:
         return data
 
 
+def write_golden() -> None:
+    """Render all golden files, and only then put them in the place of those before."""
+    renders = {golden_file(values): golden(values) for values in CI_VALUES}
+    GOLDEN.mkdir(exist_ok=True)
+    for stale in {*GOLDEN.iterdir()} - renders.keys():
+        stale.unlink()
+    for file, text in renders.items():
+        file.write_text(text, encoding="utf-8")
+
+
 if __name__ == "__main__":
-    shutil.rmtree(GOLDEN, ignore_errors=True)
-    GOLDEN.mkdir()
-    for file in CI_VALUES:
-        golden_file(file).write_text(golden(file), encoding="utf-8")
+    write_golden()

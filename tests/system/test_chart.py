@@ -13,6 +13,7 @@ import yaml
 import exporter
 from helm import build
 from helm.build import CHART, RULES, THRESHOLDS
+from tests.support import chart
 from tests.support.chart import CI_VALUES, golden_file
 from tests.support.tools import ROOT
 
@@ -124,3 +125,16 @@ def test_no_golden_render_is_left_over() -> None:
     """Each file of values has its golden render, and no golden render is of a file that is gone."""
     folder = golden_file(CI_VALUES[0]).parent
     assert sorted(folder.iterdir()) == sorted(map(golden_file, CI_VALUES))
+
+
+def test_a_render_that_fails_leaves_the_golden_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without Helm, ``make chart`` breaks off before it has changed or removed any of them."""
+    before = {path: path.read_bytes() for path in chart.GOLDEN.iterdir()}
+
+    def no_helm(*_: object) -> str:
+        raise FileNotFoundError("helm")
+
+    monkeypatch.setattr(chart, "golden", no_helm)
+    with pytest.raises(FileNotFoundError, match="helm"):
+        chart.write_golden()
+    assert {path: path.read_bytes() for path in chart.GOLDEN.iterdir()} == before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import yaml
 
 from exporter import __version__
+from tests.support.programs import surroundings
 from tests.support.tools import ROOT, make, run
 
 LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-build.txt")
@@ -69,6 +71,21 @@ def test_the_map_of_the_code_has_every_room() -> None:
         path.stem for path in (ROOT / "exporter").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
     }
     assert named == rooms - {"__init__", "__main__"}
+
+
+def test_a_python_without_venv_leaves_nothing_half_made(tmp_path: Path) -> None:
+    """Where ``python -m venv`` fails after it has made the folder, make says what to install, and the next make begins anew."""
+    for name in ("Makefile", "requirements.txt", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    python = tmp_path / "python3"
+    python.write_text('#!/bin/sh\n[ "$2" = venv ] || exit 0\nmkdir -p "$3/bin" && touch "$3/pyvenv.cfg" && exit 1\n')
+    python.chmod(0o755)
+    for _ in range(2):
+        words = ("make", "-C", str(tmp_path), "demo", f"PYTHON={python}")
+        done = subprocess.run(words, env=surroundings(), capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert "apt-get install python3-venv\n" in done.stdout
+        assert not (tmp_path / ".venv").exists()
 
 
 def test_hooks_are_make_targets() -> None:
