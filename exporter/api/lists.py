@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from exporter.api.client import YunfuClient
 from exporter.api.errors import ApiError, HttpError, MalformedError
 from exporter.api.model import TaskState, clean_label, read_count
+from exporter.patterns import UUID
 
 PER_PAGE: Final = 100
 MAX_PAGES: Final = 1000
@@ -26,7 +27,6 @@ MAX_PAGES: Final = 1000
 PAGE_TRIES: Final = 3
 """How often a page is tried that times out, breaks off, is answered 5xx or cannot be read."""
 
-_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
 
 Read = TypeVar("Read")
@@ -184,7 +184,7 @@ def _state(enable: bool | None, extra: object) -> TaskState:  # noqa: FBT001  # 
 
 def _parse_uuid(value: object) -> str | None:
     text = value.lower() if isinstance(value, str) else ""
-    return text if _UUID.fullmatch(text) else None
+    return text if UUID.fullmatch(text) else None
 
 
 def _parse_name(value: object) -> str | None:

@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from exporter.config.values import TOKEN_SIGN, describe, printable, show
+from exporter.config.values import describe, printable, show
+from exporter.patterns import TOKEN_SIGN
 
 _PLAIN_KEY: Final = re.compile(rf"(?!.*{TOKEN_SIGN})[\w-]{{1,40}}")
 _BOUNDS: Final = {
@@ -19,7 +20,7 @@ _BOUNDS: Final = {
     "greater_than_equal": "at least {ge:g}",
     "less_than_equal": "at most {le:g}",
 }
-_SHAPES: Final = {"tuple_type": "a list", "bool_type": "true or false"}
+_SHAPES: Final = {"tuple_type": "a list"}
 
 Key = tuple[str | int, ...]
 """The path of a value: keys, and the indexes of list items."""

@@ -61,6 +61,7 @@ Duration = Annotated[
 Ratio = Annotated[float, BeforeValidator(parse_number), Field(ge=0, le=1)]
 WholeNumber = Annotated[int, BeforeValidator(parse_whole_number)]
 Text = Annotated[str, BeforeValidator(parse_text)]
+Boolean = Annotated[bool, BeforeValidator(parse_boolean)]
 Uuid = Annotated[str, BeforeValidator(parse_uuid)]
 BaseUrl = Annotated[str, BeforeValidator(parse_base_url)]
 FilePath = Annotated[Path, BeforeValidator(parse_path)]
@@ -128,9 +129,7 @@ class ShardSettings(_Part):
 class WebSettings(_Part):
     """What clients may do on the main port."""
 
-    reload: Annotated[bool, BeforeValidator(parse_boolean)] = Field(
-        default=True, description="allow reloading by POST /-/reload; false: only SIGHUP reloads"
-    )
+    reload: Boolean = Field(default=True, description="allow reloading by POST /-/reload; false: only SIGHUP reloads")
 
 
 class LogSettings(_Part):
@@ -199,7 +198,7 @@ class DiscoverySettings(_Part):
     generations: Annotated[
         tuple[Annotated[Literal[1, 2], BeforeValidator(parse_whole_number)], ...], AfterValidator(_distinct)
     ] = Field((1, 2), description="which generations of tasks to list, 1.0 and 2.0")
-    sub_accounts: bool = Field(default=False, strict=True, description="true: include the tasks of all sub-accounts")
+    sub_accounts: Boolean = Field(default=False, description="true: include the tasks of all sub-accounts")
     states: Annotated[tuple[Literal["running", "waiting", "paused"], ...], AfterValidator(_distinct)] = Field(
         ("running", "waiting"),
         description="task states that are polled; tasks in other states appear only in yunfu_task_info and yunfu_task_state",
@@ -288,7 +287,7 @@ class Settings(BaseSettings):
         None, description="TLS, basic auth and headers of the main port, in the format of Prometheus' exporter-toolkit"
     )
     web: WebSettings = WebSettings()
-    auto_reload: Annotated[bool, BeforeValidator(parse_boolean)] = Field(
+    auto_reload: Boolean = Field(
         default=False, description="true: reload when the configuration file changes, as on SIGHUP"
     )
     shard: ShardSettings = ShardSettings()

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import yaml
 
-from exporter.config.values import TOKEN_SIGN, describe, show
+from exporter.config.values import describe, show
+from exporter.patterns import TOKEN_SIGN
 
 # What PyYAML's messages quote of the file, which may be a secret; '<block end>' is a word of its own.
 _QUOTED: Final = re.compile(r"""\s'(?!<)[^']{2,}'|\s"[^"]{2,}\"""")
@@ -73,7 +74,7 @@ class _StrictLoader(yaml.SafeLoader):
             if not key.tag.endswith((":str", ":merge")):
                 fault = "this key is not text; expected text, in quotes if need be"
             elif key.value in seen:
-                secret = len(key.value) > 40 or "eyJ" in key.value  # it can be a token in the wrong place
+                secret = len(key.value) > 40 or TOKEN_SIGN in key.value  # it can be a token in the wrong place
                 fault = f"{'this key' if secret else f'the key {key.value!r}'} is given twice; expected each once"
             if fault:
                 raise _RefusedError(problem=fault, problem_mark=key.start_mark)

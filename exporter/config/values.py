@@ -1,4 +1,4 @@
-"""The kinds of value a configuration is written in: one ``parse_…`` function each. Imports nothing of ours.
+"""The kinds of value a configuration is written in: one ``parse_…`` function each.
 
 Values are read the same from file, environment and command line. A parser takes whatever was written, or the typed
 value itself, and raises ValueError with one plain line: what is wrong, what is accepted. No line shows a secret.
@@ -16,8 +16,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
-TOKEN_SIGN: Final = "eyJ"  # noqa: S105 - no token, only how one begins
-"""What every JSON web token begins with."""
+from exporter.patterns import TOKEN_SIGN, UUID
 
 RESERVED_LABELS: Final = ("account", "generation", "name", "sub_account", "task")
 """The labels yunfu_task_info has anyway."""
@@ -25,7 +24,6 @@ RESERVED_LABELS: Final = ("account", "generation", "name", "sub_account", "task"
 _UNITS: Final = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}  # in milliseconds
 _DURATION: Final = re.compile("".join(rf"(?:(\d{{1,12}}){unit})?" for unit in _UNITS), re.ASCII)
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
-_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _LIKE_A_UUID: Final = re.compile(r"[0-9a-f]*-[0-9a-f-]*", re.ASCII | re.IGNORECASE)
 _ADDRESS: Final = re.compile(r"(?:\[([0-9a-fA-F:.]*:[0-9a-fA-F:.]*)\]|([^\s:\[\]/@]*)):(\d{1,5})", re.ASCII)
 _LABEL_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
@@ -43,7 +41,7 @@ def printable(text: str) -> str:
 
 
 def show(value: object, longest: int = 40) -> str:
-    """Quote a value on one line; a text longer than so many characters can be a token in the wrong place, so none of it."""
+    """Quote a value on one line; of a longer text nothing, for it can be a token in the wrong place."""
     if not isinstance(value, str | int | float):
         return describe(value)
     text = str(value)
@@ -125,7 +123,7 @@ def parse_path(value: object) -> Path:
 
 def parse_uuid(value: object) -> str:
     """Read a UUID in any case, as lower case. Raises ValueError."""
-    if isinstance(value, str) and _UUID.fullmatch(value.strip().lower()):
+    if isinstance(value, str) and UUID.fullmatch(value.strip().lower()):
         return value.strip().lower()
     is_misspelt = not isinstance(value, str) or _LIKE_A_UUID.fullmatch(value)
     shown = show(value) if is_misspelt else show(value, longest=16)  # a short token is easily mistaken for an id

@@ -73,10 +73,7 @@ class ExporterMetrics:
         """Let all series of an account leave."""
         own = self.request_duration, self.failures, self.throttled_seconds, self.poll_lag, self.unread_fields
         for metric in own:
-            samples = [sample.labels for family in metric.collect() for sample in family.samples]
-            for values in {tuple(v for name, v in labels.items() if name != "le") for labels in samples}:
-                if values[0] == account:
-                    metric.remove(*values)
+            metric.remove_by_labels({"account": account})
 
     def note_refusal(self, reason: str) -> None:
         """Count a request or connection that was turned away, for one of the reasons in REFUSALS."""

@@ -1,11 +1,11 @@
-"""Languages of the pages: the choice of one, and how it writes numbers, spans and moments."""
+"""Languages of the pages, and how each writes numbers, spans and moments."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Literal, TypeAlias, cast
+from typing import Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 from exporter.words.frame import UNITS
@@ -58,33 +58,6 @@ class Phrase:
 def phrase(key: str, **values: object) -> Phrase:
     """Make a phrase."""
     return Phrase(key, values)
-
-
-def negotiate(accept_language: str) -> Language:
-    """Choose by an Accept-Language header (RFC 9110); who asks for neither language is spoken to in English."""
-    wishes: dict[Language, float] = {}
-    anything = 0.0
-    for part in accept_language[:1000].split(","):
-        tag, _, parameter = part.strip().lower().partition(";")
-        quality = _quality(parameter)
-        primary = tag.strip().partition("-")[0]
-        if primary in LANGUAGES:
-            known = cast("Language", primary)
-            wishes[known] = max(wishes.get(known, 0.0), quality)
-        elif primary == "*":
-            anything = quality
-    for language in LANGUAGES:
-        wishes.setdefault(language, anything)
-    best = max(wishes, key=wishes.__getitem__)  # of equals the first, as it was asked for
-    return best if wishes[best] > 0 else "en"
-
-
-def _quality(parameter: str) -> float:
-    text = parameter.strip().removeprefix("q=")
-    try:
-        return min(1.0, max(0.0, float(text))) if text else 1.0
-    except ValueError:
-        return 0.0
 
 
 @dataclass(frozen=True, slots=True)

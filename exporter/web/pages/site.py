@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import re
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from itertools import islice
@@ -16,8 +15,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from exporter import __version__
 from exporter.api.model import STATUSES, TaskRef, TaskState
+from exporter.patterns import UUID
 from exporter.polling.discovery import Choice
 from exporter.web.exporter import Exporter
+from exporter.web.negotiation import choose_language
 from exporter.web.pages import detail, overview
 from exporter.web.pages.detail import Missing
 from exporter.web.pages.judging import Survey
@@ -30,7 +31,6 @@ from exporter.web.pages.language import (
     Phrase,
     Span,
     Speaker,
-    negotiate,
     number,
     percent,
     phrase,
@@ -45,7 +45,6 @@ _TASKS_AT_ONCE: Final = 500  # that are judged before others have their turn: a 
 _PIECES_AT_ONCE: Final = 200  # of a page that is rendered, likewise
 _HERE: Final = Path(__file__).parent
 _TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def add_pages(app: web.Application, exporter: Exporter) -> None:
@@ -105,7 +104,7 @@ class _Pages:
     async def task(self, request: web.Request) -> web.Response:
         """Answer a task's page, or one that says why there is none."""
         account, task = request.query.get("account", ""), request.query.get("task", "").lower()
-        if not account or not _UUID.fullmatch(task):
+        if not account or not UUID.fullmatch(task):
             return await self._missing(request, Missing([phrase("missing.bad_id")]), HTTPStatus.BAD_REQUEST)
         store, now = self._exporter.store, self._exporter.store.clock()
         found = detail.find(self._exporter, account, task)
@@ -185,7 +184,10 @@ class _Pages:
         for wish in (request.query.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
             if wish in LANGUAGES:
                 return Speaker(cast("Language", wish), self._exporter.settings.timezone)
-        return Speaker(negotiate(request.headers.get("Accept-Language", "")), self._exporter.settings.timezone)
+        return Speaker(
+            choose_language(request.headers.get("Accept-Language", ""), tuple(LANGUAGES)),
+            self._exporter.settings.timezone,
+        )
 
 
 async def _in_turns(pieces: Iterator[str]) -> str:

@@ -1,39 +1,15 @@
-"""Languages of the pages: which one a reader gets, and how numbers, spans and moments are said in it."""
+"""Languages of the pages: how numbers, spans and moments are said in each."""
 
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from exporter.web.pages.language import Ago, Ahead, Language, Share, Span, Speaker, negotiate, percent, phrase
+from exporter.web.pages.language import Ago, Ahead, Language, Share, Span, Speaker, percent, phrase
 from exporter.words.labels import LABELS
 from exporter.words.pages import WORDS
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 ENGLISH, CHINESE = Speaker("en", SHANGHAI), Speaker("zh", SHANGHAI)
-
-
-@pytest.mark.parametrize(
-    ("header", "language"),
-    [
-        ("", "en"),
-        ("zh-CN,zh;q=0.9,en;q=0.8", "zh"),
-        ("en-US,en;q=0.9,zh-CN;q=0.8", "en"),
-        ("zh-TW", "zh"),
-        ("ZH", "zh"),
-        ("de-DE,de;q=0.9", "en"),
-        ("de,zh;q=0.5,en;q=0.1", "zh"),
-        ("zh;q=0,*", "en"),
-        ("en;q=0, *;q=0.1", "zh"),
-        ("zh, en", "zh"),
-        ("en;q=x, zh;q=0.1", "zh"),
-        (",;;q=,zh;q=0.2", "zh"),
-        ("zho-Hans", "en"),
-        ("a," * 100_000 + "zh", "en"),
-    ],
-)
-def test_the_reader_is_spoken_to_in_the_language_preferred(header: str, language: str) -> None:
-    """Quality values count, of equals the first; who knows neither language reads English, and no header is too long."""
-    assert negotiate(header) == language
 
 
 @pytest.mark.parametrize(
