@@ -14,7 +14,7 @@ from exporter import __version__, revision
 def main() -> None:
     """Run the command line and exit with its status."""
     words = sys.argv[1:]
-    if "--version" in words:
+    if "--version" in words or words[:1] in (["version"], ["-V"]):
         print(f"yunfu-exporter {__version__} ({revision()})")
         return
     _handle_signals(serves=not words or words[0] == "serve" or words[0].startswith("-"))

@@ -1,4 +1,4 @@
-"""The commands: reads the words, loads the settings, and wires everything together."""
+"""The commands: the words of the command line, the settings, and what is wired together from them."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ import os
 import sys
 import time
 import unicodedata
-from collections.abc import AsyncIterator, Callable, Sequence
+from argparse import ArgumentParser, HelpFormatter, Namespace, RawDescriptionHelpFormatter
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
+from exporter import __version__, revision
 from exporter.api.errors import ApiError
 from exporter.api.tokens import Token
-from exporter.config.faults import SettingsError
-from exporter.config.loading import config_file, load_settings, settings_help
+from exporter.config.faults import SettingsError, guess
+from exporter.config.loading import config_files, load_settings, settings_help
 from exporter.config.settings import Settings
 from exporter.config.values import printable, show
 from exporter.daemon import make_daemon, make_surroundings
-from exporter.demo.commands import demo, simulate
+from exporter.demo.commands import add_demo_options, add_simulator_options, demo, simulate
 from exporter.file_changes import Watched
 from exporter.logs import set_up
 from exporter.metrics.exposition import Page, TaskRenderer
@@ -33,25 +36,15 @@ from exporter.polling.discovery import Choice
 from exporter.polling.shards import find_shard
 from exporter.web.access import check_web_config
 
+_OPTIONS_WITHOUT_COMMAND: Final = ("-h", "--help", "-V", "--version")
+
 OK: Final = 0
 FAILED: Final = 1
 BAD_CONFIGURATION: Final = 2
 
-USAGE: Final = """\
-usage: yunfu-exporter [COMMAND] [--config FILE] [--KEY VALUE ...]
-
-Prometheus exporter for the outbound-call campaigns of the Yunfu (telrobot) platform.
-
-commands:
-  serve      run the exporter until SIGTERM or SIGINT; SIGHUP reloads the configuration (the default)
-  demo       run the exporter on a built-in simulator of the platform
-  simulate   run only the simulator
-  check      validate the configuration and print the API budget; --live also calls the API once per account
-  once       poll every task once and print the metrics
-  tasks      list the tasks that would be polled, and why one is not; --json for machines
-
-exit status: 0 done, 1 failed, 2 bad configuration
-"""
+PROGRAM: Final = "yunfu-exporter"
+DESCRIPTION: Final = "Prometheus exporter for the outbound-call campaigns of the Yunfu (telrobot) platform."
+EXIT_STATUS: Final = "exit status: 0 done, 1 failed, 2 bad configuration"
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -74,21 +67,72 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _run(words: list[str]) -> int:
-    command = words.pop(0) if words and not words[0].startswith("-") else "serve"
-    if command not in _COMMANDS:
-        known = ", ".join(_COMMANDS)
-        raise SettingsError([f"there is no command {show(command)}; expected one of: {known}"])
-    for before, word in pairwise(words):
+    words = _complete(words)
+    for before, word in pairwise(words[1:]):
         if word in _COMMANDS and not before.startswith("-"):
             raise SettingsError([f"'{word}': the command goes first, before the options"])
-    status = OK
-    if command not in {"simulate", "demo"} and {"--help", "-h"} & {*words}:
-        print(USAGE)
-        print(settings_help())
-    else:
-        status = _COMMANDS[command](words)
-    print(end="", flush=True)  # a reader that has gone is noticed here, and not when the interpreter ends
-    return status
+    parser, parsers = _make_parsers()
+    try:
+        options, others = parser.parse_known_args(words)
+        command = _COMMANDS[options.command]
+        if others and not command.has_settings:
+            _refuse(parsers[options.command], others)
+        return command.run(options, others)
+    finally:
+        print(end="", flush=True)  # a reader that has gone is noticed here, and not when the interpreter ends
+
+
+def _complete(words: list[str]) -> list[str]:
+    """Return the words with the command that is meant, which is ``serve`` if none is named. Raises SettingsError."""
+    if words[:1] == ["help"]:
+        words = [*words[1:2], "--help"]
+    if words[:1] == ["version"]:
+        words = ["--version"]
+    if not words or (words[0].startswith("-") and words[0] not in _OPTIONS_WITHOUT_COMMAND):
+        words = ["serve", *words]
+    if words[0] not in _COMMANDS and words[0] not in _OPTIONS_WITHOUT_COMMAND:
+        nearest = guess(words[0], {name: name for name in _COMMANDS}, ", ".join(_COMMANDS))
+        raise SettingsError([f"there is no command {show(words[0])}; {nearest}"])
+    return words
+
+
+def _make_parsers() -> tuple[ArgumentParser, Mapping[str, ArgumentParser]]:
+    """Return the parser of the command line, and those of the commands by name."""
+    parser = ArgumentParser(
+        prog=PROGRAM,
+        usage=f"{PROGRAM} [COMMAND] [--config FILE] [--KEY VALUE ...]",
+        description=DESCRIPTION,
+        epilog=f"'{PROGRAM} COMMAND --help' lists the options of a command.\n\n{EXIT_STATUS}",
+        formatter_class=RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("-V", "--version", action="version", version=f"{PROGRAM} {__version__} ({revision()})")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    parsers = {}
+    for name, command in _COMMANDS.items():
+        flags = "".join(f" [{flag}]" for flag in command.flags)
+        parsers[name] = subparsers.add_parser(
+            name,
+            prog=f"{PROGRAM} {name}",
+            usage=f"{PROGRAM} {name}{flags} [--config FILE] [--KEY VALUE ...]" if command.has_settings else None,
+            help=command.summary,
+            description=f"{command.summary[:1].upper()}{command.summary[1:]}.",
+            epilog=f"settings:\n{settings_help()}\n\n{EXIT_STATUS}" if command.has_settings else None,
+            formatter_class=RawDescriptionHelpFormatter if command.has_settings else HelpFormatter,
+            allow_abbrev=False,
+        )
+        for flag, text in command.flags.items():
+            parsers[name].add_argument(flag, action="store_true", help=text)
+    add_simulator_options(parsers["simulate"])
+    add_demo_options(parsers["demo"])
+    return parser, parsers
+
+
+def _refuse(parser: ArgumentParser, others: Sequence[str]) -> None:
+    """End with the words that a command does not take, and the option that may have been meant."""
+    options = {word.lstrip("-"): word for action in parser._actions for word in action.option_strings}  # noqa: SLF001  # the parser's only list of them
+    nearest = guess(others[0].partition("=")[0].lstrip("-"), options)
+    parser.error(f"unrecognized arguments: {' '.join(others)}; {nearest}")
 
 
 def _complain(faults: Sequence[str]) -> int:
@@ -96,16 +140,12 @@ def _complain(faults: Sequence[str]) -> int:
     return BAD_CONFIGURATION
 
 
-def _take_flag(words: list[str], flag: str) -> bool:
-    """Take a command's own flag out of the words; the rest is for the settings."""
-    found = flag in words
-    words[:] = [word for word in words if word != flag]
-    return found
+def load(words: Sequence[str], flags: Iterable[str] = ()) -> tuple[Settings, dict[str, Token]]:
+    """Load and check the configuration, and read the files that it names. Raises SettingsError.
 
-
-def load(words: Sequence[str]) -> tuple[Settings, dict[str, Token]]:
-    """Load and check the configuration, and read the files that it names. Raises SettingsError."""
-    settings = load_settings(words)
+    ``words`` are the settings on the command line; ``flags`` may have been meant by a misspelt one.
+    """
+    settings = load_settings(words, flags=flags)
     tokens, faults = read_tokens(settings)
     if faults:
         raise SettingsError(faults)
@@ -114,8 +154,8 @@ def load(words: Sequence[str]) -> tuple[Settings, dict[str, Token]]:
     return settings, tokens
 
 
-def _serve(words: list[str]) -> int:
-    config = Watched(config_file(words))  # before it is read, so that no change is missed
+def _serve(_: Namespace, words: Sequence[str]) -> int:
+    config = Watched(*config_files(words))  # before they are read, so that no change is missed
     settings, tokens = load(words)
     set_up(settings.log.level, settings.log.format)
     gc.set_threshold(50_000, 20, 1_000)  # full collections stop the loop for long where there are thousands of tasks
@@ -123,9 +163,9 @@ def _serve(words: list[str]) -> int:
     return OK
 
 
-def _check(words: list[str]) -> int:
-    live = _take_flag(words, "--live")
-    settings, tokens = load(words)
+def _check(options: Namespace, words: Sequence[str]) -> int:
+    live: bool = options.live
+    settings, tokens = load(words, _COMMANDS["check"].flags)
     print("the configuration is good")
     answers = asyncio.run(_knock(settings, tokens)) if live else {}
     for account in settings.accounts:
@@ -152,7 +192,7 @@ async def _knock(settings: Settings, tokens: dict[str, Token]) -> dict[str, int 
     return answers
 
 
-def _once(words: list[str]) -> int:
+def _once(_: Namespace, words: Sequence[str]) -> int:
     settings, tokens = load(words)
     set_up(settings.log.level, settings.log.format)
     text, worked = asyncio.run(_poll_once(settings, tokens))
@@ -172,12 +212,11 @@ async def _poll_once(settings: Settings, tokens: dict[str, Token]) -> tuple[byte
     return b"".join(page.pieces(around.store.records(), time.time(), openmetrics=False)), worked
 
 
-def _tasks(words: list[str]) -> int:
-    as_json = _take_flag(words, "--json")
-    settings, tokens = load(words)
+def _tasks(options: Namespace, words: Sequence[str]) -> int:
+    settings, tokens = load(words, _COMMANDS["tasks"].flags)
     set_up(settings.log.level, settings.log.format)
     choices, failures = asyncio.run(_choose(settings, tokens))
-    if as_json:
+    if options.json:
         knows_all = sys.stdout.encoding.lower() == "utf-8"
         print(json.dumps([_row(choice) for choice in choices], ensure_ascii=not knows_all, indent=2))
     elif choices:
@@ -238,11 +277,31 @@ async def _opened(settings: Settings, tokens: dict[str, Token], around: Surround
         ]
 
 
-_COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
-    "serve": _serve,
-    "demo": demo,
-    "simulate": simulate,
-    "check": _check,
-    "once": _once,
-    "tasks": _tasks,
+@dataclass(frozen=True, slots=True)
+class _Command:
+    """A command: what runs it with its own options and the other words, what it does, and its flags with their help."""
+
+    run: Callable[[Namespace, Sequence[str]], int]
+    summary: str
+    flags: Mapping[str, str] = field(default_factory=dict)
+    has_settings: bool = True
+
+
+_COMMANDS: Final = {
+    "serve": _Command(
+        _serve, "run the exporter until SIGTERM or SIGINT; SIGHUP reloads the configuration (the default)"
+    ),
+    "demo": _Command(demo, "run the exporter on a built-in simulator of the platform", has_settings=False),
+    "simulate": _Command(simulate, "run only the simulator", has_settings=False),
+    "check": _Command(
+        _check,
+        "validate the configuration and print the API budget",
+        {"--live": "also call the API once per account"},
+    ),
+    "once": _Command(_once, "poll every task once and print the metrics"),
+    "tasks": _Command(
+        _tasks,
+        "list the tasks that would be polled, and why one is not",
+        {"--json": "print JSON for machines, not a table"},
+    ),
 }

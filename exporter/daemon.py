@@ -45,7 +45,7 @@ def make_daemon(settings: Settings, tokens: dict[str, Token], load: Load, config
     """Wire a daemon; it calls ``load`` to reload: on request, or when the configuration file changes."""
     renderer = TaskRenderer(settings.info_labels)
     around = make_surroundings(renderer, settings.poll.stale_after)
-    return Daemon(Running(settings, tokens, renderer, around), load, config or Watched(None))
+    return Daemon(Running(settings, tokens, renderer, around), load, config or Watched())
 
 
 class Daemon:

@@ -1,15 +1,17 @@
-"""Notices that files were changed or replaced."""
+"""Files that are watched for changes: the configuration, the web configuration with its certificates, and tokens."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
-def stamp(files: Sequence[Path]) -> Stamp:
-    """Tell one state of files from another; links are followed, so a mounted secret's swap shows too."""
+def stamp(*files: Path) -> Stamp:
+    """Return what differs when a file was changed or replaced.
+
+    Links are followed and what they lead to is compared, so that Kubernetes' swap of a mounted secret shows too.
+    """
     return tuple(map(_stamp_of, files))
 
 
@@ -22,13 +24,13 @@ def _stamp_of(file: Path) -> tuple[int, int, int] | None:
 
 
 class Watched:
-    """A file that is watched from now on; None is a file that never changes."""
+    """Files that are watched from now on."""
 
-    def __init__(self, file: Path | None) -> None:
-        self._files = () if file is None else (file,)
-        self._seen = stamp(self._files)
+    def __init__(self, *files: Path) -> None:
+        self._files = files
+        self._seen = stamp(*files)
 
     def has_changed(self) -> bool:
-        """Tell whether the file is another one than at the last call, or than at the beginning."""
-        before, self._seen = self._seen, stamp(self._files)
+        """Return whether a file differs from what it was at the last call, or at the beginning."""
+        before, self._seen = self._seen, stamp(*self._files)
         return self._seen != before

@@ -15,6 +15,7 @@ from typing import Protocol
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from exporter import __version__
 from exporter.cli import run
 from exporter.demo.simulator import Fault
 from tests.support.programs import (
@@ -70,33 +71,74 @@ def command(env: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest
     return run_here
 
 
-@pytest.mark.parametrize("words", [["--help"], ["-h"], ["serve", "--help"], ["check", "--help"], ["once", "-h"]])
-def test_help_lists_everything(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """The help names each command, each setting and the exit statuses, and needs no configuration."""
-    assert run(words) == 0
+def help_of(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """Return the help that words ask for; it needs no configuration, and complains of nothing."""
+    with pytest.raises(SystemExit) as end:
+        run(words)
     out, err = capsys.readouterr()
-    named = "serve demo simulate check once tasks --config --listen --health_listen --poll.stale_after --accounts"
-    assert [word for word in named.split() if word not in out] == []
+    assert (end.value.code, err) == (0, "")
+    return out
+
+
+@pytest.mark.parametrize("words", [["--help"], ["-h"], ["help"]])
+def test_help_lists_the_commands(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Each command has a line that says what it does; the exit statuses are below."""
+    out = help_of(words, capsys)
+    commands = re.findall(r"^    (\w+) +\w+ ", out, re.MULTILINE)
+    assert commands == ["serve", "demo", "simulate", "check", "once", "tasks"]
+    assert "'yunfu-exporter COMMAND --help'" in out
+    assert out.endswith("\nexit status: 0 done, 1 failed, 2 bad configuration\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "own"),
+    [
+        (["serve", "--help"], set()),
+        (["--config", "c.yaml", "--help"], set()),
+        (["check", "--help"], {"--live"}),
+        (["help", "check"], {"--live"}),
+        (["once", "-h"], set()),
+        (["tasks", "-h"], {"--json"}),
+    ],
+)
+def test_help_of_a_command_lists_its_options(
+    words: list[str], own: set[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A command that reads the configuration lists each setting with its default, and the flags that it alone has."""
+    out = help_of(words, capsys)
+    listed = set(re.findall(r"^  (?:-\w, )?(--[\w.]+)", out, re.MULTILINE))
+    assert {"--config", "--listen", "--health_listen", "--poll.stale_after", "--accounts"} <= listed
+    assert listed & {"--live", "--json", "--tasks"} == own
     assert "exit status: 0 done, 1 failed, 2 bad configuration" in out
     assert re.search(r"--web.reload .*\(default: true\)$", out, re.MULTILINE)
-    assert err == ""
 
 
-@pytest.mark.parametrize("command", ["simulate", "demo"])
-def test_help_of_the_simulator_is_its_own(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """The commands on the simulator list their own options."""
+@pytest.mark.parametrize(("command", "speed"), [("simulate", "60.0"), ("demo", "20.0")])
+def test_help_of_the_simulator_is_its_own(command: str, speed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The commands on the simulator list their own options, with the defaults that they really have."""
+    out = help_of([command, "--help"], capsys)
+    assert {"--tasks", "--listen", "--fault"} <= set(re.findall(r"^  (--\w+)", out, re.MULTILINE))
+    assert f"(default: {speed})" in out
+    assert "--poll" not in out
+
+
+@pytest.mark.parametrize("words", [["--version"], ["-V"], ["version"]])
+def test_the_version_can_be_asked_for_in_three_ways(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """All of them are answered by the same line, here and by the quick way before anything is imported."""
     with pytest.raises(SystemExit) as end:
-        run([command, "--help"])
-    assert end.value.code == 0
-    out = capsys.readouterr().out
-    assert "--tasks" in out
-    assert "--listen" in out
+        run(words)
+    said = f"yunfu-exporter {__version__} (unknown)\n"
+    assert (end.value.code, capsys.readouterr().out, run_program(*words).stdout) == (0, said, said)
 
 
 @pytest.mark.parametrize(
     ("words", "more", "complaint"),
     [
-        (["servee"], {}, "there is no command 'servee'; expected one of: serve, demo, simulate, check, once, tasks"),
+        (["servee"], {}, "there is no command 'servee'; did you mean 'serve'?"),
+        (["help", "chek"], {}, "there is no command 'chek'; did you mean 'check'?"),
+        (["run"], {}, "there is no command 'run'; expected one of serve, demo, simulate, check, once, tasks"),
+        (["check", "--liv"], {}, "--liv: unknown option; did you mean '--live'?"),
+        (["tasks", "--jsn"], {}, "--jsn: unknown option; did you mean '--json'?"),
         (["check", "--confg", "x"], {}, "--confg: unknown option; did you mean '--config'?"),
         (["check", "--config"], {}, "--config: has no value; expected one"),
         (["once", "--live"], {}, "--live: unknown option"),
@@ -303,7 +345,8 @@ def test_simulate_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
         (["simulate", "--fault", "boom"], "argument --fault: kind: 'boom' is no fault; expected one of status,"),
         (["simulate", "--fault", "status,colour=red"], "argument --fault: 'colour' is no part of a fault; expected"),
         (["demo", "--listen", "here"], "argument --listen: "),
-        (["demo", "--config", "x"], "unrecognized arguments: --config x"),
+        (["demo", "--config", "x"], "unrecognized arguments: --config x; expected one of those that --help lists"),
+        (["demo", "--tsks=x"], "unrecognized arguments: --tsks=x; did you mean '--tasks'?"),
     ],
 )
 def test_bad_words_for_the_simulator(words: list[str], complaint: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,3 +1,5 @@
+"""Files that are watched: what counts as a change."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -17,7 +19,7 @@ def file(tmp_path: Path) -> Path:
 
 def test_a_file_that_stays_has_not_changed(file: Path) -> None:
     """Nothing is noticed while nothing happens, whether the file is there or not, nor where no file is watched."""
-    for watched in (Watched(file), Watched(file.with_name("none")), Watched(None)):
+    for watched in (Watched(file), Watched(file.with_name("none")), Watched()):
         assert not watched.has_changed()
         assert not watched.has_changed()
 
@@ -54,7 +56,7 @@ def test_a_mounted_secret_changes_with_the_folder_that_its_link_leads_to(tmp_pat
 def test_files_have_a_stamp_together(file: Path, tmp_path: Path) -> None:
     """The stamp of several files differs when any of them does, one that cannot be read included."""
     other = tmp_path / "other"
-    before = stamp([file, other])
-    assert stamp([file, other]) == before
+    before = stamp(file, other)
+    assert stamp(file, other) == before
     other.write_text("")
-    assert stamp([file, other]) != before
+    assert stamp(file, other) != before

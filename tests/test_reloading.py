@@ -504,7 +504,7 @@ async def test_a_changed_file_waits_to_be_asked_for(monkeypatch: pytest.MonkeyPa
             looks.release()
             return True
 
-    daemon = make_daemon(loader.settings, loader.tokens(), loader, Changing(None))
+    daemon = make_daemon(loader.settings, loader.tokens(), loader, Changing())
     running = asyncio.create_task(daemon.run())
     for _ in range(3):
         assert await asyncio.to_thread(looks.acquire, timeout=10)

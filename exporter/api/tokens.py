@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from exporter.api.model import read_number
+from exporter.file_changes import Stamp, stamp
+from exporter.patterns import TOKEN_SIGN
 
 _MAX_TOKEN_BYTES: Final = 64 * 1024
-_JWT_SIGN: Final = "eyJ"  # how every JSON web token begins
 
 
 class TokenError(Exception):
@@ -28,7 +29,7 @@ class Token:
 
     value: str = field(repr=False)
     path: Path | None = None
-    _seen: tuple[int, int, int] | None = field(default=None, repr=False)
+    _seen: Stamp | None = field(default=None, repr=False)
 
     @classmethod
     def from_file(cls, path: Path) -> Token:
@@ -40,16 +41,13 @@ class Token:
     def refresh(self, *, force: bool = False) -> bool:
         """Read the file again if it was changed or replaced (or if forced); return whether the token is a new one.
 
-        Following links and comparing what they lead to also notices Kubernetes' swap of a mounted secret.
         Raises TokenError; the previous token stays in use.
         """
         if self.path is None:
             return False
+        if (seen := stamp(self.path)) == self._seen and not force:
+            return False
         try:
-            stat = self.path.stat()
-            seen = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
-            if seen == self._seen and not force:
-                return False
             with self.path.open("rb") as file:
                 content = file.read(_MAX_TOKEN_BYTES + 1)
         except OSError as error:
@@ -78,7 +76,7 @@ def _unreadable(path: Path, reason: str) -> str:
         is_path = path.is_absolute() or (path.parent if len(path.parts) > 1 else path).exists()
     except OSError:  # as long as a token can be, or in a folder that is closed to us
         is_path = False
-    if is_path and _JWT_SIGN not in str(path):
+    if is_path and TOKEN_SIGN not in str(path):
         return f"cannot read token file {path}: {reason}"
     return f"is no file that can be read: {reason}; expected a path; a token itself belongs to token or YUNFU_TOKEN"
 

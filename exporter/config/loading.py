@@ -38,15 +38,18 @@ class _Source:
     lacks_accounts: bool = False  # they may be there, but could not be read
 
 
-def load_settings(arguments: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> Settings:
+def load_settings(
+    arguments: Sequence[str] = (), environ: Mapping[str, str] = os.environ, *, flags: Iterable[str] = ()
+) -> Settings:
     """Build the settings from the words after the command, the environment, and the file named by ``--config``.
 
-    Raises SettingsError with all faults of all three.
+    ``flags`` are the command's own, which a misspelt option may have meant. Raises SettingsError with all faults of all
+    three sources.
     """
-    flags, config = _read_arguments(arguments)
+    command_line, config = _read_arguments(arguments, flags)
     environment, file = _read_environment(environ), _read_file(config)
-    _form_account(environment, others=(flags, file))
-    sources = (file, environment, flags)
+    _form_account(environment, others=(command_line, file))
+    sources = (file, environment, command_line)
     values: dict[str, Any] = {}
     for source in sources:
         values = _merge(values, source.values)
@@ -56,7 +59,7 @@ def load_settings(arguments: Sequence[str] = (), environ: Mapping[str, str] = os
     try:  # without the strangers: BaseSettings has options of its own, such as _env_file
         settings = Settings(**{key: value for key, value in values.items() if key not in strangers})
     except ValidationError as error:
-        names = environment.names | flags.names
+        names = environment.names | command_line.names
         lacks_accounts = any(source.lacks_accounts for source in sources)
         details = [detail for detail in error.errors() if not (lacks_accounts and detail["loc"] == ("accounts",))]
         raise SettingsError([*faults, *(explain(Settings, detail, names) for detail in details)]) from None
@@ -65,10 +68,10 @@ def load_settings(arguments: Sequence[str] = (), environ: Mapping[str, str] = os
     return settings
 
 
-def config_file(arguments: Sequence[str]) -> Path | None:
-    """Return the file that ``--config`` names among the words after the command."""
+def config_files(arguments: Sequence[str]) -> tuple[Path, ...]:
+    """Return the file that ``--config`` names among the words after the command, or none."""
     name = _read_arguments(arguments)[1]
-    return Path(name) if name else None
+    return (Path(name),) if name else ()
 
 
 def settings_help() -> str:
@@ -98,7 +101,7 @@ def _settable() -> list[tuple[str, ...]]:
     return [path for path in paths if not any(other[:-1] == path for other in paths)]
 
 
-def _read_arguments(arguments: Sequence[str]) -> tuple[_Source, str | None]:
+def _read_arguments(arguments: Sequence[str], own: Iterable[str] = ()) -> tuple[_Source, str | None]:
     parser = ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--config")
     reader = CliSettingsSource[ArgumentParser](
@@ -115,7 +118,8 @@ def _read_arguments(arguments: Sequence[str]) -> tuple[_Source, str | None]:
     source.names = {tuple(key.split(".")): f"--{key}" for key in vars(flags)}
     source.values = reader(parsed_args=flags)()
     _decode_accounts(source)
-    options = {".".join(path): f"--{'.'.join(path)}" for path in _settable()} | {"config": "--config"}
+    options = {".".join(path): f"--{'.'.join(path)}" for path in _settable()}
+    options |= {flag.lstrip("-"): flag for flag in ("--config", *own)}
     before = ""
     for word in strangers:
         if word.startswith("-"):

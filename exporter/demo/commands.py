@@ -28,11 +28,21 @@ _SHOWN: Final = ("yunfu_task_info", "yunfu_task_answer_ratio{", "yunfu_task_prog
 _INCIDENTS: Final = ("carrier_block", "bad_list")
 
 
-def simulate(words: Sequence[str]) -> int:
+def add_simulator_options(parser: ArgumentParser) -> None:
+    """Add the options of ``simulate``."""
+    _add_common_options(parser, "minute")
+    parser.add_argument(
+        "--listen",
+        type=_address,
+        default=_SIMULATOR_ADDRESS,
+        metavar="HOST:PORT",
+        help="where to serve (default: %(default)s)",
+    )
+
+
+def simulate(options: Namespace, _: Sequence[str]) -> int:
     """Run the simulator until SIGTERM or SIGINT."""
-    parser = _parser("simulate", "Run a stand-in for the platform, for tests and demonstrations.")
-    parser.add_argument("--listen", type=_address, default=_SIMULATOR_ADDRESS, help="where to serve (127.0.0.1:10043)")
-    asyncio.run(_simulate(parser.parse_args(words)))
+    asyncio.run(_simulate(options))
     return 0
 
 
@@ -48,31 +58,41 @@ async def _simulate(arguments: Namespace) -> None:
         await stopping.wait()
 
 
-def demo(words: Sequence[str]) -> int:
-    """Run the exporter on a simulator until SIGTERM or SIGINT."""
-    parser = _parser("demo", "Run the exporter on a stand-in for the platform, to look around.")
+def add_demo_options(parser: ArgumentParser) -> None:
+    """Add the options of ``demo``."""
+    _add_common_options(parser, "simulated minute")
     parser.add_argument(
-        "--listen", type=_address, default=_EXPORTER_ADDRESS, help="the exporter's address (127.0.0.1:10042)"
+        "--listen",
+        type=_address,
+        default=_EXPORTER_ADDRESS,
+        metavar="HOST:PORT",
+        help="the exporter's address (default: %(default)s)",
     )
     parser.add_argument(
         "--simulator-listen",
         type=_address,
         default=_SIMULATOR_ADDRESS,
-        help="the simulator's address (127.0.0.1:10043)",
+        metavar="HOST:PORT",
+        help="the simulator's address (default: %(default)s)",
     )
     parser.add_argument(
         "--stack",
         action="store_true",
-        help="also run Prometheus with the rules, Alertmanager, and Grafana with the dashboards, those that are installed",
+        help="also run Prometheus with the rules, Alertmanager, and Grafana with the dashboards, those that are installed; "
+        "needs a checkout of the repository",
     )
     parser.add_argument(
         "--stack-port", type=_port, default=10044, metavar="PORT",
-        help="the first of the three ports on 127.0.0.1 that they listen on (10044)",
+        help="the first of the three ports on 127.0.0.1 that they listen on (default: %(default)s)",
     )  # fmt: skip
     parser.set_defaults(speed=20.0)  # lunch after seven minutes, night after half an hour
     parser.set_defaults(quota=60, others=20)  # what the vendor documents, and a customer who also works
+
+
+def demo(options: Namespace, _: Sequence[str]) -> int:
+    """Run the exporter on a simulator until SIGTERM or SIGINT."""
     set_up("warning", "logfmt")
-    asyncio.run(_demo(parser.parse_args(words)))
+    asyncio.run(_demo(options))
     return 0
 
 
@@ -178,22 +198,21 @@ def _task_of(line: str) -> str:
     return line.split('task="')[1].split('"', maxsplit=1)[0]
 
 
-def _parser(command: str, description: str) -> ArgumentParser:
+def _add_common_options(parser: ArgumentParser, per: str) -> None:
+    """Add the options of the simulator, whose quota is per minute, real or simulated."""
     defaults = SimulatorOptions()
-    minute = "simulated minute" if command == "demo" else "minute"
-    parser = ArgumentParser(prog=f"yunfu-exporter {command}", description=description, allow_abbrev=False)
     for option, kind, text in (
         ("seed", int, "the same seed gives the same history"),
         ("tasks", _at_least(1, int), "how many tasks each account has"),
         ("accounts", _at_least(1, int), "how many accounts there are"),
         ("sub_accounts", _at_least(0, int), "how many sub-accounts each has"),
-        ("speed", _at_least(0, float), "simulated seconds a second"),
+        ("speed", _at_least(0, float), "simulated seconds per second"),
         ("scale", _at_least(0.01, float), "size of the campaigns, 1 for some hundreds to ten thousands of numbers"),
-        ("quota", _at_least(0, int), f"API calls that a token is allowed per {minute}, 0 for any number"),
+        ("quota", _at_least(0, int), f"API calls that a token is allowed per {per}, 0 for any number"),
         (
             "others",
             _at_least(0, int),
-            f"API calls that other programs make per {minute} with the first account's token",
+            f"API calls that other programs make per {per} with the first account's token",
         ),
     ):
         default = getattr(defaults, option)
@@ -211,7 +230,6 @@ def _parser(command: str, description: str) -> ArgumentParser:
         "--incident", action="append", default=[], choices=_INCIDENTS,
         help="happening to the largest running task from the start",
     )  # fmt: skip
-    return parser
 
 
 def _make_simulator(arguments: Namespace) -> Simulator:

@@ -15,7 +15,7 @@ from aiohttp.typedefs import Handler
 
 from exporter.api.gate import TokenBucket
 from exporter.config.faults import SettingsError
-from exporter.file_changes import Stamp, stamp
+from exporter.file_changes import Watched
 from exporter.web.connections import Refused, ServerTls
 from exporter.web.passwords import BusyError, Passwords, read_basic
 from exporter.web.tls import make_tls
@@ -89,7 +89,7 @@ class Access:
         self._passwords = Passwords()
         self._in_force = _InForce(files=() if path is None else (path,))
         self._is_open = False
-        self._seen: Stamp | None = None
+        self._watched = Watched()
         self._bucket: TokenBucket | None = None
 
     @property
@@ -110,7 +110,7 @@ class Access:
         """Read the files anew and put them in force, or return their faults and change nothing."""
         if self._path is None:
             return []
-        self._seen = await asyncio.to_thread(stamp, self._in_force.files)
+        self._watched = await asyncio.to_thread(Watched, *self._in_force.files)
         try:
             new = await asyncio.to_thread(_load, self._path)
         except SettingsError as error:
@@ -120,7 +120,7 @@ class Access:
                 f"{self._path}: tls_server_config: TLS can be neither added nor removed now; restart the exporter for it"
             ]
         if new.files != self._in_force.files:
-            self._seen = await asyncio.to_thread(stamp, new.files)
+            self._watched = await asyncio.to_thread(Watched, *new.files)
         if new.config.rate_limit != self._in_force.config.rate_limit:
             self._bucket = _make_bucket(new.config)
         self._in_force, self._is_open = new, True
@@ -130,7 +130,7 @@ class Access:
         """Read changed files until cancelled; ``changed`` is called with the faults of each change, none if it is in force."""
         while self._path is not None:
             await asyncio.sleep(WATCH_SECONDS)
-            if await asyncio.to_thread(stamp, self._in_force.files) == self._seen:
+            if not await asyncio.to_thread(self._watched.has_changed):
                 continue
             try:
                 changed(await self.refresh())

@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import sys
+from argparse import ArgumentParser
 from asyncio import create_subprocess_exec, subprocess
 from pathlib import Path
 
@@ -99,7 +100,9 @@ def test_flags_make_the_simulator() -> None:
         "--fault=throttle,seconds=3,count=5,form=imf_date",
     ]
     words += ["--incident=carrier_block", "--others=3"]
-    simulator = demo._make_simulator(demo._parser("simulate", "").parse_args(words))
+    parser = ArgumentParser()
+    demo.add_simulator_options(parser)
+    simulator = demo._make_simulator(parser.parse_args(words))
     assert simulator.options == SimulatorOptions(
         seed=4, tasks=7, accounts=2, sub_accounts=1, speed=5, scale=0.5, quota=9, others=3, opaque_token=True
     )

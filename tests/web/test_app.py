@@ -241,7 +241,7 @@ async def exporter(
     around = Surroundings(store, ExporterMetrics("1", "abc"), clock, random.Random(1))
     around.metrics.registry.register(AccountCollector(store))
     tokens = {"main": Token("planted")}
-    daemon = Daemon(Running(settings, tokens, renderer, around), lambda: (settings, tokens), Watched(None))
+    daemon = Daemon(Running(settings, tokens, renderer, around), lambda: (settings, tokens), Watched())
     async with listening(app, [("127.0.0.1", platform_port)]):
         running = asyncio.create_task(daemon.run())
         try:
