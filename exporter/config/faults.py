@@ -20,7 +20,7 @@ _BOUNDS: Final = {
     "greater_than_equal": "at least {ge:g}",
     "less_than_equal": "at most {le:g}",
 }
-_SHAPES: Final = {"tuple_type": "a list"}
+_SHAPES: Final = {"tuple_type": "a list", "bool_type": "true or false"}
 
 Key = tuple[str | int, ...]
 """The path of a value: keys, and the indexes of list items."""

@@ -8,9 +8,7 @@ are stars and everything else is as a user would write it. The descriptions are 
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable
-from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -19,90 +17,46 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
     SecretStr,
     ValidationInfo,
     field_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from exporter.config.kinds import (
+    BaseUrl,
+    Boolean,
+    Duration,
+    FilePath,
+    ListenAddress,
+    Ordinal,
+    Pattern,
+    Proxy,
+    Ratio,
+    Text,
+    Token,
+    Uuid,
+    WholeNumber,
+    Window,
+    distinct,
+    not_empty,
+    refuse_doubles,
+)
 from exporter.config.values import (
     Address,
     WindowSettings,
     format_duration,
-    parse_address,
-    parse_base_url,
-    parse_boolean,
-    parse_duration,
     parse_label_name,
     parse_number,
-    parse_path,
-    parse_pattern,
-    parse_proxy,
-    parse_text,
     parse_timezone,
-    parse_token,
-    parse_uuid,
     parse_whole_number,
-    parse_window,
-    positive_duration,
     show,
     split_text,
 )
 
-_WRITTEN: Final = PlainSerializer(str, when_used="json")
-
-Duration = Annotated[
-    float,
-    BeforeValidator(parse_duration),
-    AfterValidator(positive_duration),
-    PlainSerializer(format_duration, when_used="json"),
-]
-Ratio = Annotated[float, BeforeValidator(parse_number), Field(ge=0, le=1)]
-WholeNumber = Annotated[int, BeforeValidator(parse_whole_number)]
-Text = Annotated[str, BeforeValidator(parse_text)]
-Boolean = Annotated[bool, BeforeValidator(parse_boolean)]
-Uuid = Annotated[str, BeforeValidator(parse_uuid)]
-BaseUrl = Annotated[str, BeforeValidator(parse_base_url)]
-FilePath = Annotated[Path, BeforeValidator(parse_path)]
-Pattern = Annotated[re.Pattern[str], BeforeValidator(parse_pattern)]
-ListenAddress = Annotated[Address, BeforeValidator(parse_address), _WRITTEN]
-Window = Annotated[WindowSettings, BeforeValidator(parse_window), _WRITTEN]
-
-
-def _refuse_doubles(values: Iterable[Hashable], what: str) -> None:
-    seen: set[Hashable] = set()
-    for value in values:
-        if value in seen:
-            raise ValueError(f"{what} {show(str(value))} is given twice; expected each once")
-        seen.add(value)
-
-
-def _not_empty(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    if not values:  # min_length would take faulty items for missing ones
-        raise ValueError("is empty; expected at least one")
-    return values
-
-
-def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    _refuse_doubles(values, "the value")
-    return _not_empty(values)
-
 
 def _span(window: WindowSettings) -> str:
     return window.label if window.seconds is None else format_duration(window.seconds)
-
-
-def _parse_ordinal(value: object) -> object:
-    if value == "auto":
-        return value
-    try:
-        ordinal = parse_whole_number(value)
-    except ValueError:
-        ordinal = -1
-    if ordinal < 0:
-        raise ValueError(f"is {show(value)}; expected auto or a whole number from 0 on")
-    return ordinal
 
 
 class _Part(BaseModel):
@@ -112,7 +66,7 @@ class _Part(BaseModel):
 class ShardSettings(_Part):
     """Which part of the tasks this exporter polls when several share them."""
 
-    ordinal: Annotated[int | Literal["auto"], BeforeValidator(_parse_ordinal)] = Field(
+    ordinal: Ordinal = Field(
         0, description="number of this exporter's shard, from 0; auto: taken from the pod of a StatefulSet"
     )
     total: Annotated[WholeNumber, Field(ge=1, le=1000)] = Field(1, description="how many exporters share the tasks")
@@ -196,10 +150,10 @@ class DiscoverySettings(_Part):
     """Which tasks are discovered."""
 
     generations: Annotated[
-        tuple[Annotated[Literal[1, 2], BeforeValidator(parse_whole_number)], ...], AfterValidator(_distinct)
+        tuple[Annotated[Literal[1, 2], BeforeValidator(parse_whole_number)], ...], AfterValidator(distinct)
     ] = Field((1, 2), description="which generations of tasks to list, 1.0 and 2.0")
     sub_accounts: Boolean = Field(default=False, description="true: include the tasks of all sub-accounts")
-    states: Annotated[tuple[Literal["running", "waiting", "paused"], ...], AfterValidator(_distinct)] = Field(
+    states: Annotated[tuple[Literal["running", "waiting", "paused"], ...], AfterValidator(distinct)] = Field(
         ("running", "waiting"),
         description="task states that are polled; tasks in other states appear only in yunfu_task_info and yunfu_task_state",
     )
@@ -230,16 +184,12 @@ class AccountSettings(_Part):
     base_url: BaseUrl = Field(description="the address of the platform's API, http or https")
     user_id: Uuid = Field(description="the UUID of the account")
     token_file: FilePath | None = Field(None, description="file with the token; read again when it changes")
-    token: Annotated[SecretStr, BeforeValidator(parse_token)] | None = Field(
-        None, description="the token itself, instead of token_file"
-    )
+    token: Token | None = Field(None, description="the token itself, instead of token_file")
     rate_limit: Annotated[float, BeforeValidator(parse_number)] = Field(
         5.0, gt=0, description="API calls per second, with a burst of one second's worth"
     )
     concurrency: WholeNumber = Field(8, ge=1, description="concurrent API calls")
-    proxy: Annotated[SecretStr, BeforeValidator(parse_proxy)] | None = Field(
-        None, description="URL of an HTTP proxy, may contain user:password@"
-    )
+    proxy: Proxy | None = Field(None, description="URL of an HTTP proxy, may contain user:password@")
     ca_file: FilePath | None = Field(None, description="PEM file of certificates to trust instead of the system's")
     discovery: DiscoverySettings | None = Field(
         None, description="null: only the tasks listed under tasks; {}: discover with the defaults"
@@ -259,7 +209,7 @@ class AccountSettings(_Part):
     def _something_to_poll(cls, value: tuple[TaskSettings, ...], info: ValidationInfo) -> tuple[TaskSettings, ...]:
         if not value and info.data.get("discovery", ...) is None:
             raise ValueError("is empty and discovery is off; expected a task, or a discovery block (discovery: {})")
-        _refuse_doubles((task.id for task in value), "the task")
+        refuse_doubles((task.id for task in value), "the task")
         return value
 
 
@@ -275,7 +225,7 @@ class Settings(BaseSettings):
         enable_decoding=False,  # the values read text themselves, so [::1]:10042 is not taken for a JSON list
     )
 
-    listen: Annotated[tuple[ListenAddress, ...], BeforeValidator(split_text), AfterValidator(_distinct)] = Field(
+    listen: Annotated[tuple[ListenAddress, ...], BeforeValidator(split_text), AfterValidator(distinct)] = Field(
         (Address("0.0.0.0", 10042),),  # noqa: S104 - Prometheus comes from elsewhere
         description="addresses to serve on: HOST:PORT, [IPv6]:PORT or :PORT; several allowed",
     )
@@ -303,7 +253,7 @@ class Settings(BaseSettings):
     labels: LabelSettings = LabelSettings()
     thresholds: ThresholdSettings = ThresholdSettings()
     links: LinksSettings = LinksSettings()
-    accounts: Annotated[tuple[AccountSettings, ...], AfterValidator(_not_empty)] = Field(
+    accounts: Annotated[tuple[AccountSettings, ...], AfterValidator(not_empty)] = Field(
         description="the accounts, as YAML; for a single one, YUNFU_BASE_URL, YUNFU_USER_ID and YUNFU_TOKEN or YUNFU_TOKEN_FILE will do"
     )
 
@@ -317,13 +267,13 @@ class Settings(BaseSettings):
     @field_validator("windows")
     @classmethod
     def _different_windows(cls, value: tuple[WindowSettings, ...]) -> tuple[WindowSettings, ...]:
-        _refuse_doubles(map(_span, value), "the window")
+        refuse_doubles(map(_span, value), "the window")
         return value
 
     @field_validator("accounts")
     @classmethod
     def _different_accounts(cls, value: tuple[AccountSettings, ...]) -> tuple[AccountSettings, ...]:
-        _refuse_doubles((account.name for account in value), "the account")
+        refuse_doubles((account.name for account in value), "the account")
         return value
 
     @property

@@ -22,10 +22,10 @@ from pydantic import (
 )
 
 from exporter.config.faults import SettingsError, explain
+from exporter.config.kinds import Boolean
 from exporter.config.strict_yaml import read_yaml
 from exporter.config.values import (
     describe,
-    parse_boolean,
     parse_duration,
     parse_path,
     parse_text,
@@ -128,7 +128,6 @@ class _Part(BaseModel):
 Pem = Annotated[SecretStr | None, BeforeValidator(_parse_pem)]
 File = Annotated[Path | None, BeforeValidator(_parse_file)]
 Version = Annotated[Literal["TLS12", "TLS13"], BeforeValidator(_parse_version)]
-Boolean = Annotated[bool, BeforeValidator(parse_boolean)]
 HeaderValue = Annotated[str, BeforeValidator(_parse_header)]
 
 

@@ -1,0 +1,88 @@
+"""The kinds of value that settings consist of: each has its parser, and its bounds if all settings of the kind share them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Iterable
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, SecretStr
+
+from exporter.config.values import (
+    Address,
+    WindowSettings,
+    format_duration,
+    parse_address,
+    parse_base_url,
+    parse_boolean,
+    parse_duration,
+    parse_number,
+    parse_path,
+    parse_pattern,
+    parse_proxy,
+    parse_text,
+    parse_token,
+    parse_uuid,
+    parse_whole_number,
+    parse_window,
+    positive_duration,
+    show,
+)
+
+
+def _parse_ordinal(value: object) -> object:
+    if value == "auto":
+        return value
+    try:
+        ordinal = parse_whole_number(value)
+    except ValueError:
+        ordinal = -1
+    if ordinal < 0:
+        raise ValueError(f"is {show(value)}; expected auto or a whole number from 0 on")
+    return ordinal
+
+
+_WRITTEN: Final = PlainSerializer(str, when_used="json")
+
+Duration = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    AfterValidator(positive_duration),
+    PlainSerializer(format_duration, when_used="json"),
+]
+Ratio = Annotated[float, BeforeValidator(parse_number), Field(ge=0, le=1)]
+WholeNumber = Annotated[int, BeforeValidator(parse_whole_number)]
+Text = Annotated[str, BeforeValidator(parse_text)]
+Boolean = Annotated[bool, BeforeValidator(parse_boolean)]
+Uuid = Annotated[str, BeforeValidator(parse_uuid)]
+BaseUrl = Annotated[str, BeforeValidator(parse_base_url)]
+FilePath = Annotated[Path, BeforeValidator(parse_path)]
+Pattern = Annotated[re.Pattern[str], BeforeValidator(parse_pattern)]
+ListenAddress = Annotated[Address, BeforeValidator(parse_address), _WRITTEN]
+Window = Annotated[WindowSettings, BeforeValidator(parse_window), _WRITTEN]
+Ordinal = Annotated[int | Literal["auto"], BeforeValidator(_parse_ordinal)]
+Token = Annotated[SecretStr, BeforeValidator(parse_token)]
+Proxy = Annotated[SecretStr, BeforeValidator(parse_proxy)]
+
+
+def refuse_doubles(values: Iterable[Hashable], what: str) -> None:
+    """Raise ValueError if a value is given twice; ``what`` names it."""
+    seen: set[Hashable] = set()
+    for value in values:
+        if value in seen:
+            raise ValueError(f"{what} {show(str(value))} is given twice; expected each once")
+        seen.add(value)
+
+
+def not_empty(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return values of which there is at least one. Raises ValueError."""
+    if not values:  # min_length would take faulty items for missing ones
+        raise ValueError("is empty; expected at least one")
+    return values
+
+
+def distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return values of which there is at least one, and none twice. Raises ValueError."""
+    refuse_doubles(values, "the value")
+    return not_empty(values)
