@@ -1,4 +1,4 @@
-"""Writes the revision of the sources into what is built, for ``yunfu-exporter --version`` and the build_info metric."""
+"""Build hook that adds the revision of the sources, for ``yunfu-exporter --version`` and the build_info metric."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class RevisionHook(BuildHookInterface):  # type: ignore[type-arg]  # it is the s
     """Adds ``exporter/REVISION`` with the content of the variable SOURCE_REVISION; without the variable, nothing."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002  # the base's signature
-        """Lay the file beside the build and name it as one of the package's."""
+        """Write the file to a temporary folder and name it as one of the package's."""
         if revision := os.environ.get("SOURCE_REVISION"):
             self._directory = tempfile.TemporaryDirectory()
             written = Path(self._directory.name, "REVISION")

@@ -1,6 +1,6 @@
 """``python -m exporter`` and the console script ``yunfu-exporter``.
 
-What has to be quick or early is here, before anything heavy is imported: the version, for probes and scripts, and signals.
+The version, for probes and scripts, and signals are handled here, before anything heavy is imported.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ def main() -> None:
 
 
 def _handle_signals(*, serves: bool) -> None:
-    """End by a signal until the event loop has handlers of its own: imports take a while, and so do thousands of tasks.
+    """End by a signal until the event loop handles signals: imports take a while, and so do thousands of tasks.
 
-    Process 1 of a container has no default action, so it would not end at all. What serves has been stopped, and that is
-    a clean end, with nothing to reload yet; any other command has not done what it is for.
+    Process 1 of a container has no default action, so it would not end at all. ``serve`` has been
+    stopped, which is a clean end, and there is nothing to reload yet; any other command was interrupted, which is a failure.
     """
 
     def end(number: int, _: object) -> None:

@@ -167,7 +167,7 @@ def _check(options: Namespace, words: Sequence[str]) -> int:
     live: bool = options.live
     settings, tokens = load(words, _COMMANDS["check"].flags)
     print("the configuration is good")
-    answers = asyncio.run(_knock(settings, tokens)) if live else {}
+    answers = asyncio.run(_call_once(settings, tokens)) if live else {}
     for account in settings.accounts:
         answer = answers.get(account.name)
         print("\n".join(budget_lines(settings, account, answer if isinstance(answer, int) else None)))
@@ -180,7 +180,7 @@ def _check(options: Namespace, words: Sequence[str]) -> int:
     return FAILED if any(isinstance(answer, ApiError) for answer in answers.values()) else OK
 
 
-async def _knock(settings: Settings, tokens: dict[str, Token]) -> dict[str, int | ApiError | None]:
+async def _call_once(settings: Settings, tokens: dict[str, Token]) -> dict[str, int | ApiError | None]:
     """Call the API once per account; return how many tasks it lists (None: it was not asked that) or the error."""
     answers: dict[str, int | ApiError | None] = {}
     async with _opened(settings, tokens, make_surroundings(TaskRenderer(), settings.poll.stale_after)) as accounts:

@@ -79,7 +79,7 @@ class _JournalFormatter(logging.Formatter):
 
 
 def _is_journal(stream: TextIO) -> bool:
-    """Tell whether systemd has connected a stream to its journal (``JOURNAL_STREAM``: systemd.exec(5))."""
+    """Return whether systemd has connected a stream to its journal (``JOURNAL_STREAM``: systemd.exec(5))."""
     try:
         file = os.fstat(stream.fileno())
     except (OSError, AttributeError):  # it is no file, or there is none

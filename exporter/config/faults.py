@@ -1,4 +1,4 @@
-"""What is said of a configuration that is wrong: where, what is wrong, what is accepted, in a line each. Never a secret."""
+"""Faults of a configuration, in a line each: where, what is wrong, what is accepted. Never a secret."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class SettingsError(Exception):
 
 
 def keys(model: type[BaseModel], parent: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
-    """Every key of a model, sections and the keys of list items included."""
+    """Yield every key of a model, sections and the keys of list items included."""
     for attribute, info in model.model_fields.items():
         path = (*parent, info.alias or attribute)
         yield path, info
@@ -45,8 +45,8 @@ def keys(model: type[BaseModel], parent: tuple[str, ...] = ()) -> Iterator[tuple
                 yield from keys(part, path)
 
 
-def explain(model: type[BaseModel], detail: ErrorDetails, names: Mapping[Key, str] | None = None) -> str:
-    """Say a fault that pydantic found in plain words; ``names`` has the flags and variables that gave values."""
+def format_fault(model: type[BaseModel], detail: ErrorDetails, names: Mapping[Key, str] | None = None) -> str:
+    """Format a fault that pydantic found in plain words; ``names`` has the flags and variables that gave values."""
     names = names or {}
     key: Key = tuple(part for part in detail["loc"] if part != "[key]")
     kind, given, context = detail["type"], detail["input"], detail.get("ctx", {})
@@ -66,7 +66,7 @@ def explain(model: type[BaseModel], detail: ErrorDetails, names: Mapping[Key, st
 
 
 def unknown_key(model: type[BaseModel], key: Key, names: Mapping[Key, str] | None = None) -> str:
-    """Say that there is no such key, and which one may have been meant."""
+    """Format the fault that there is no such key, with the one that may have been meant."""
     names = names or {}
     paths = [path for path, _ in keys(model)]
     section = _name(key, names).removesuffix(path_of(key[-1:]))
@@ -76,13 +76,13 @@ def unknown_key(model: type[BaseModel], key: Key, names: Mapping[Key, str] | Non
 
 
 def guess(written: str, spelled: Mapping[str, str], known: str = "those that --help lists") -> str:
-    """Say which of the known words may have been meant, or else all of them."""
+    """Return which of the known words may have been meant, or else all of them, as the end of a fault."""
     near = get_close_matches(written, spelled, 1)
     return f"did you mean '{spelled[near[0]]}'?" if near else f"expected one of {known}"
 
 
 def path_of(key: Key) -> str:
-    """Write a key as in the file: ``accounts[0].name``."""
+    """Format a key as in the file: ``accounts[0].name``."""
     parts = (
         f"[{part}]" if isinstance(part, int) else f".{part}" if _PLAIN_KEY.fullmatch(part) else f".{show(part)}"
         for part in key

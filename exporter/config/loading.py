@@ -1,4 +1,4 @@
-"""Where a configuration comes from; ``exporter.config.faults`` says what is wrong with it.
+"""Sources of a configuration: command line, environment and file; ``exporter.config.faults`` words what is wrong with it.
 
 The command line goes before the environment, that before the file, that before the defaults. In the environment a key
 is written ``YUNFU_POLL__INTERVAL``; an empty variable counts as not set, and ``null`` takes back what the file says.
@@ -19,7 +19,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_settings import CliSettingsSource
 
-from exporter.config.faults import Key, SettingsError, explain, guess, keys, unknown_key
+from exporter.config.faults import Key, SettingsError, format_fault, guess, keys, unknown_key
 from exporter.config.settings import Settings
 from exporter.config.strict_yaml import parse_yaml, read_yaml
 from exporter.config.values import show
@@ -56,13 +56,13 @@ def load_settings(
     faults = [fault for source in sources for fault in source.faults]
     strangers = [key for key in values if key not in Settings.model_fields]
     faults += [unknown_key(Settings, (key,)) for key in strangers]
-    try:  # without the strangers: BaseSettings has options of its own, such as _env_file
+    try:  # without the strangers: BaseSettings has private options, such as _env_file
         settings = Settings(**{key: value for key, value in values.items() if key not in strangers})
     except ValidationError as error:
         names = environment.names | command_line.names
         lacks_accounts = any(source.lacks_accounts for source in sources)
         details = [detail for detail in error.errors() if not (lacks_accounts and detail["loc"] == ("accounts",))]
-        raise SettingsError([*faults, *(explain(Settings, detail, names) for detail in details)]) from None
+        raise SettingsError([*faults, *(format_fault(Settings, detail, names) for detail in details)]) from None
     if faults:
         raise SettingsError(faults)
     return settings
@@ -175,7 +175,7 @@ def _decode_accounts(source: _Source) -> None:
 
 
 def _form_account(environment: _Source, others: Iterable[_Source]) -> None:
-    """Make the account ``default`` of the variables for a single account, if there are any."""
+    """Form the account ``default`` of the variables for a single account, if there are any."""
     account: dict[str, Any] = {
         part: environment.values.pop(part) for part in _ACCOUNT_PARTS if part in environment.values
     }

@@ -14,7 +14,7 @@ import yaml
 from exporter.config.values import describe, show
 from exporter.patterns import TOKEN_SIGN
 
-# What PyYAML's messages quote of the file, which may be a secret; '<block end>' is a word of its own.
+# What PyYAML's messages quote of the file, which may be a secret; '<block end>' is PyYAML's.
 _QUOTED: Final = re.compile(r"""\s'(?!<)[^']{2,}'|\s"[^"]{2,}\"""")
 _NUMBERS: Final = {
     "tag:yaml.org,2002:int": re.compile(r"-?(0|[1-9][0-9]*)$"),

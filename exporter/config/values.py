@@ -31,12 +31,12 @@ _KINDS: Final = {bool: "true or false", int: "a number", float: "a number", str:
 
 
 def describe(value: object) -> str:
-    """Name the kind of a foreign value, never the value: ``text``, ``a list``, ``null``."""
+    """Return the kind of a foreign value, never the value: ``text``, ``a list``, ``null``."""
     return "null" if value is None else _KINDS.get(type(value), "a list")
 
 
 def printable(text: str) -> str:
-    """Put question marks for what would break a line or steer a terminal."""
+    """Return a text with question marks for what would break a line or steer a terminal."""
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
@@ -92,7 +92,7 @@ def parse_duration(text: object) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """Write seconds >= 0 as parse_duration reads them, to the millisecond: ``1h30m``, ``500ms``, ``0s``."""
+    """Format seconds >= 0 as parse_duration reads them, to the millisecond: ``1h30m``, ``500ms``, ``0s``."""
     rest, text = round(seconds * 1000), ""
     for unit, length in _UNITS.items():
         count, rest = divmod(rest, length)

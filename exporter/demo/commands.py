@@ -160,7 +160,7 @@ def _demo_settings(simulator: Simulator, url: str, listen: Address, stack: Stack
 async def _show(
     daemon: Daemon, simulator_url: str, simulator_speed: float, settings: Settings, stack: Stack | None
 ) -> None:
-    """Tell where to look, and show one task's first lines as soon as there are any."""
+    """Print where to look, and one task's first lines as soon as there are any."""
     url = f"http://{settings.listen[0]}"
     print(f"exporter            {url}/  (metrics: {url}/metrics, service discovery: {url}/sd)")
     print(f"simulated platform  {simulator_url}/  (control: {simulator_url}/_control/truth)")

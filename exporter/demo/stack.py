@@ -25,7 +25,7 @@ from typing import Final
 CHECKOUT: Final = Path(__file__).parent.parent.parent
 STOP_SECONDS: Final = 10.0
 MOST_PACE: Final = 60.0
-"""At this pace the shortest windows are ten seconds, and the exporter is scraped twice a second."""
+"""At this pace the shortest windows are ten seconds, and the exporter is scraped twice per second."""
 
 _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 _MILLISECONDS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
@@ -165,7 +165,7 @@ class Stack:
     pace: float
 
     def shortened(self, seconds: float) -> float:
-        """Return how long so many seconds are at this pace."""
+        """Return how long a span of seconds is at this pace."""
         return seconds / self.pace
 
     @property
@@ -203,8 +203,8 @@ async def standing(exporter: str, first_port: int, speed: float) -> AsyncIterato
 async def running(chosen: Sequence[Program], directory: Path) -> AsyncIterator[None]:
     """Run installed programs for as long as the context lasts; each one's log is in the directory under its name.
 
-    They are in sessions of their own, so that Ctrl-C is not theirs: they end when the context does, and on Linux also when
-    this process is killed.
+    Each has a session, so that Ctrl-C does not reach it: it ends when the context does, and on Linux also when this process
+    is killed.
     """
     on_linux = sys.platform == "linux"
     die_with_us = partial(ctypes.CDLL(None).prctl, _PR_SET_PDEATHSIG, signal.SIGTERM) if on_linux else None
@@ -223,7 +223,7 @@ async def running(chosen: Sequence[Program], directory: Path) -> AsyncIterator[N
                     preexec_fn=die_with_us,
                 )
             processes.append(process)
-            watchers.append(asyncio.create_task(_tell_of_an_end(program.name, process, log)))
+            watchers.append(asyncio.create_task(_report_end(program.name, process, log)))
         yield
     finally:
         for watcher in watchers:
@@ -231,8 +231,8 @@ async def running(chosen: Sequence[Program], directory: Path) -> AsyncIterator[N
         await asyncio.gather(*map(_stop, processes))
 
 
-async def _tell_of_an_end(name: str, process: Process, log: Path) -> None:
-    """Say so when a program ends by itself, and what it said last: a port is taken, most often."""
+async def _report_end(name: str, process: Process, log: Path) -> None:
+    """Report that a program ends by itself, with its last line: a port is taken, most often."""
     status = await process.wait()
     print(f"{name} has ended with status {status}: {_last_line(log)}", flush=True)
 

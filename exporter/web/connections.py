@@ -1,8 +1,8 @@
 """Clients' connections and their bounds: how many there are, how long a client may take, how much it may send.
 
 A connection waits for a request, or one is under way. While it waits it has a deadline, and when all places are taken
-the address with the most waiting connections loses its oldest; so whoever opens connections and says nothing keeps
-nobody else out. While a request is under way its handler has the say, but a client that does not read what it is sent is
+the oldest waiting connection of the address that holds most is closed; so a client that opens connections and sends
+nothing keeps no other client out. While a request is under way its handler has the say, but a client that does not read what it is sent is
 dropped.
 """
 
@@ -19,10 +19,10 @@ from typing import Any, Final
 from aiohttp import web
 
 SHUTDOWN_SECONDS: Final = 2.0
-"""For answers that are under way when the exporter stops, for a client's last words, and for TLS to say good-bye."""
+"""For answers that are under way when the exporter stops, for the rest of a client's request, and for TLS to close."""
 
 Refused = Callable[[str], None]
-"""Is told why a connection or request was turned away: a label value, never a caller's words."""
+"""Called with the reason why a connection or request was turned away: a label value, never a caller's text."""
 
 
 def _most_connections() -> int:
@@ -50,7 +50,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class ServerTls:
-    """TLS of a port: with whom to speak. ``admits`` is asked about the client's verified certificate, if it has one."""
+    """TLS of a port. ``admits`` is called with the client's verified certificate, if it has one."""
 
     context: ssl.SSLContext
     admits: Callable[[Mapping[str, Any]], bool]
@@ -75,7 +75,7 @@ class Port:
         return Connection(self)
 
     def admit(self, connection: Connection) -> bool:
-        """Give a connection a place, if need be that of one that waits; tell whether there is any."""
+        """Give a connection a place, if need be that of one that waits; return whether there is any."""
         if len(self.open) >= self.limits.connections:
             self.refused("connections")
             if not self._waiting:
@@ -128,7 +128,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a place, and shake hands if it is TLS."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # told to mypy
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # for mypy
         self._transport = transport
         self.client = str((transport.get_extra_info("peername") or ("",))[0])
         if not self._port.admit(self):
@@ -162,9 +162,9 @@ class Connection(asyncio.Protocol):
         transport.abort()
 
     def _hand_over(self) -> web.RequestHandler:
-        """Let aiohttp have the connection: not before there is something to read, so silent ones cost little."""
+        """Hand the connection to aiohttp once there is something to read, so that silent ones cost little."""
         inner = self._port.handler()
-        assert self._transport is not None  # noqa: S101  # told to mypy
+        assert self._transport is not None  # noqa: S101  # for mypy
         inner.connection_made(self._transport)
         return inner
 

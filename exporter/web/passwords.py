@@ -1,7 +1,7 @@
-"""Checks passwords against bcrypt hashes, without letting those who guess slow the exporter down.
+"""Checks of passwords against bcrypt hashes, without letting those who guess slow the exporter down.
 
-bcrypt is slow on purpose: a check takes some 60 ms of a core at cost 10. So checks run one at a time in a thread of
-their own that gives way to all others, only so many wait for it, and answers are remembered, right ones apart from wrong ones, so that no guesser
+bcrypt is slow on purpose: a check takes some 60 ms of a core at cost 10. So checks run one at a time in a thread
+that gives way to all others, a limited number wait for it, and answers are remembered, right ones apart from wrong ones, so that no guesser
 pushes out those who know the password. Only a keyed digest of what was asked is kept.
 """
 
@@ -33,7 +33,7 @@ Credentials = tuple[bytes, bytes]
 
 
 class BusyError(Exception):
-    """So many passwords wait to be checked that this one is not."""
+    """Too many passwords wait to be checked, so this one is not."""
 
 
 def read_basic(header: str) -> Credentials | None:
@@ -49,16 +49,16 @@ def read_basic(header: str) -> Credentials | None:
 
 
 class Passwords:
-    """Remembers which credentials are right; ``close`` ends its thread."""
+    """Passwords, and the latest that were found right or wrong; ``close`` ends its thread."""
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
         self._answers: dict[bool, dict[bytes, None]] = {True: {}, False: {}}  # oldest first
         self._checks: dict[bytes, asyncio.Future[bool]] = {}
-        self._thread = ThreadPoolExecutor(1, "bcrypt", _be_modest)
+        self._thread = ThreadPoolExecutor(1, "bcrypt", _lower_priority)
 
     async def is_right(self, credentials: Credentials, hashes: Mapping[bytes, str]) -> bool:
-        """Tell whether a user has this password; an unknown one takes as long to refuse as a known one.
+        """Return whether a user has this password; an unknown one takes as long to refuse as a known one.
 
         Raises BusyError.
         """
@@ -74,7 +74,7 @@ class Passwords:
             if len(self._checks) >= _MOST_WAITING:
                 raise BusyError
             self._start(asked, password, against, is_known=known is not None)
-        return await asyncio.shield(self._checks[asked])  # who asks and goes away frees no place by it
+        return await asyncio.shield(self._checks[asked])  # a client that goes away does not end its check
 
     def close(self) -> None:
         """Begin no further check."""
@@ -99,13 +99,13 @@ class Passwords:
             del remembered[next(iter(remembered))]
 
     def _digest(self, *parts: bytes) -> bytes:
-        """Stand for credentials without holding them: of no use without a key that nobody has."""
+        """Return a keyed digest of credentials, useless without the key, which exists in this process only."""
         whole = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
         return hmac.new(self._key, whole, hashlib.sha256).digest()
 
 
-def _be_modest() -> None:
-    """Let a thread have the processor when nothing else wants it; on other systems it would be the whole process."""
+def _lower_priority() -> None:
+    """Set the lowest priority (nice 19) for this thread; on other systems than Linux it would be for the whole process."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):  # a sandbox may forbid it; checks that give way less are better than none
             os.nice(19)

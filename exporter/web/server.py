@@ -24,7 +24,7 @@ _BACKLOG: Final = 1024
 _Handle = Callable[[Any], Awaitable[web.StreamResponse]]
 
 
-def _tell_nobody(_: str) -> None: ...
+def _ignore(_: str) -> None: ...
 
 
 @asynccontextmanager
@@ -34,7 +34,7 @@ async def listening(
     *,
     tls: Callable[[], ServerTls] | None = None,
     limits: Limits | None = None,
-    refused: Refused = _tell_nobody,
+    refused: Refused = _ignore,
 ) -> AsyncIterator[None]:
     """Serve an application on addresses for as long as the context lasts; an empty host is every interface.
 
@@ -56,7 +56,7 @@ async def listening(
         max_headers=limits.header_fields,
     )
     await runner.setup()
-    assert runner.server is not None  # noqa: S101  # told to mypy
+    assert runner.server is not None  # noqa: S101  # for mypy
     runner.server.request_handler = _bounded(runner.server.request_handler, limits, refused)
     port = Port(runner.server, limits, tls, refused)
     servers: list[asyncio.Server] = []
@@ -85,7 +85,7 @@ async def _listen(port: Port, host: str, number: int, *, both: bool) -> asyncio.
 
 
 def listen_error(host: str, port: int, error: OSError) -> OSError:
-    """Say in one clear line why an address cannot be listened on."""
+    """Return an error that says in one line why an address cannot be listened on."""
     shown = f"[{host}]" if ":" in host else host
     reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
     return OSError(f"cannot listen on {shown}:{port}: {reason}")
@@ -97,10 +97,10 @@ def _bounded(handle: _Handle, limits: Limits, refused: Refused) -> _Handle:
     async def bounded(request: web.Request) -> web.StreamResponse:
         if (request.content_length or 0) > limits.request_bytes:
             refused("too_large")
-            return _last_word(413, "no request here needs a body")
+            return _closing_answer(413, "no request here needs a body")
         if not request.headers.get("Expect", "").isascii():  # aiohttp stumbles over what is not UTF-8
             refused("malformed")
-            return _last_word(400, "nothing of that kind is to be expected")
+            return _closing_answer(400, "nothing of that kind is to be expected")
         connection = request.transport and request.transport.get_protocol()
         if not isinstance(connection, Connection):  # it has gone already
             return await handle(request)
@@ -110,14 +110,14 @@ def _bounded(handle: _Handle, limits: Limits, refused: Refused) -> _Handle:
     return bounded
 
 
-def _last_word(status: int, text: str) -> web.Response:
+def _closing_answer(status: int, text: str) -> web.Response:
     response = web.Response(status=status, text=f"{text}\n")
     response.force_close()
     return response
 
 
 class _ServerLog(logging.LoggerAdapter[logging.Logger]):
-    """Says nothing of malformed requests, which it counts, and of clients that went away.
+    """A log without malformed requests, which are counted, and without clients that went away.
 
     Anybody can make any number of them, and the text of a request can hold a password.
     """
@@ -134,5 +134,5 @@ class _ServerLog(logging.LoggerAdapter[logging.Logger]):
             super().log(level, msg, *args, exc_info=exc_info, **more)
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
-        """Leave a message as it is."""
+        """Return a message as it is."""
         return msg, kwargs

@@ -50,13 +50,13 @@ def make_tls(settings: TlsSettings) -> ServerTls:
 
 
 def _is_allowed(allowed: frozenset[str] | None, certificate: Mapping[str, Any]) -> bool:
-    """Tell whether one of the names in a certificate, as Python's ssl gives it, is allowed; None allows all."""
+    """Return whether one of the names in a certificate, as Python's ssl gives it, is allowed; None allows all."""
     names = {_written(kind, name) for kind, name in certificate.get("subjectAltName", ())}
     return allowed is None or not allowed.isdisjoint(names)
 
 
 def _written(kind: str, name: str) -> str:
-    """Write a name as Go does: OpenSSL does not shorten IPv6 addresses."""
+    """Format a name as Go does: OpenSSL does not shorten IPv6 addresses."""
     if kind == "IP Address":
         with suppress(ValueError):
             return str(ip_address(name))
@@ -120,7 +120,7 @@ def _read(settings: TlsSettings, name: str, what: str) -> tuple[bytes, str]:
 
 @contextmanager
 def _in_a_file(content: bytes) -> Iterator[str]:
-    """Give the name of a file with this content, for OpenSSL reads keys by name only; where possible it never meets a disk."""
+    """Yield the name of a file with this content, as OpenSSL reads keys by name only; on Linux it is in memory, not on a disk."""
     if hasattr(os, "memfd_create"):
         number = os.memfd_create("key", os.MFD_CLOEXEC)
         try:

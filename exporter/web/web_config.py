@@ -21,7 +21,7 @@ from pydantic import (
     field_validator,
 )
 
-from exporter.config.faults import SettingsError, explain
+from exporter.config.faults import SettingsError, format_fault
 from exporter.config.kinds import Boolean
 from exporter.config.strict_yaml import read_yaml
 from exporter.config.values import (
@@ -279,7 +279,7 @@ def read_web_config(path: Path) -> WebConfig:
         values: dict[str, Any] = read_yaml(str(path), like="tls_server_config: {…}")
         config = WebConfig.model_validate({key: value for key, value in values.items() if value is not None})
     except ValidationError as error:
-        raise SettingsError(f"{path}: {explain(WebConfig, detail)}" for detail in error.errors()) from None
+        raise SettingsError(f"{path}: {format_fault(WebConfig, detail)}" for detail in error.errors()) from None
     except ValueError as error:
         raise SettingsError([str(error)]) from None
     tls = config.tls_server_config

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from exporter.config.faults import Key, SettingsError, explain, guess, keys, path_of
+from exporter.config.faults import Key, SettingsError, format_fault, guess, keys, path_of
 
 
 def even(value: int) -> int:
@@ -41,7 +41,7 @@ def explained(given: object, names: dict[Key, str] | None = None) -> list[str]:
     """Return the faults of a value in plain words."""
     with pytest.raises(ValidationError) as caught:
         Whole.model_validate(given)
-    return [explain(Whole, detail, names) for detail in caught.value.errors()]
+    return [format_fault(Whole, detail, names) for detail in caught.value.errors()]
 
 
 @pytest.mark.parametrize(

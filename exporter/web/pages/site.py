@@ -210,7 +210,7 @@ def _duration(seconds: float) -> str:
 
 
 def _shown(say: Speaker, name: str, value: float) -> str:
-    """Write a sample's value as people do, by what its metric's name says of its unit."""
+    """Format a sample's value for people, by the unit in its metric's name."""
     if name.endswith(("_ratio", "_ratio_threshold")):
         return percent(value)
     if name.endswith("_timestamp_seconds"):
