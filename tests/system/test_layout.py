@@ -15,9 +15,6 @@ MODULES = sorted(TESTS.rglob("*.py"))
 WHOLE: Final = ("system", "integration")
 """Folders of tests that are of no module: of files of the repository, of the program, of it among other programs."""
 
-NO_MODULE: Final = {}
-"""Test files that test no one module, with the reason."""
-
 ONLY_THROUGH_OTHERS: Final = {
     "config/kinds.py": "types; the tests of the values and of the settings see them",
     "patterns.py": "constants; the tests of what uses them see them",
@@ -57,7 +54,7 @@ def test_each_test_file_is_of_a_module() -> None:
     """tests/PACKAGE/test_MODULE.py tests exporter/PACKAGE/MODULE.py."""
     files = {path.relative_to(TESTS) for path in MODULES if path.name.startswith("test_")}
     of_modules = {str(path) for path in files if path.parts[0] not in WHOLE}
-    assert of_modules - {*modules().values()} == {*NO_MODULE}
+    assert of_modules - {*modules().values()} == set()
 
 
 def test_each_module_has_a_test_file() -> None:
