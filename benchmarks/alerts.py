@@ -5,7 +5,7 @@ those it builds on; beside them stands the plain rule that everybody writes firs
 threshold for five minutes. Healthy tasks tell the false alarms; tasks whose answer rate falls to 8 % after ten good hours
 tell the delay. A campaign's answer rate drifts: the noise is correlated over an hour, on the logit scale.
 
-Run: python -m benchmarks.alerts [--tasks 100] [--noise 0.15] [--seed 1]
+Run: python -m benchmarks.alerts [--tasks 100] [--noise 0.15] [--poll-minutes 1] [--seed 1]
 """
 
 from __future__ import annotations
@@ -67,14 +67,14 @@ class Verdict:
         return f"{self.false_alarms / self.task_days * 1000:9.1f} {statistics.median(ranked):6.0f} {late:6.0f}"
 
 
-def judge(traffic: Traffic, tasks: int, seed: int) -> Iterator[Verdict]:
+def judge(traffic: Traffic, tasks: int, seed: int, every: int) -> Iterator[Verdict]:
     """Yield what our rule and the plain one make of so many healthy tasks and half as many that fall, over a day each."""
     rng = random.Random(f"{seed} {traffic}")
     healthy = {f"healthy-{index}": _draw_task(rng, traffic, GOOD_MINUTES + DAY) for index in range(tasks)}
     fallen = {f"fallen-{index}": _draw_task(rng, traffic, GOOD_MINUTES) for index in range(max(1, tasks // 2))}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _write(folder / "calls.txt", traffic, healthy | fallen)
+        _write(folder / "calls.txt", traffic, healthy | fallen, every)
         backfill(folder / "calls.txt", folder / "tsdb")
         rules = read_rules()
         alert = next(rule for rule in rules if rule.name == ALERT)
@@ -141,15 +141,19 @@ def _first(minutes: set[int]) -> float:
     return min((minute - GOOD_MINUTES for minute in minutes if minute > GOOD_MINUTES), default=math.inf)
 
 
-def _write(file: Path, traffic: Traffic, tasks: dict[str, list[tuple[int, int]]]) -> None:
-    """Write what a scrape a minute would have found, as OpenMetrics text in the order of time."""
+def _write(file: Path, traffic: Traffic, tasks: dict[str, list[tuple[int, int]]], every: int) -> None:
+    """Write what a scrape a minute would have found, as OpenMetrics text in the order of time.
+
+    A task is polled every so many minutes, each at a minute of its own: until then its counts stand as they were.
+    """
     with file.open("w", encoding="utf-8") as text:
         for minute in range(GOOD_MINUTES + DAY + 1):
             at = f"{BEGIN + minute * 60}\n"
-            for task, counts in tasks.items():
+            for place, (task, counts) in enumerate(tasks.items()):
                 name = f'{{account="main",task="{task}"'
-                text.write(f'yunfu_task_calls_total{name},outcome="answered"}} {counts[minute][0]} {at}')
-                text.write(f'yunfu_task_calls_total{name},outcome="unanswered"}} {counts[minute][1]} {at}')
+                answered, unanswered = counts[max(0, minute - (minute + place) % every)]
+                text.write(f'yunfu_task_calls_total{name},outcome="answered"}} {answered} {at}')
+                text.write(f'yunfu_task_calls_total{name},outcome="unanswered"}} {unanswered} {at}')
                 text.write(f'yunfu_task_info{name},name="{task}"}} 1 {at}')
                 text.write(f"yunfu_task_answer_ratio_threshold{name}}} {traffic.threshold} {at}")
         text.write("# EOF\n")
@@ -185,6 +189,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     options.add_argument("--tasks", type=int, default=100, help="healthy task-days of each kind of traffic")
     options.add_argument("--noise", type=float, default=0.15, help="standard deviation of the answer rate's logit")
+    options.add_argument("--poll-minutes", type=int, default=1, help="minutes between two polls of a task")
     options.add_argument("--seed", type=int, default=1)
     chosen = options.parse_args()
     print(
@@ -194,7 +199,9 @@ def main() -> None:
     print(f"{'healthy  threshold  calls/min':31} {'ours':^23}   {'plain rule':^23}")
     for healthy, threshold in HEALTH:
         for rate in RATES:
-            ours, plain = judge(Traffic(rate, healthy, threshold, chosen.noise), chosen.tasks, chosen.seed)
+            ours, plain = judge(
+                Traffic(rate, healthy, threshold, chosen.noise), chosen.tasks, chosen.seed, chosen.poll_minutes
+            )
             print(f"{healthy:7.0%} {threshold:10.0%} {rate:10.1f}   {ours}   {plain}", flush=True)
 
 
