@@ -20,13 +20,14 @@ NUMBERS: Final = {
     "YunfuTaskAnswerRateDropped": "30m 0.001 30m 0.6 30m 6h 30m 30m 30m 6h 30m 30m 200 30m 5m",
     "YunfuTaskCarrierBlocked": "0.001 10m 0.1 3 2m",
     "YunfuTaskPoorList": "6h 30m 6h 30m 100 0.001 0.3 0 15m",
-    "YunfuTaskStalled": "0 30m 0 30m 30m 900 30m 1 2 6h 0 30m 1d 0 10m",
+    "YunfuTaskStalled": "0 30m 1 2 6h 0 1d 0 10m",
     "YunfuTaskNearlyOutOfNumbers": "0 1h 5m",
     "YunfuAccountStale": "0.5 5m 0 5m 5 0.5 5m",
     "YunfuTaskStale": "5 0.5 5m",
     "YunfuApiFailing": "0.2 4.5 5m",
     "YunfuTokenExpiring": "6 3600 5m 3 86400 5m",
-    "YunfuQuotaExceeded": "15m 0.8 0.2 1h 1 0.2 15m",
+    "YunfuQuotaExceeded": "15m 0.25 0.2 900 1h 0.02 1h 0.2 20m",
+    "YunfuQuotaContended": "15m 0.5 5m",
     "YunfuDiscoveryFailing": "3 300 10m",
     "YunfuTasksLeftOut": "0 15m",
     "YunfuFieldUnreadable": "1h 0.5 1h 15m",
@@ -53,10 +54,12 @@ NUMBERS: Final = {
     "yunfu:task_results:increase1h": "1h",
     "yunfu:task:info": "1",
     "yunfu:task:dialling": "1",
+    "yunfu:task:silent": "30m 30m 0 30m 30m 900 90m 90m 0 90m 90m 900 2700 6h 6h 0 6h 6h 2700 10800",
     "yunfu:task:stale": "2.5 300",
     "yunfu:account_api_calls:increase15m": "15m",
     "yunfu:account_api_failures:increase15m": "15m",
     "yunfu:account_poll_lag:mean15m": "15m 15m",
+    "yunfu:account_poll_interval:mean_poll": "1",
 }
 """The numbers of each rule as they stand in it, its window and then its ``for`` among them.
 
@@ -83,6 +86,8 @@ def _sentences() -> Iterator[Sentence]:
         section = rule if rule.startswith("Yunfu") else "YunfuApiFailing" if "api" in rule else "YunfuTaskStale"
         if rule.startswith("yunfu:task_results"):
             section = "YunfuTaskNearlyOutOfNumbers"
+        if rule == "yunfu:task:silent":
+            section = "YunfuTaskStalled"
         yield Sentence(rule, number, RUNBOOK, english, section)
         yield Sentence(rule, number, RUNBOOK_ZH, chinese, section)
     for rule, number, english, chinese in _ALERTS:
@@ -98,7 +103,8 @@ _RUNBOOK: Final = (
     ("YunfuTaskPoorList", "6h", "in the last {}, more than", "最近{}外呼"),
     ("YunfuTaskPoorList", "6h", "[{}]", "[{}]"),
     ("YunfuTaskPoorList", "0.3", "more than {} are invalid", "超过 {}。"),
-    ("YunfuTaskStalled", "30m", "no call for at least {}.", "至少{}没有任何呼叫"),
+    ("yunfu:task:silent", "30m", "no call for at least {};", "至少{}没有任何呼叫"),
+    ("yunfu:task:silent", "900", "less often than every {},", "采集间隔超过 {}的任务"),
     ("yunfu:task_results:increase1h", "1h", "in the last {}. The", "最近{}打掉"),
     ("YunfuExporterDown", "10m", "for most of {}.", "最近{}里"),
     ("YunfuExporterDown", "0.5", "for {} of", "{}时间"),
@@ -117,9 +123,13 @@ _RUNBOOK: Final = (
     ("YunfuTokenExpiring", "3", "than {} days before expiry", "晚于过期前 {} 天"),
     ("YunfuTokenExpiring", "3", "`{} * 86400`", "`{} * 86400`"),
     ("YunfuTokenExpiring", "6", "or {} hours (critical)", "或 {} 小时内（critical）"),
-    ("YunfuQuotaExceeded", "15m", "For half an hour, calls", "近半小时几乎"),  # 15 minutes, and 15 more of ``for``
-    ("YunfuQuotaExceeded", "0.8", "waited {}, and", "{}有调用在排队"),
+    ("YunfuQuotaExceeded", "15m", "For half an hour, API calls", "近半小时有"),  # 15 minutes, and 20 more of ``for``
+    ("YunfuQuotaExceeded", "0.25", "waited {} or more", "有{}以上的时间"),
     ("YunfuQuotaExceeded", "0.2", "late by {} of their interval", "采集间隔的{}以上"),
+    ("YunfuQuotaExceeded", "900", "less often than every {} on average", "平均 {}以上才采集一次"),
+    ("YunfuQuotaExceeded", "0.02", "more than {} of the calls", "超过 {} 的调用"),
+    ("YunfuQuotaContended", "0.5", "For more than {} of", "{}以上的时间"),
+    ("YunfuQuotaContended", "15m", "of the last {}, less", "最近 {}里有"),
     ("YunfuDiscoveryFailing", "3", "for {} intervals", "超过{}个发现周期"),
     ("YunfuDiscoveryFailing", "300", "plus {}, or", "再加{}没能"),
     ("YunfuFieldUnreadable", "1h", "of the last {}, a", "最近{}的"),
@@ -151,7 +161,11 @@ _ALERTS: Final = (
     ("YunfuTaskAnswerRateDropped", "0.6", "is under {} of the", "的 {} 倍，但"),
     ("YunfuTaskAnswerRateDropped", "6h", "of the {} before", "低于此前 {}的"),
     ("YunfuTaskAnswerRateDropped", "30m", "at any time in that {} |", "这{}内也没有"),
-    ("YunfuTaskStalled", "30m", "has been no call for {} |", "但{}没有呼叫"),
+    ("yunfu:task:silent", "30m", "has been no call for {};", "但{}没有呼叫"),
+    ("yunfu:task:silent", "90m", "for {} if it is polled", "的任务为 {}"),
+    ("yunfu:task:silent", "900", "less often than every {}, for", "采集间隔超过 {}的"),
+    ("yunfu:task:silent", "6h", "for {} if less often than", "的为 {} |"),
+    ("yunfu:task:silent", "2700", "less often than every {} |", "超过 {}的为"),
     ("YunfuTaskStalled", "1d", "at this time {}. One", "且{}此时"),
     ("YunfuTaskPoorList", "0.3", "more than {} of at least", "超过 {} 是空号"),
     ("YunfuTaskPoorList", "100", "at least {} numbers", "至少 {} 个号码"),
@@ -163,24 +177,27 @@ _ALERTS: Final = (
 SENTENCES: Final = tuple(_sentences())
 
 WORDS: Final = {
+    "0.02": "2%|2 %",
     "0.1": "10%|10 %|0.1",
     "0.2": "20%|20 %|0.2|a fifth|五分之一",
+    "0.25": "25%|a quarter of the time|四分之一",
     "0.3": "30%|30 %|0.3",
     "0.5": "50%|50 %|0.5|half|most|一半|大部分",
-    "0.8": "80%|80 %|0.8|nearly all the time|几乎一直",
     "1d": "1d|1 d|24 h|24 hours|24 小时|yesterday|昨天",
     "1h": "1h|1 h|hour|一小时",
     "10m": "10m|10 m|ten minutes|10 分钟|十分钟",
     "12h": "12h|12 h|12 hours|12 小时",
-    "15m": "15m|15 m|fifteen minutes|15 分钟|十五分钟",
+    "15m": "15m|15 m|15 minutes|fifteen minutes|15 分钟|十五分钟",
     "2m": "2m|2 m|two minutes|2 分钟|两分钟",
     "3": "3|three|三",
     "30m": "30m|30 m|half an hour|half hour|30 分钟|半小时",
     "300": "300|five minutes|五分钟",
+    "2700": "45|45 minutes|45 分钟",
     "4.5": "five|五",
     "5": "5|five|五",
     "6h": "6h|6 h|6 hours|six hours|6 小时|六小时",
     "7d": "7d|7 d|7 days|7 天",
+    "900": "15 minutes|15 分钟",
     "90m": "90m|90 m|90 minutes|an hour and a\nhalf|90 分钟|一个半小时",
 }
 """How a number is written in a text; one that is not here is written as it is."""
