@@ -7,7 +7,7 @@ strings.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,28 +16,38 @@ from typing import Any, Final, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from exporter.api.client import YunfuClient
-from exporter.api.errors import ApiError, HttpError, MalformedError
+from exporter.api.errors import MalformedError
 from exporter.api.model import TaskState, clean_label, read_count
 from exporter.patterns import UUID
 
 PER_PAGE: Final = 100
-MAX_PAGES: Final = 1000
-"""The most pages that are read of one list; a platform that claims more is not believed."""
+_STATUSES: Final[Mapping[int | None, TaskState]] = {1: TaskState.PAUSED, 2: TaskState.RUNNING, 3: TaskState.WAITING}
+_KINDS: Final[Mapping[int | None, str]] = {
+    1: "outbound",
+    4: "outbound",
+    7: "outbound",
+    2: "inbound",
+    5: "inbound",
+}
+"""The kind of a task by its ``task_type``."""
 
-PAGE_TRIES: Final = 3
-"""How often a page is tried that times out, breaks off, is answered 5xx or cannot be read."""
-
+_CALLS_IN: Final[Mapping[bool | None, str]] = {False: "outbound", True: "inbound"}
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
 
 Read = TypeVar("Read")
 
 
 class TaskList(NamedTuple):
-    """A list of tasks: the metric's endpoint label, the path below ``/agent-api``, and the generation of its tasks."""
+    """A list of tasks: the metric's endpoint label, the path below ``/agent-api``, and the generation of its tasks.
+
+    ``active`` are the values of the server's ``status`` filter that give the running and waiting tasks, one API call
+    each; empty: no filter is documented.
+    """
 
     endpoint: str
     path: str
     generation: str
+    active: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +55,7 @@ class ListedTask:
     """A task as the platform lists it.
 
     ``owner`` is the user id of the account or of a sub-account, ``created`` is Unix seconds, and ``concurrency_limit`` is
-    phone calls at once; an empty text or None: not in the list.
+    phone calls at once; ``kind`` is "outbound" or "inbound". An empty text or None: not in the list.
     """
 
     id: str
@@ -55,36 +65,21 @@ class ListedTask:
     state: TaskState
     created: float | None
     concurrency_limit: int | None
+    kind: str = ""
 
 
 def task_lists(user_id: str, generations: Collection[int], *, sub_accounts: bool) -> list[TaskList]:
     """Return the lists that have an account's tasks of these generations (1, 2), with those of its sub-accounts or not."""
     lists = []
     if 1 in generations:
-        lists.append(TaskList("tasks", f"/user/{user_id}/task", "1"))
+        lists.append(TaskList("tasks", f"/user/{user_id}/task", "1", ("2", "3")))
         if sub_accounts:
-            lists.append(TaskList("all_tasks", f"/user/{user_id}/all_task", "1"))
+            lists.append(TaskList("all_tasks", f"/user/{user_id}/all_task", "1", ("2", "3")))
     if 2 in generations:  # a generation's number, not a quantity
-        lists.append(TaskList("new_tasks", f"/new/user/{user_id}/task", "2"))
+        lists.append(TaskList("new_tasks", f"/new/user/{user_id}/task", "2", ("3",)))
         if sub_accounts:
             lists.append(TaskList("subset_tasks", f"/new/user/{user_id}/subset_task", "2"))
     return lists
-
-
-async def list_tasks(
-    client: YunfuClient, lists: Iterable[TaskList], timezone: ZoneInfo, unread: Callable[[str], None]
-) -> dict[str, ListedTask]:
-    """Return the tasks of all lists by task id. Raises ApiError if any page cannot be read.
-
-    ``timezone`` is the platform's. ``unread`` receives the field of each part that could not be read.
-    """
-    tasks: dict[str, ListedTask] = {}
-    for each in lists:
-        async for entry in _entries(client, each):
-            task = _parse_task(entry, each.generation, timezone, unread)
-            if task is not None:
-                tasks.setdefault(task.id, task)
-    return tasks
 
 
 async def count_tasks(client: YunfuClient, lists: Iterable[TaskList]) -> int | None:
@@ -95,42 +90,23 @@ async def count_tasks(client: YunfuClient, lists: Iterable[TaskList]) -> int | N
     return sum(known) if len(known) == len(totals) else None
 
 
-async def _entries(client: YunfuClient, tasks: TaskList) -> AsyncIterator[object]:
-    page = last = 1
-    while page <= last:
-        entries, last = await _read_page(client, tasks, page)
-        for entry in entries:
-            yield entry
-        page += 1
+class Page(NamedTuple):
+    """A page of a list: its entries, the number of the last page, and how many tasks the list claims to have."""
+
+    entries: list[object]
+    last: int
+    total: int | None
 
 
-async def _read_page(client: YunfuClient, tasks: TaskList, page: int) -> tuple[list[object], int]:
-    """Return the entries of a page and the number of pages. Raises ApiError.
-
-    A page that fails by chance is tried again: of a hundred pages one will, and the others would be read in vain.
-    """
-    query = [("page", str(page)), ("per_page", str(PER_PAGE))]
-    for left in reversed(range(PAGE_TRIES)):
-        try:
-            return await client.get(tasks.endpoint, tasks.path, query, partial(_parse_page, page))
-        except ApiError as error:
-            is_final = error.holds or (isinstance(error, HttpError) and error.is_tasks_own)
-            if is_final or not left:
-                raise
-    raise AssertionError("unreachable: the last try returns or raises")
-
-
-def _parse_page(page: int, envelope: Mapping[str, Any]) -> tuple[list[object], int]:
-    """Parse ``{"data": [entry, …], "meta": {"last_page": "7"}}``. Raises MalformedError."""
+def parse_page(page: int, envelope: Mapping[str, Any]) -> Page:
+    """Parse ``{"data": [entry, …], "meta": {"last_page": "7", "total": 613}}``. Raises MalformedError."""
     entries, meta = envelope.get("data"), envelope.get("meta")
     if isinstance(entries, dict):  # PHP writes a list with a gap as an object
         entries = list(entries.values())
-    pages = read_count(meta.get("last_page")) if isinstance(meta, dict) else None
-    if not isinstance(entries, list) or pages is None:
+    last = read_count(meta.get("last_page")) if isinstance(meta, dict) else None
+    if not isinstance(entries, list) or last is None:
         raise MalformedError(f"page {page} of the list is no list with its number of pages")
-    if pages > MAX_PAGES:
-        raise MalformedError(f"the list claims {pages} pages; at most {MAX_PAGES} are read")
-    return entries, pages
+    return Page(entries, last, _parse_total(envelope))
 
 
 def _parse_total(envelope: Mapping[str, Any]) -> int | None:
@@ -139,8 +115,13 @@ def _parse_total(envelope: Mapping[str, Any]) -> int | None:
     return read_count(meta.get("total")) if isinstance(meta, dict) else None
 
 
-def _parse_task(entry: object, generation: str, timezone: ZoneInfo, unread: Callable[[str], None]) -> ListedTask | None:
-    """Parse an entry of a list; None if it has no id. A field that cannot be read goes to ``unread`` and is left out."""
+def parse_task(
+    entry: object, generation: str, timezone: ZoneInfo, unread: Callable[[str], None], asked: TaskState | None
+) -> ListedTask | None:
+    """Parse an entry of a list; None if it has no id. A field that cannot be read goes to ``unread`` and is left out.
+
+    ``asked`` is the state for which the list was filtered.
+    """
     if not isinstance(entry, dict):
         unread("tasks")
         return None
@@ -157,29 +138,46 @@ def _parse_task(entry: object, generation: str, timezone: ZoneInfo, unread: Call
         return found
 
     extra = entry.get("new_task_extra")
+    by_flags, by_status = _state(part("enable", _parse_flag), extra, asked), part("status", _parse_status)
+    if by_status is not None and _disagree(by_flags, by_status, extra):
+        unread("tasks.status")
+    task_type, is_call_in = part("task_type", read_count), part("is_call_in", _parse_flag)
     return ListedTask(
         id=uuid,
         name=part("name", _parse_name) or "",
         owner=part("user_id", _parse_uuid) or "",
         generation="2" if isinstance(extra, dict) and extra else generation,
-        state=_state(part("enable", _parse_flag), extra),
+        state=by_status or by_flags,
         created=part("create_datetime", partial(_parse_time, timezone)),
         concurrency_limit=part("maximumcall", read_count),
+        kind=_KINDS.get(task_type) or _CALLS_IN.get(is_call_in, ""),
     )
 
 
-def _state(enable: bool | None, extra: object) -> TaskState:  # noqa: FBT001  # the platform's flag
+def _state(enable: bool | None, extra: object, asked: TaskState | None) -> TaskState:  # noqa: FBT001  # the platform's
     """Return the state: ``enable`` and ``call_status``: dialling; only ``enable``: waits for its dial window.
 
-    Tasks of generation 1 have no ``call_status``: with ``enable`` they run.
+    Tasks of generation 1 have no ``call_status``: with ``enable`` they run or wait, as ``asked`` says, and else run.
     """
     if enable is None:
-        return TaskState.UNKNOWN
+        return asked or TaskState.UNKNOWN
     if not enable:
         return TaskState.PAUSED
     if not isinstance(extra, dict) or not extra:
-        return TaskState.RUNNING
+        return asked or TaskState.RUNNING
     return TaskState.RUNNING if _parse_flag(extra.get("call_status")) else TaskState.WAITING
+
+
+def _disagree(by_flags: TaskState, by_status: TaskState, extra: object) -> bool:
+    """Return whether the flags contradict the status; without ``call_status`` they do not say whether a task waits."""
+    if by_flags is by_status or by_flags is TaskState.UNKNOWN:
+        return False
+    return bool(extra) or TaskState.PAUSED in (by_flags, by_status)
+
+
+def _parse_status(value: object) -> TaskState | None:
+    """Parse the ``status`` of the edit pages: 1 paused, 2 running, 3 waiting."""
+    return _STATUSES.get(read_count(value))
 
 
 def _parse_uuid(value: object) -> str | None:

@@ -78,6 +78,7 @@ class Task:
 
     ``min_answer_ratio`` is 0-1, ``created`` is Unix seconds, ``concurrency_limit`` is phone calls at once.
     ``labels`` are the values of the configured label names, in their order; empty: none of them is set.
+    ``kind`` is "outbound", "inbound", or empty if the lists do not say.
     """
 
     ref: TaskRef
@@ -89,6 +90,7 @@ class Task:
     labels: tuple[str, ...] = ()
     concurrency_limit: int | None = None
     created: float | None = None
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

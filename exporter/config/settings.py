@@ -161,7 +161,8 @@ class DiscoverySettings(_Part):
         re.compile(".*", re.DOTALL), description="poll only tasks whose whole name matches this regular expression"
     )
     exclude: Pattern | None = Field(None, description="skip tasks whose whole name matches this regular expression")
-    interval: Duration = Field(60.0, description="how often to read the task lists")
+    interval: Duration = Field(60.0, description="how often to look for started tasks: how soon one is noticed")
+    full_interval: Duration = Field(900.0, description="how often to read every task list whole")
     max_tasks: WholeNumber = Field(5000, ge=1, description="maximum number of tasks per account")
 
 

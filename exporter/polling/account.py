@@ -134,9 +134,10 @@ class Account:
             calls_needed=self.poller.calls_per_second * 60,
             calls_allowed=self._settings.rate_limit * 60,
             held_seconds=self.client.held_seconds,
-            discovery_failure=self._discovery.failure,
+            discovery_failure=self._discovery.account_lists.failure,
             hidden=self._discovery.hidden,
             hidden_total=self._discovery.hidden_total,
+            odd_lists=self._discovery.account_lists.odd_lists,
         )
 
 

@@ -1,6 +1,6 @@
 """The discovery of one account: which of its tasks are polled, chosen from its task lists and kept current.
 
-The lists are read whole or not at all: if one page fails, the previous choice stays in use.
+A list that cannot be read leaves the other lists alone, and what was known of its own tasks stays in use.
 """
 
 from __future__ import annotations
@@ -9,11 +9,15 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from typing import Final
 
+from exporter.api.account_lists import AccountLists
 from exporter.api.client import YunfuClient
-from exporter.api.errors import ApiError, Failure
-from exporter.api.lists import PER_PAGE, ListedTask, list_tasks, task_lists
+from exporter.api.errors import ApiError
+from exporter.api.list_reader import ListReader
+from exporter.api.list_watch import ListWatch
+from exporter.api.lists import PER_PAGE, ListedTask, task_lists
 from exporter.api.model import Task, TaskRef, TaskState
 from exporter.config.settings import AccountSettings, DiscoverySettings, Settings
 from exporter.logs import get_logger
@@ -25,6 +29,12 @@ log = get_logger(__name__)
 
 MAX_HIDDEN: Final = 5000
 """How many tasks hidden by the settings are kept, so that a page can say why each is not there: a few megabytes."""
+
+LISTED_PER_TASK: Final = 4
+"""How many entries of a list are read per task of ``max_tasks``: most tasks of an old account are paused for ever."""
+
+MIN_ENTRIES: Final = 10 * PER_PAGE
+"""How many entries of a list are read however few ``max_tasks`` are."""
 
 _PRECEDENCE: Final = {TaskState.RUNNING: 0, TaskState.WAITING: 1, TaskState.UNKNOWN: 2, TaskState.PAUSED: 3}
 
@@ -132,23 +142,17 @@ class Discovery:
     ) -> None:
         self._account = account
         self._settings = account.discovery if shard.is_active else None
-        self._timezone = settings.timezone
         self._default_ratio = settings.thresholds.min_answer_ratio
         self._shard = shard
-        self._client = client
         self._poller = poller
         self._store = store
-        self._count_unread = count_unread
         self.configured = configured_tasks(settings, account)
-        self.lists = (
-            []
-            if self._settings is None
-            else task_lists(account.user_id, self._settings.generations, sub_accounts=self._settings.sub_accounts)
-        )
+        watches = _watches(settings, account, self._settings, client, count_unread)
+        self.lists = [watch.list for watch in watches]
+        self.account_lists = AccountLists(account.name, watches)
         self.interval = None if self._settings is None else self._settings.interval
         """Seconds between two readings of the lists; None: there are none to read."""
-        self.failure: Failure | None = None
-        """Why the lists could not be read last time."""
+        self._resumed: dict[str, Task] = {}
         self.hidden: dict[str, Choice] = {}
         """By task id, at most MAX_HIDDEN; ``hidden_total`` counts all."""
         self.hidden_total = 0
@@ -158,26 +162,23 @@ class Discovery:
             self.tried.set()
 
     def resume(self) -> None:
-        """Poll the configured tasks and those known from before a reload, until the lists have been read."""
-        choices = self._divide([Choice(task) for task in self._known_tasks()])
-        self.update(choices, is_complete=self._settings is None)
+        """Poll the configured tasks and those known from before, until the lists have been read."""
+        known = self._known_tasks()
+        if self._settings is not None:
+            self._resumed = {task.ref.id: task for task in known[len(self.configured) :]}
+            self.account_lists.has_previous = bool(self._resumed)
+        self.update(self._divide([Choice(task) for task in known]), is_complete=self._settings is None)
 
     async def run(self) -> None:
-        """Read the lists and update the tasks at the interval until cancelled; return if there are no lists."""
+        """Read what is due of the lists and update the tasks at the interval until cancelled; return if there are no lists."""
         if self._settings is None:
             return
         loop, interval = asyncio.get_running_loop(), self._settings.interval
         while True:
             started = loop.time()
             try:
-                choices = await self.discover()
-                self._record(None)
-                self._poller.reserve(len(choices) / PER_PAGE / interval)
-                await asyncio.sleep(0)  # with thousands of tasks either half takes a while
-                self.update(choices, is_complete=True)
-                self._record_success(choices, self._settings.max_tasks)
-            except ApiError as error:
-                self._record(error.failure)
+                await self.account_lists.read(partial(ListWatch.refresh, now=started))
+                await self._apply(self._settings)
             except Exception:  # a fault of our own must not end the polls
                 log.exception("discovery broke off", account=self._account.name)
             self.tried.set()
@@ -187,8 +188,7 @@ class Discovery:
         """Read the lists and update the tasks once; return whether that worked, else the configured ones are polled."""
         try:
             self.update(await self.discover(), is_complete=True)
-        except ApiError as error:
-            self._record(error.failure)
+        except ApiError:
             self.update(self._divide([Choice(task) for task in self.configured]), is_complete=False)
             return False
         return True
@@ -197,8 +197,27 @@ class Discovery:
         """Return all tasks that are configured, and that are listed if the lists are read. Raises ApiError."""
         if self._settings is None:
             return self._divide([Choice(task) for task in self.configured])
-        listed = await list_tasks(self._client, self.lists, self._timezone, self._count_unread)
-        return self._divide(choose(map(self._to_task, listed.values()), self.configured, self._settings))
+        error = await self.account_lists.read(partial(ListWatch.read_whole, now=asyncio.get_running_loop().time()))
+        if error is not None:
+            raise error
+        return self._choose(self._settings)
+
+    async def _apply(self, settings: DiscoverySettings) -> None:
+        """Update the tasks to what the lists have brought."""
+        if self.account_lists.are_known:
+            self._resumed = {}
+        elif not self.account_lists.tasks():
+            return  # there is nothing new
+        choices = self._choose(settings)
+        self._poller.reserve(self.account_lists.calls_per_second)
+        await asyncio.sleep(0)  # with thousands of tasks either half takes a while
+        self.update(choices, is_complete=not self._resumed)
+        self._keep_hidden(choices, settings.max_tasks)
+
+    def _choose(self, settings: DiscoverySettings) -> list[Choice]:
+        """Choose from what is known of the lists, and from before while a list has not been read whole."""
+        found = self._resumed | {task.id: self._to_task(task) for task in self.account_lists.tasks().values()}
+        return self._divide(choose(found.values(), self.configured, settings))
 
     def update(self, choices: Sequence[Choice], *, is_complete: bool) -> None:
         """Poll the chosen tasks from now on; if these are all tasks that there are, let the others leave the metrics."""
@@ -230,6 +249,7 @@ class Discovery:
             state=listed.state,
             concurrency_limit=listed.concurrency_limit,
             created=listed.created,
+            kind=listed.kind,
         )
 
     def _known_tasks(self) -> list[Task]:
@@ -256,8 +276,8 @@ class Discovery:
             return choice
         return replace(choice, why_not=f"shard {owner} of {self._shard.total} polls it", rule=HidingRule.SHARD)
 
-    def _record_success(self, choices: Sequence[Choice], max_tasks: int) -> None:
-        """Keep the hidden tasks, and record when the lists were read and how many tasks are left out."""
+    def _keep_hidden(self, choices: Sequence[Choice], max_tasks: int) -> None:
+        """Keep the hidden tasks, and record how many are left out and, if all lists could be read, when that was."""
         hidden = [choice for choice in choices if choice.hidden]
         self.hidden = {choice.task.ref.id: choice for choice in hidden[:MAX_HIDDEN]}
         self.hidden_total = len(hidden)
@@ -266,13 +286,22 @@ class Discovery:
         if left_out and not before.tasks_left_out:
             what = "more tasks than max_tasks; the rest is not polled"
             log.warning(what, account=self._account.name, left_out=left_out, max_tasks=max_tasks)
-        self._store.put_account(replace(before, discovery_last_success=self._store.clock(), tasks_left_out=left_out))
+        success = before.discovery_last_success if self.account_lists.failure else self._store.clock()
+        self._store.put_account(replace(before, discovery_last_success=success, tasks_left_out=left_out))
 
-    def _record(self, failure: Failure | None) -> None:
-        """Record whether the lists can be read, and log a change of that."""
-        if failure and not self.failure:
-            what = "discovery fails; the previous list stays in use"
-            log.warning(what, account=self._account.name, error=str(failure))
-        elif self.failure and not failure:
-            log.info("discovery works again", account=self._account.name)
-        self.failure = failure
+
+def _watches(
+    settings: Settings,
+    account: AccountSettings,
+    discovery: DiscoverySettings | None,
+    client: YunfuClient,
+    unread: Callable[[str], None],
+) -> list[ListWatch]:
+    if discovery is None:
+        return []
+    max_entries = max(MIN_ENTRIES, LISTED_PER_TASK * discovery.max_tasks)
+    reader = ListReader(client, settings.timezone, unread, max_entries=max_entries)
+    return [
+        ListWatch(each, reader, interval=discovery.interval, full_interval=discovery.full_interval)
+        for each in task_lists(account.user_id, discovery.generations, sub_accounts=discovery.sub_accounts)
+    ]

@@ -14,7 +14,8 @@ class AccountFacts:
     """The facts of an account.
 
     ``calls_needed`` and ``calls_allowed`` are API calls per minute; ``discovery_failure`` is why the last discovery failed. ``hidden``
-    has the hidden tasks by their id, of very many only the first; ``hidden_total`` counts all.
+    has the hidden tasks by their id, of very many only the first; ``hidden_total`` counts all. ``odd_lists`` says by the
+    task list's endpoint what is odd about it.
     """
 
     calls_needed: float
@@ -23,3 +24,4 @@ class AccountFacts:
     discovery_failure: Failure | None = None
     hidden: Mapping[str, Choice] = field(default_factory=dict)
     hidden_total: int = 0
+    odd_lists: Mapping[str, str] = field(default_factory=dict)

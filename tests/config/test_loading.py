@@ -320,7 +320,7 @@ ACCOUNT_FAULTS: list[tuple[str, str]] = [
     (f"user_id: {TOKEN}", f"user_id: something like a token is not a UUID; expected like {USER}"),
     (f"user_id: {OPAQUE}", f"user_id: something long is not a UUID; expected like {USER}"),
     (f"tasks: [{{id: {OPAQUE}}}]", f"tasks[0].id: something long is not a UUID; expected like {USER}"),
-    (f"discovery: {{{OPAQUE}: x}}", "discovery.something long: unknown key; expected one of generations, sub_accounts, states, include, exclude, interval, max_tasks"),
+    (f"discovery: {{{OPAQUE}: x}}", "discovery.something long: unknown key; expected one of generations, sub_accounts, states, include, exclude, interval, full_interval, max_tasks"),
     ("name: 5", "name: is a number; expected text, in quotes if need be"),
     ("token: [x]", "token: is a list; expected text, in quotes if need be"),
     ("token: 12345", "token: is a number; expected text, in quotes if need be"),

@@ -164,7 +164,7 @@ async def test_over_max_tasks_the_most_alive_and_oldest_stay(caplog: pytest.LogC
             entry(30, "configured", enable=0),
         ]
     )
-    account, around = account_of(lists, {"max_tasks": 3, "interval": 60}, [{"id": uuid(30)}])
+    account, around = account_of(lists, {"max_tasks": 3, "interval": 60, "full_interval": 60}, [{"id": uuid(30)}])
     choices = await account.discover()
     assert reasons(choices) == {
         "configured": "",
@@ -221,7 +221,7 @@ async def test_configured_tasks_are_completed_and_always_polled() -> None:
 async def test_a_task_is_on_the_page_once_whoever_owns_it() -> None:
     """A task that turns out to be, or becomes, another account's is polled on its behalf and stays one task."""
     lists = Lists(tasks=[entry(1)], all_tasks=[entry(2, user_id=SUB_USER)])
-    account, around = account_of(lists, {"sub_accounts": True, "interval": 60}, [{"id": uuid(2)}])
+    account, around = account_of(lists, {"sub_accounts": True, "interval": 60, "full_interval": 60}, [{"id": uuid(2)}])
     async with living(account):
         await asyncio.sleep(1)
         assert page(around)[f"yunfu_task_up{{task={uuid(2)}}}"] == 1
@@ -246,7 +246,7 @@ def test_a_failing_page_leaves_the_list_before_in_force(
     @in_virtual_time
     async def scenario() -> None:
         lists = Lists(tasks=[entry(number) for number in range(150)])
-        account, around = account_of(lists, {"interval": 60})
+        account, around = account_of(lists, {"interval": 60, "full_interval": 60})
         async with living(account):
             success = page(around)["yunfu_account_discovery_last_success_timestamp_seconds{}"]
             assert success < 1
@@ -262,11 +262,15 @@ def test_a_failing_page_leaves_the_list_before_in_force(
             await asyncio.sleep(60)
             assert page(around)["yunfu_account_discovery_last_success_timestamp_seconds{}"] > 600
             assert (uuid(150), None) in lists.polled
-        assert [record.getMessage() for record in caplog.records if record.name == "exporter.polling.discovery"] == [
+        assert [record.getMessage() for record in caplog.records if record.name == "exporter.api.account_lists"] == [
             "discovery fails; the previous list stays in use",
             "discovery works again",
         ]
-        assert caplog.records[0].__dict__["fields"]["error"].startswith(("http_5xx: the", "malformed: page 2"))
+        assert (
+            caplog.records[0]
+            .__dict__["fields"]["error"]
+            .startswith(("http_5xx: the list tasks: the platform", "malformed: the list tasks: page 2"))
+        )
 
     scenario()
 
@@ -287,7 +291,7 @@ async def test_configured_tasks_are_polled_while_discovery_fails_from_the_start(
 async def test_tasks_come_change_and_go_with_the_lists() -> None:
     """A new task is polled within an interval, a new name shows, a vanished task leaves after stale_after."""
     lists = Lists(tasks=[entry(1), entry(2)])
-    account, around = account_of(lists, {"interval": 60})
+    account, around = account_of(lists, {"interval": 60, "full_interval": 60})
     async with living(account):
         assert page(around)["yunfu_account_tasks{state=running}"] == 2
         lists.lists["tasks"] = [entry(1, "renamed", enable=0), entry(3)]
@@ -318,7 +322,7 @@ def test_a_task_that_comes_back_counts_on_if_it_is_in_time(gone_for: int, *, kee
     @in_virtual_time
     async def scenario() -> None:
         lists = Lists(tasks=[entry(1)])
-        account, around = account_of(lists, {"interval": 60})
+        account, around = account_of(lists, {"interval": 60, "full_interval": 60})
         calls = f"yunfu_task_calls_total{{task={uuid(1)},outcome=answered}}"
         async with living(account):
             await asyncio.sleep(200)
@@ -338,7 +342,7 @@ def test_a_task_that_comes_back_counts_on_if_it_is_in_time(gone_for: int, *, kee
 async def test_a_task_that_comes_back_paused_is_no_longer_missing() -> None:
     """A task that is listed again stays on the page, also in a state in which no poll says that it is there."""
     lists = Lists(tasks=[entry(1)])
-    account, around = account_of(lists, {"interval": 60})
+    account, around = account_of(lists, {"interval": 60, "full_interval": 60})
     async with living(account):
         lists.lists["tasks"] = []
         await asyncio.sleep(120)

@@ -21,10 +21,11 @@ async def test_facts_follow_the_account(monkeypatch: pytest.MonkeyPatch) -> None
     async with living(account):
         facts = account.facts()
         assert (facts.calls_allowed, facts.held_seconds, facts.discovery_failure) == (60_000, 7, None)
-        assert facts.calls_needed == pytest.approx(2 + 3 / 100)  # two tasks, and three in lists of a hundred to a page
+        # Two tasks; three readings of what runs or waits a minute, and one of each of the two lists every 15 minutes.
+        assert facts.calls_needed == pytest.approx(2 + 3 + 2 / 15)
         assert {task: choice.rule for task, choice in facts.hidden.items()} == {uuid(2): HidingRule.INCLUDE}
         assert facts.hidden_total == 1
         lists.envelopes["tasks", 1] = HttpError(403, "no")
         await asyncio.sleep(INTERVAL)
-        assert account.facts().discovery_failure == Failure("http_403", "no")
+        assert account.facts().discovery_failure == Failure("http_403", "the list tasks: no")
         assert account.facts().hidden_total == 1

@@ -22,6 +22,7 @@ from exporter.metrics.instrumentation import AccountCollector, ExporterMetrics
 from exporter.metrics.store import Store
 from exporter.polling.account import Account, Surroundings
 from exporter.polling.discovery import Choice
+from tests.support.simulated import SimulatedClient
 
 USER = "40863af8-db4a-41c6-a269-eb5bc386d97f"
 SUB_USER = "0c9ee8ab-90c5-43a6-a5f5-5ce4f1b2a001"
@@ -50,13 +51,17 @@ def entry(number: int, name: str = "", **changes: Any) -> Entry:
 
 
 class Lists:
-    """Stands in for YunfuClient: pages of the four lists with Laravel's strings for numbers, and statistics."""
+    """Stands in for YunfuClient: pages of the four lists, filtered by status, with Laravel's strings for numbers, and statistics."""
 
     user_id = USER
 
     def __init__(self, **lists: list[Any]) -> None:
         self.lists: dict[str, list[Any]] = {"tasks": lists.pop("tasks", []), **lists}
         self.envelopes: dict[tuple[str, int], Mapping[str, Any] | ApiError] = {}
+        self.unfiltered: set[str] = {"subset_tasks"}
+        """The lists that ignore the filter by status."""
+        self.given: dict[tuple[str, str], list[Any] | ApiError] = {}
+        """What the filter gives instead, by endpoint and status."""
         self.calls: Counter[str] = Counter()
         self.polled: Counter[tuple[str, str | None]] = Counter()
         self.answered = 0
@@ -67,13 +72,21 @@ class Lists:
         """Return what is read of a page, or of what was put in its place."""
         assert USER in path
         self.calls[endpoint] += 1
-        page, per_page = (int(value) for _, value in query)
+        (_, page_asked), (_, per_page_asked), *filters = query
+        page, per_page = int(page_asked), int(per_page_asked)
         prepared = self.envelopes.get((endpoint, page))
         if isinstance(prepared, ApiError):
             raise prepared
         if prepared is not None:
             return read(prepared)
         entries = self.lists.get(endpoint, [])
+        if filters and endpoint not in self.unfiltered:
+            (_, status), *_ = filters
+            given = [entry for entry in entries if isinstance(entry, dict) and status == _status(endpoint, entry)]
+            instead = self.given.get((endpoint, status), given)
+            if isinstance(instead, ApiError):
+                raise instead
+            entries = instead
         last = max(1, -(-len(entries) // per_page))
         meta = {"has_pages": last > 1, "total": str(len(entries)), "last_page": str(last), "per_page": str(per_page)}
         return read({"code": 200, "data": entries[(page - 1) * per_page : page * per_page], "meta": meta})
@@ -91,9 +104,19 @@ class Lists:
         return False
 
 
-def settings_of(*, discovery: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]] = ()) -> Settings:
+def _status(endpoint: str, entry: Entry) -> str:
+    """Return the status that the list's filter goes by; 3 is running or waiting in the lists of generation 2."""
+    if entry.get("enable") in (0, "0", False, None):
+        return "1"
+    waits = entry.get("status") == 3 or (entry.get("new_task_extra") or {}).get("call_status") in (0, "0", False)
+    return "3" if waits or endpoint in ("new_tasks", "subset_tasks") else "2"
+
+
+def settings_of(
+    *, discovery: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]] = (), user_id: str = USER
+) -> Settings:
     """Return the settings of one account that discovers its tasks in this way, beside those it lists."""
-    account = {"name": "main", "base_url": "http://h", "user_id": USER, "token": "t", "rate_limit": 1000}
+    account = {"name": "main", "base_url": "http://h", "user_id": user_id, "token": "t", "rate_limit": 1000}
     return Settings.model_validate({"accounts": [{**account, "discovery": discovery, "tasks": tasks}]})
 
 
@@ -101,10 +124,10 @@ Samples = dict[str, float]
 
 
 def account_of(
-    lists: Lists, discovery: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]] = ()
+    lists: Lists | SimulatedClient, discovery: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]] = ()
 ) -> tuple[Account, Surroundings]:
     """Return an account that reads these lists, on the loop's time."""
-    settings = settings_of(discovery=discovery, tasks=tasks)
+    settings = settings_of(discovery=discovery, tasks=tasks, user_id=lists.user_id)
     clock = asyncio.get_running_loop().time
     store = Store(TaskRenderer(settings.info_labels), clock, settings.poll.stale_after)
     metrics = ExporterMetrics("0", "none")

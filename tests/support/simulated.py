@@ -1,11 +1,17 @@
-"""A simulator that is called without a network, on a clock that is moved by hand."""
+"""A simulator that is called without a network, on a clock that is moved by hand or is the event loop's."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import urlencode
 
+from exporter.api.errors import HttpError, NotFound
+from exporter.api.responses import StatResponse, parse_envelope, parse_stat_response
 from exporter.demo.simulator import Simulator, SimulatorOptions
 from exporter.demo.simulator.server import Request, Response
 
@@ -38,3 +44,46 @@ class Called:
     def statuses(self, count: int, path: str = "/agent-api/user/USER/task", account: int = 0) -> list[int]:
         """Make ``count`` calls at once, and return their HTTP statuses."""
         return [self.get(path, account=account).status for _ in range(count)]
+
+
+class SimulatedClient:
+    """Stands in for YunfuClient: calls a simulator whose time is the event loop's, without a network.
+
+    ``polls`` are the times of the last polls by task id, and ``calls`` counts API calls by endpoint.
+    """
+
+    held_seconds = 0.0
+
+    def __init__(self, options: SimulatorOptions) -> None:
+        loop = asyncio.get_running_loop()
+        self.simulator = Simulator(options, clock=lambda: HALF_PAST_NINE + loop.time())
+        self.user_id = self.simulator.accounts[0].user_id
+        self.calls: Counter[str] = Counter()
+        self.polls: dict[str, float] = {}
+
+    async def get(
+        self, endpoint: str, path: str, query: list[tuple[str, str]], read: Callable[[Mapping[str, Any]], Any]
+    ) -> Any:
+        """Return what is read of the envelope. Raises HttpError."""
+        self.calls[endpoint] += 1
+        return read(parse_envelope(self._body(path, query)))
+
+    async def stat(self, ref: Any, span: object = None, known: bytes = b"") -> StatResponse:
+        """Return a task's statistics. Raises HttpError."""
+        assert span is None
+        self.calls["stat"] += 1
+        self.polls[ref.id] = asyncio.get_running_loop().time()
+        query = [("sub_user_id", ref.sub_user_id)] if ref.sub_user_id else []
+        return parse_stat_response(self._body(f"/user/{self.user_id}/task/{ref.id}/stat", query), known)
+
+    def refresh_token(self) -> bool:
+        """Have no token file."""
+        return False
+
+    def _body(self, path: str, query: list[tuple[str, str]]) -> bytes:
+        headers = {"authorization": f"Bearer {self.simulator.accounts[0].token}"}
+        response = self.simulator.answer(Request("GET", f"/agent-api{path}", urlencode(query), headers))
+        if response.status != 200:
+            kind = NotFound if response.status == 404 else HttpError
+            raise kind(response.status, "refused")
+        return response.body
