@@ -175,7 +175,7 @@ class ListWatch:
     def _distrust(self, fault: FilterFault, now: float) -> None:
         """Read the list whole from the next round on, and try the filter again in some hours."""
         self._fault = fault
-        self._suspects, self._wrongly_given, self._absent = {}, frozenset(), frozenset()
+        self._suspects, self._absent = {}, frozenset()
         self._filter_due = now + FILTER_RETRY_SECONDS
         self._whole_due = now
 

@@ -176,6 +176,59 @@ async def test_state_follows_from_the_flags(enable: object, call_status: object,
     assert choices[0].task.generation == ("1" if call_status is ... else "2")
 
 
+@pytest.mark.parametrize(
+    ("status", "enable", "call_status", "state", "disagrees"),
+    [
+        (1, 1, ..., "paused", True),
+        (2, 1, ..., "running", False),
+        ("3", 1, ..., "waiting", False),
+        (3, "1", "1", "waiting", True),
+        (2, True, False, "running", True),
+        (3, True, False, "waiting", False),
+        (1, 0, 1, "paused", False),
+        (2, 0, ..., "running", True),
+        (2, None, ..., "running", False),
+        (None, 1, ..., "running", False),
+        (0, 1, ..., "running", True),
+        (4, 1, ..., "running", True),
+        ("running", 1, ..., "running", True),
+    ],
+)
+async def test_the_status_prevails_over_the_flags(
+    status: object, enable: object, call_status: object, state: str, *, disagrees: bool
+) -> None:
+    """Where an entry has a status, that is its state; flags that contradict it, and another status, are counted."""
+    extra = ... if call_status is ... else {"call_status": call_status}
+    lists = Lists(tasks=[entry(1, enable=enable, new_task_extra=extra, status=status)])
+    account, around = account_of(lists, {"states": ["running", "waiting", "paused"]})
+    assert (await account.discover())[0].task.state == state
+    labels = {"account": "main", "field": "tasks.status"}
+    counted = around.metrics.registry.get_sample_value("yunfu_exporter_unread_fields_total", labels)
+    assert counted == (1 if disagrees else None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({}, ""),
+        *(({"task_type": number}, "outbound") for number in (1, 4, 7, "4")),
+        *(({"task_type": number}, "inbound") for number in (2, 5, "5")),
+        ({"task_type": 3}, ""),
+        ({"task_type": 3, "is_call_in": 1}, "inbound"),
+        ({"task_type": None, "is_call_in": "1"}, "inbound"),
+        ({"is_call_in": False}, "outbound"),
+        ({"task_type": 2, "is_call_in": 0}, "inbound"),
+        ({"task_type": [], "is_call_in": {}}, ""),
+    ],
+    ids=repr,
+)
+async def test_the_kind_follows_from_the_type(changes: Mapping[str, Any], kind: str) -> None:
+    """The type of a task says whether it calls or is called, else is_call_in does; else it is not known."""
+    reader = ListReader(cast(YunfuClient, Lists(tasks=[entry(1, **changes)])), CHINA, lambda _: None, max_entries=100)
+    (task_list,) = task_lists(USER, (1,), sub_accounts=False)
+    assert (await reader.read(task_list)).tasks[uuid(1)].kind == kind
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -20,9 +20,10 @@ from exporter.demo.simulator import Simulator, SimulatorOptions
 from exporter.metrics.exposition import TaskRenderer
 from exporter.metrics.instrumentation import ExporterMetrics
 from exporter.metrics.store import Store
-from exporter.polling.account import Surroundings, open_account
+from exporter.polling.account import Account, Surroundings, open_account
 from exporter.polling.discovery import Choice
 from tests.support.lists import (
+    INTERVAL,
     STALE_AFTER,
     SUB_USER,
     Entry,
@@ -32,6 +33,7 @@ from tests.support.lists import (
     entry,
     living,
     page,
+    settings_of,
     uuid,
 )
 from tests.support.virtual_time import in_virtual_time
@@ -349,3 +351,73 @@ async def test_a_task_that_comes_back_paused_is_no_longer_missing() -> None:
         lists.lists["tasks"] = [entry(1, enable=0)]
         await asyncio.sleep(1000)
         assert page(around)[f"yunfu_task_state{{task={uuid(1)},state=paused}}"] == 1
+
+
+@in_virtual_time
+async def test_a_started_task_is_polled_and_a_paused_one_is_not_any_more() -> None:
+    """Between two readings of the whole lists, the filter is enough to take up a task and to let it go."""
+    lists = Lists(
+        tasks=[entry(1), entry(2, enable=0)], new_tasks=[entry(3, enable=0, new_task_extra={"call_status": 0})]
+    )
+    account, around = account_of(lists, {})
+    async with living(account):
+        lists.lists["tasks"] = [entry(1, enable=0), entry(2)]
+        lists.lists["new_tasks"] = [entry(3, new_task_extra={"call_status": 1})]
+        await asyncio.sleep(2 * INTERVAL + 1)
+        samples = page(around)
+        assert samples[f"yunfu_task_state{{task={uuid(1)},state=paused}}"] == 1
+        assert {key[0] for key in lists.polled} == {uuid(1), uuid(2), uuid(3)}
+        polls = lists.polled[uuid(1), None]
+        await asyncio.sleep(8 * INTERVAL)
+        assert lists.polled[uuid(1), None] == polls
+        assert f"yunfu_task_info{{task={uuid(1)},name=task 1,sub_account=,generation=1}}" in page(around)
+
+
+@in_virtual_time
+async def test_paused_tasks_are_polled_where_the_settings_ask_for_them() -> None:
+    """With paused among the states a task that pauses is polled on, rarely, and one that starts is polled often."""
+    lists = Lists(tasks=[entry(1), entry(2, enable=0)])
+    account, around = account_of(lists, {"states": ["running", "paused"]})
+    interval = "yunfu_task_poll_interval_seconds{{task={}}}"
+    async with living(account):
+        samples = page(around)
+        assert [samples[interval.format(uuid(number))] for number in (1, 2)] == [60, 900]
+        lists.lists["tasks"] = [entry(1, enable=0), entry(2)]
+        await asyncio.sleep(2 * INTERVAL + 1)
+        lists.answered -= 1  # from now on nothing moves
+        samples = page(around)
+        assert samples[f"yunfu_task_state{{task={uuid(1)},state=paused}}"] == 1
+        assert samples[f"yunfu_task_state{{task={uuid(2)},state=running}}"] == 1
+        assert samples[interval.format(uuid(2))] == 60
+        assert lists.polled[uuid(1), None] > 1
+
+
+@in_virtual_time
+async def test_tasks_known_before_stay_until_each_list_has_been_read() -> None:
+    """After a reload, a list that fails takes no task along, although the other list can be read."""
+    lists = Lists(tasks=[entry(1), entry(2)], new_tasks=[entry(3)])
+    account, around = account_of(lists, {})
+    async with living(account):
+        pass
+    lists.lists["tasks"].pop()
+    lists.envelopes["new_tasks", 1] = HttpError(500, "no")
+    again = Account(
+        settings_of(discovery={}), settings_of(discovery={}).accounts[0], cast(Any, lists), Token("t"), around
+    )
+    async with living(again):
+        await asyncio.sleep(600)
+        assert {record.status.task.ref.id for record in around.store.records()} == {uuid(1), uuid(2), uuid(3)}
+        assert all(record.status.interval for record in around.store.records())
+        del lists.envelopes["new_tasks", 1]
+        await asyncio.sleep(INTERVAL)
+        assert lists.polled[uuid(3), None] > 10
+        intervals = {record.status.task.ref.id: record.status.interval for record in around.store.records()}
+        assert intervals == {uuid(1): 60, uuid(2): None, uuid(3): 60}
+
+
+@in_virtual_time
+async def test_the_kind_of_a_task_is_known() -> None:
+    """Whether a task calls or is called is taken from the lists."""
+    lists = Lists(tasks=[entry(1, task_type=5), entry(2, is_call_in=0), entry(3)])
+    kinds = {choice.task.ref.id: choice.task.kind for choice in await account_of(lists, {})[0].discover()}
+    assert kinds == {uuid(1): "inbound", uuid(2): "outbound", uuid(3): ""}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -49,7 +49,7 @@ class Called:
 class SimulatedClient:
     """Stands in for YunfuClient: calls a simulator whose time is the event loop's, without a network.
 
-    ``polls`` are the times of the last polls by task id, and ``calls`` counts API calls by endpoint.
+    ``polls`` are the times of all polls by task id, and ``calls`` counts API calls by endpoint.
     """
 
     held_seconds = 0.0
@@ -59,7 +59,7 @@ class SimulatedClient:
         self.simulator = Simulator(options, clock=lambda: HALF_PAST_NINE + loop.time())
         self.user_id = self.simulator.accounts[0].user_id
         self.calls: Counter[str] = Counter()
-        self.polls: dict[str, float] = {}
+        self.polls: defaultdict[str, list[float]] = defaultdict(list)
 
     async def get(
         self, endpoint: str, path: str, query: list[tuple[str, str]], read: Callable[[Mapping[str, Any]], Any]
@@ -72,7 +72,7 @@ class SimulatedClient:
         """Return a task's statistics. Raises HttpError."""
         assert span is None
         self.calls["stat"] += 1
-        self.polls[ref.id] = asyncio.get_running_loop().time()
+        self.polls[ref.id].append(asyncio.get_running_loop().time())
         query = [("sub_user_id", ref.sub_user_id)] if ref.sub_user_id else []
         return parse_stat_response(self._body(f"/user/{self.user_id}/task/{ref.id}/stat", query), known)
 
