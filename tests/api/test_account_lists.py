@@ -115,7 +115,8 @@ async def test_a_list_that_fails_leaves_the_others_alone(
     await account.round()
     assert account.lists.tasks().keys() == {uuid(2)}
     assert not account.lists.are_known
-    assert account.lists.failure == Failure("http_403", "the list tasks: forbidden")
+    failure = account.lists.failure
+    assert failure == Failure("http_403", "the list tasks: forbidden")
     begin = "discovery fails; the previous list stays in use" if has_previous else "discovery fails"
     assert said(caplog) == [(begin, "tasks")]
     account.platform.envelopes.clear()

@@ -36,8 +36,8 @@ class Fleet:
         for task in self.tasks.values():
             task.campaign.pause(self.client.simulator.now(), paused=True)
         self.enabled = set(self.rng.sample(sorted(self.tasks), RUNNING))
-        for task in self.enabled:
-            self.pause(task, paused=False)
+        for identity in self.enabled:
+            self.pause(identity, paused=False)
 
     def pause(self, task: str, *, paused: bool) -> None:
         """Pause a task or let it run."""
