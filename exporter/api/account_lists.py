@@ -18,6 +18,14 @@ _LACKING: Final = (
 )
 
 
+class ListError(ApiError):
+    """A task list cannot be read; the reason is that of the API call that failed."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.text)
+        self.reason = failure.reason
+
+
 class AccountLists:
     """The lists that an account's tasks are in. One that fails or is lacking leaves the others alone."""
 
@@ -57,8 +65,8 @@ class AccountLists:
                 listed[task.id] = task
         return listed
 
-    async def read(self, read: Callable[[ListWatch], Awaitable[object]]) -> ApiError | None:
-        """Read each list with ``read``, and record which ones fail or are odd; return the first failure."""
+    async def read(self, read: Callable[[ListWatch], Awaitable[object]], *, logs_failures: bool = True) -> None:
+        """Read each list with ``read``, and record which ones fail or are odd."""
         tried: dict[ListWatch, ApiError | None] = {}
         for watch in self._watches:
             try:
@@ -72,15 +80,14 @@ class AccountLists:
         if not self._lacks_all:
             tried = {watch: None if watch.lacking else error for watch, error in tried.items()}
         for watch, outcome in tried.items():
-            self._record(watch, outcome)
+            self._record(watch, outcome, logs=logs_failures)
         self._record_oddities()
-        return next(filter(None, tried.values()), None)
 
     @property
     def _lacks_all(self) -> bool:
         return all(watch.lacking for watch in self._watches)
 
-    def _record(self, watch: ListWatch, error: ApiError | None) -> None:
+    def _record(self, watch: ListWatch, error: ApiError | None, *, logs: bool) -> None:
         """Record whether a list can be read, and log a change of that."""
         endpoint = watch.list.endpoint
         if error is None:
@@ -88,7 +95,7 @@ class AccountLists:
                 log.info("discovery works again", account=self._account, list=endpoint)
             return
         failure = _failure(watch, error)
-        if endpoint not in self._failures:
+        if endpoint not in self._failures and logs:
             has_tasks = watch.tasks or self.has_previous
             what = "discovery fails; the previous list stays in use" if has_tasks else "discovery fails"
             log.warning(what, account=self._account, list=endpoint, error=str(failure))

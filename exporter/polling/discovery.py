@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Final
 
-from exporter.api.account_lists import AccountLists
+from exporter.api.account_lists import AccountLists, ListError
 from exporter.api.client import YunfuClient
 from exporter.api.errors import ApiError
 from exporter.api.list_reader import ListReader
@@ -188,7 +188,8 @@ class Discovery:
         """Read the lists and update the tasks once; return whether that worked, else the configured ones are polled."""
         try:
             self.update(await self.discover(), is_complete=True)
-        except ApiError:
+        except ApiError as error:
+            log.warning("discovery fails", account=self._account.name, error=str(error.failure))
             self.update(self._divide([Choice(task) for task in self.configured]), is_complete=False)
             return False
         return True
@@ -197,9 +198,10 @@ class Discovery:
         """Return all tasks that are configured, and that are listed if the lists are read. Raises ApiError."""
         if self._settings is None:
             return self._divide([Choice(task) for task in self.configured])
-        error = await self.account_lists.read(partial(ListWatch.read_whole, now=asyncio.get_running_loop().time()))
-        if error is not None:
-            raise error
+        now = asyncio.get_running_loop().time()
+        await self.account_lists.read(partial(ListWatch.read_whole, now=now), logs_failures=False)
+        if self.account_lists.failure is not None:
+            raise ListError(self.account_lists.failure)
         return self._choose(self._settings)
 
     async def _apply(self, settings: DiscoverySettings) -> None:

@@ -38,11 +38,11 @@ class Account:
         self.lists = AccountLists("main", watches)
         self.now = 0.0
 
-    async def round(self) -> ApiError | None:
+    async def round(self) -> Failure | None:
         """Read all lists, and return the first failure."""
-        error = await self.lists.read(partial(ListWatch.refresh, now=self.now))
+        await self.lists.read(partial(ListWatch.refresh, now=self.now))
         self.now += INTERVAL
-        return error
+        return self.lists.failure
 
 
 def said(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
@@ -79,7 +79,6 @@ async def test_a_list_that_the_platform_lacks_is_said_once(caplog: pytest.LogCap
         assert await account.round() is None
     assert account.lists.tasks().keys() == {uuid(1)}
     assert account.lists.are_known
-    assert account.lists.failure is None
     assert account.lists.odd_lists == {"new_tasks": LACKING.format(path=f"new/user/{USER}/task")}
     assert said(caplog) == [("a task list is odd", "new_tasks")]
     account.platform.envelopes.clear()
@@ -95,8 +94,7 @@ async def test_an_account_whose_lists_are_all_lacking_fails(caplog: pytest.LogCa
     for name in ("tasks", "all_tasks", "new_tasks", "subset_tasks"):
         account.platform.envelopes[name, 1] = NotFound(404, "the platform knows no such task")
     for _ in range(3):
-        assert isinstance(await account.round(), NotFound)
-        assert account.lists.failure == Failure("http_404", LACKING.format(path=f"user/{USER}/task"))
+        assert await account.round() == Failure("http_404", LACKING.format(path=f"user/{USER}/task"))
     assert not account.lists.are_known
     assert account.lists.odd_lists == {}
     assert said(caplog) == [("discovery fails", name) for name in ("tasks", "all_tasks", "new_tasks", "subset_tasks")]
@@ -111,17 +109,15 @@ async def test_a_list_that_fails_leaves_the_others_alone(
     account = Account(tasks=[entry(1)], new_tasks=[entry(2)])
     account.lists.has_previous = has_previous
     account.platform.envelopes["tasks", 1] = HttpError(403, "forbidden")
-    assert isinstance(await account.round(), HttpError)
     await account.round()
+    failure = await account.round()
     assert account.lists.tasks().keys() == {uuid(2)}
     assert not account.lists.are_known
-    failure = account.lists.failure
     assert failure == Failure("http_403", "the list tasks: forbidden")
     begin = "discovery fails; the previous list stays in use" if has_previous else "discovery fails"
     assert said(caplog) == [(begin, "tasks")]
     account.platform.envelopes.clear()
     assert await account.round() is None
-    assert account.lists.failure is None
     assert account.lists.tasks().keys() == {uuid(1), uuid(2)}
     account.platform.envelopes["tasks", 1] = HttpError(403, "forbidden")
     await account.round()
@@ -139,5 +135,5 @@ async def test_a_platform_that_serves_nothing_is_not_asked_for_each_list(error: 
     """After a refused token or without a connection, the other lists would fail alike."""
     account = Account()
     account.platform.envelopes["tasks", 1] = error
-    assert await account.round() is error
+    assert await account.round() == Failure(error.reason, "the list tasks: no")
     assert account.platform.calls == {"tasks": calls}

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
+from exporter.api.account_lists import ListError
 from exporter.api.client import YunfuClient
-from exporter.api.errors import MalformedError
 from exporter.api.list_reader import ListReader
 from exporter.api.lists import PER_PAGE, count_tasks, task_lists
 from tests.support.lists import (
@@ -79,9 +79,9 @@ async def test_what_is_no_whole_list_is_refused(envelope: Mapping[str, Any], mes
     """A page that is no list, or does not say how many pages there are, fails the whole."""
     lists = Lists()
     lists.envelopes["tasks", 1] = envelope
-    with pytest.raises(MalformedError) as caught:
+    with pytest.raises(ListError) as caught:
         await chosen(lists)
-    assert str(caught.value) == message
+    assert str(caught.value.failure) == f"malformed: the list tasks: {message}"
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_any_json_is_a_list_or_a_failure(entries: list[Any], meta: Any) -> None:
         assert len(around.store.records()) <= len(entries)
         page(around)
         lists.envelopes["tasks", 1] = {"code": 200, "data": entries, "meta": meta}
-        with suppress(MalformedError):
+        with suppress(ListError):
             await account.discover()
 
     asyncio.run(scenario())

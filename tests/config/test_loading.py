@@ -136,6 +136,7 @@ def test_the_example_loads(file: Path) -> None:
                     "include": re.compile(".*", re.DOTALL),
                     "exclude": None,
                     "interval": 60.0,
+                    "full_interval": 900.0,
                     "max_tasks": 5000,
                 },
                 "tasks": (
