@@ -23,7 +23,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from exporter.config.kinds import (
+from exporter.config.field_types import (
     BaseUrl,
     Boolean,
     Duration,

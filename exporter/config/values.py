@@ -1,4 +1,4 @@
-"""The kinds of value a configuration is written in: one ``parse_…`` function each.
+"""Parsers of the values that a configuration is written in: one ``parse_…`` function for each kind.
 
 Values are read the same from file, environment and command line. A parser takes whatever was written, or the typed
 value itself, and raises ValueError with one plain line: what is wrong, what is accepted. No line shows a secret.

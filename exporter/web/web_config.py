@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from exporter.config.faults import SettingsError, format_fault
-from exporter.config.kinds import Boolean
+from exporter.config.field_types import Boolean
 from exporter.config.strict_yaml import read_yaml
 from exporter.config.values import (
     describe,

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import ValidationError
 
-from exporter.config.settings import AccountSettings, DiscoverySettings, Settings, WebSettings
+from exporter.config.settings import AccountSettings, DiscoverySettings, Settings
 from exporter.config.values import Address, WindowSettings
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjF9.c2VjcmV0"
@@ -158,10 +158,3 @@ def test_reading_settings_loads_no_http_library() -> None:
     assert (
         subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True).stdout == "False\n"
     )
-
-
-@pytest.mark.parametrize(("written", "meant"), [(True, True), ("true", True), ("false", False)])
-def test_every_boolean_may_be_written_as_text(written: object, *, meant: bool) -> None:
-    """What one key takes for true or false, all others take too."""
-    assert DiscoverySettings.model_validate({"sub_accounts": written}).sub_accounts is meant
-    assert WebSettings.model_validate({"reload": written}).reload is meant

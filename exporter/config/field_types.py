@@ -1,4 +1,4 @@
-"""The kinds of value that settings consist of: each has its parser, and its bounds if all settings of the kind share them."""
+"""Types of the settings' fields: a parser each, and the bounds that all fields of the type share."""
 
 from __future__ import annotations
 

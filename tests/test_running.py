@@ -1,0 +1,88 @@
+"""The accounts in force: started, waited for, ended and forgotten, against the simulator."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from exporter.api.tokens import Token
+from exporter.config.settings import AccountSettings, Settings, TaskSettings
+from exporter.demo.simulator import Simulator, SimulatorOptions
+from exporter.metrics.exposition import TaskRenderer
+from exporter.metrics.instrumentation import ExporterMetrics
+from exporter.metrics.store import Store
+from exporter.polling.account import Surroundings
+from exporter.running import Running
+from tests.support.accounts import collected_logs
+
+
+@asynccontextmanager
+async def two_accounts(**more: object) -> AsyncIterator[Running]:
+    """Serve two simulated accounts with two tasks each, none of them polled yet."""
+    simulator = Simulator(SimulatorOptions(tasks=2, accounts=2, speed=0))
+    async with simulator.serve() as url:
+        accounts = tuple(
+            AccountSettings.model_validate(
+                {
+                    "name": name,
+                    "base_url": url,
+                    "user_id": each.user_id,
+                    "token": each.token,
+                    "tasks": [TaskSettings(id=task) for task in each.tasks],
+                    **more,
+                }
+            )
+            for name, each in zip(("one", "two"), simulator.accounts, strict=True)
+        )
+        settings, renderer = Settings(accounts=accounts), TaskRenderer()
+        around = Surroundings(Store(renderer, time.time), ExporterMetrics("test", "none"), time.time, random.Random(1))
+        tokens = {name: Token(each.token) for name, each in zip(("one", "two"), simulator.accounts, strict=True)}
+        yield Running(settings, tokens, renderer, around)
+
+
+def series(running: Running, account: str) -> int:
+    """Return how many of the exporter's own series name an account."""
+    samples = [sample for family in running.around.metrics.registry.collect() for sample in family.samples]
+    return sum(sample.labels.get("account") == account for sample in samples)
+
+
+async def test_the_first_round_is_that_of_all_accounts() -> None:
+    """When the first round is over, each task of each account has been polled."""
+    async with two_accounts() as running, asyncio.TaskGroup() as group:
+        running.start(running.settings.accounts, group)
+        await running.first_round()
+        assert [record.status.up for record in running.around.store.records()] == [True] * 4
+        assert {*running.accounts} == {*running.tasks} == {"one", "two"}
+        await running.end(["one", "two"])
+    assert not running.accounts
+    assert not running.tasks
+
+
+async def test_an_account_that_has_ended_leaves_the_others_alone() -> None:
+    """An ended account is polled no more, and is shown until it is forgotten; then nothing of it is left."""
+    async with two_accounts() as running, asyncio.TaskGroup() as group:
+        running.start(running.settings.accounts, group)
+        await running.first_round()
+        (task,) = (task for name, task in running.tasks.items() if name == "one")
+        await running.end(["one", "unknown"])
+        assert task.cancelled()
+        assert len(running.around.store.records_of("one")) == 2
+        assert series(running, "one")
+        running.forget("one")
+        assert running.around.store.records_of("one") == []
+        assert series(running, "one") == 0
+        assert {*running.tokens} == {*running.around.gates} == {*running.accounts} == {"two"}
+        assert len(running.around.store.records_of("two")) == 2
+        await running.end(["two"])
+
+
+async def test_a_risky_account_is_polled_and_warned_of() -> None:
+    """What is valid but risky is logged once, when the account starts."""
+    with collected_logs() as messages:
+        async with two_accounts(base_url="http://api.example.com") as running, asyncio.TaskGroup() as group:
+            running.start(running.settings.accounts[:1], group)
+            await running.end(["one"])
+    assert len(messages) == 1
