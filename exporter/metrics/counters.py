@@ -37,15 +37,15 @@ class TaskCounters:
         self.calls = dict(sums.calls)
         self.numbers = dict(sums.numbers)
         self.resets = sums.resets
-        self._most_calls = dict(sums.most_calls)
-        self._last_numbers = dict(sums.last_numbers)
+        self._most_calls = sums.most_calls
+        self._last_numbers = sums.last_numbers
 
     def sums(self) -> Sums:
         """Return what is remembered; counters made of it go on from there, and count what grew in between."""
-        return Sums(dict(self.calls), dict(self.numbers), self.resets, dict(self._most_calls), dict(self._last_numbers))
+        return Sums(dict(self.calls), dict(self.numbers), self.resets, self._most_calls, self._last_numbers)
 
     def observe(self, stats: TaskStats) -> bool:
-        """Add what has grown since the last observation; tell whether anything moved (at first sight: yes).
+        """Add what has grown since the last observation; return whether anything moved (at first sight: yes).
 
         Calls are never undone. If they fall below half of the most that were seen, the platform has reset or restarted
         the task: that is counted, and the new counts are where growth starts from again. If they fall by less, the
@@ -53,18 +53,19 @@ class TaskCounters:
         """
         outcomes = {"answered": stats.answered, "unanswered": stats.unanswered}
         calls = {outcome: count for outcome, count in outcomes.items() if count is not None}
-        most = self._most_calls
-        if any(2 * count < most.get(outcome, 0) for outcome, count in calls.items()):
+        if any(2 * count < self._most_calls.get(outcome, 0) for outcome, count in calls.items()):
             self.resets += 1
-            most.clear()
-        highest = {outcome: max(count, most.get(outcome, 0)) for outcome, count in calls.items()}
-        moved_calls = _add_growth(self.calls, most, highest)
+            self._most_calls = {}
+        highest = {outcome: max(count, self._most_calls.get(outcome, 0)) for outcome, count in calls.items()}
+        moved_calls = _add_growth(self.calls, self._most_calls, highest)
         moved_numbers = _add_growth(self.numbers, self._last_numbers, stats.numbers)
+        self._most_calls = _latest(self.calls, self._most_calls, highest)
+        self._last_numbers = _latest(self.numbers, self._last_numbers, stats.numbers)
         return moved_calls or moved_numbers
 
 
-def _add_growth(totals: dict[str, int], last: dict[str, int], counts: Mapping[str, int]) -> bool:
-    """Add to the totals what grew since the last counts, which become these; tell whether any is another."""
+def _add_growth(totals: dict[str, int], last: Mapping[str, int], counts: Mapping[str, int]) -> bool:
+    """Add to the totals what grew since the last counts; return whether any count differs from the last one."""
     moved = False
     for label, count in counts.items():
         before = last.get(label)
@@ -72,6 +73,12 @@ def _add_growth(totals: dict[str, int], last: dict[str, int], counts: Mapping[st
             continue
         growth = 0 if before is None else max(0, count - before)
         totals[label] = totals.get(label, 0) + growth
-        last[label] = count
         moved = True
     return moved
+
+
+def _latest(totals: Mapping[str, int], last: Mapping[str, int], counts: Mapping[str, int]) -> Mapping[str, int]:
+    """Return the latest count of each label that is counted."""
+    if counts.keys() == totals.keys():
+        return counts  # nearly always; the statistics keep it anyway, so it costs no memory
+    return {**last, **{label: count for label, count in counts.items() if label in totals}}
