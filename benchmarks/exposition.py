@@ -72,7 +72,7 @@ def make_stats(rng: random.Random) -> TaskStats:
 
 
 def fill(store: Store) -> None:
-    """Lay one poll of each task in the store."""
+    """Record one poll of each task in the store."""
     rng = random.Random(1)
     for index in range(TASKS):
         ref = TaskRef("main", str(uuid.UUID(int=rng.getrandbits(128), version=4)))
@@ -90,7 +90,7 @@ def fill(store: Store) -> None:
 
 
 async def serve() -> None:
-    """Serve the tasks until the parent closes our input, and tell what it cost."""
+    """Serve the tasks until the parent closes our input, and report what it cost."""
     renderer = TaskRenderer()
     store = Store(renderer, time.time, 1e9)
     metrics = ExporterMetrics("benchmark", "none")
@@ -160,7 +160,7 @@ def peak_mib() -> float:
 
 
 def say(message: Mapping[str, object]) -> None:
-    """Tell the parent something."""
+    """Send the parent a message."""
     print(json.dumps(message), flush=True)
 
 

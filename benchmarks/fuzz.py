@@ -426,7 +426,7 @@ async def until_ready(port: int) -> None:
 
 
 async def fuzz_requests(count: int, rng: random.Random) -> None:
-    """Send malformed requests to a real exporter, so many at once, and watch it."""
+    """Send malformed requests to a real exporter, many at once, and watch it."""
     port = free_port()
     tally: Counter[str] = Counter()
     with exporter(port) as (pid, log):

@@ -41,7 +41,7 @@ TASKS = 1000
 PORT = 18643
 URL = f"http://127.0.0.1:{PORT}"
 SPEEDS = {"the same answers": "0.001", "new answers": "240"}
-"""Simulated seconds a second: time nearly stands still, or each poll of a task finds something new."""
+"""Simulated seconds per second: time nearly stands still, or each poll of a task finds something new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class CountingRenderer(TaskRenderer):
 
 
 async def measure(count: Callable[[], tuple[int, int]]) -> Cost:
-    """Let what is running warm up, then watch it for a while; ``count`` tells of calls made and of those with news."""
+    """Let what is running warm up, then watch it for a while; ``count`` returns the calls made and those with new answers."""
     await asyncio.sleep(WARM_UP_SECONDS)
     (calls, news), wall, cpu = count(), time.perf_counter(), time.process_time()
     await asyncio.sleep(SECONDS)

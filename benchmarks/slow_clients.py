@@ -146,13 +146,13 @@ ATTACKS: dict[str, Attack] = {each.__name__: each for each in (say_nothing, drib
 
 
 async def attack_alone(name: str, clients: int, port: int) -> None:
-    """Let so many clients attack until killed: the whole of a process of its own."""
+    """Run attacking clients until killed, in a separate process."""
     await asyncio.gather(*(again(ATTACKS[name], port) for _ in range(clients)))
 
 
 @contextmanager
 def attacked(attack: Attack | None, clients: int, port: int) -> Iterator[None]:
-    """Let so many clients attack for as long as the context lasts, in another process than the good one."""
+    """Run attacking clients in a separate process for as long as the context lasts."""
     if attack is None:
         yield
         return

@@ -84,7 +84,7 @@ def polls() -> int:
 
 
 def numbers() -> set[bytes]:
-    """Return the lines that tell of the numbers of each task."""
+    """Return the lines with the numbers of each task."""
     return {line for line in call(EXPORTER, "GET", "/metrics").splitlines() if line.startswith(b"yunfu_task_numbers{")}
 
 

@@ -26,8 +26,8 @@ def main() -> None:
 def _handle_signals(*, serves: bool) -> None:
     """End by a signal until the event loop handles signals: imports take a while, and so do thousands of tasks.
 
-    Process 1 of a container has no default action, so it would not end at all. ``serve`` has been
-    stopped, which is a clean end, and there is nothing to reload yet; any other command was interrupted, which is a failure.
+    Process 1 of a container has no default action, so it would not end at all. A signal to ``serve`` is a
+    clean stop, and SIGHUP is ignored; any other command was interrupted, which is a failure.
     """
 
     def end(number: int, _: object) -> None:

@@ -1,4 +1,4 @@
-"""The commands: the words of the command line, the settings, and what is wired together from them."""
+"""The commands: their arguments, the settings, and what is composed from them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ EXIT_STATUS: Final = "exit status: 0 done, 1 failed, 2 bad configuration"
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run a command and return the exit status: 0 done, 1 failed, 2 bad words or bad configuration."""
+    """Run a command and return the exit status: 0 done, 1 failed, 2 bad arguments or bad configuration."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that knows no Chinese is no reason to break off
         sys.stdout.reconfigure(errors="backslashreplace")
     try:

@@ -34,7 +34,7 @@ WATCH_SECONDS: Final = 5.0
 
 
 def make_surroundings(renderer: TaskRenderer, stale_after: float) -> Surroundings:
-    """Make what all accounts share, for the real world's time. ``stale_after`` is seconds."""
+    """Return what all accounts share, on the system clock. ``stale_after`` is seconds."""
     store = Store(renderer, time.time, stale_after)
     metrics = ExporterMetrics(__version__, revision())
     metrics.registry.register(AccountCollector(store))
@@ -100,7 +100,7 @@ class Daemon:
         return self._running.accounts
 
     def page(self) -> Page:
-        """Return what a scrape is answered with."""
+        """Return the page for a scrape."""
         return Page(self._running.renderer, self._running.around.metrics.registry)
 
     def exposition(self) -> bytes:
@@ -121,7 +121,7 @@ class Daemon:
         return self._reloading.request()
 
     def note_refusal(self, reason: str) -> None:
-        """Count a request or connection that was turned away, for one of the reasons in HTTP_REFUSALS."""
+        """Count a request or connection that was turned away, for one of the reasons in ``words.labels.REFUSALS``."""
         self._running.around.metrics.note_refusal(reason)
 
     @asynccontextmanager

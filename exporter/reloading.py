@@ -70,7 +70,7 @@ class Reloading:
                 faults = error.faults
             except Exception as error:  # a fault of our own must not end what runs
                 log.exception("reload broke off")
-                faults = [f"the reload broke off with {type(error).__name__}; the log tells where"]
+                faults = [f"the reload broke off with {type(error).__name__}; see the log for the traceback"]
             self._record("all", worked=not faults)
             if faults:
                 what, why = "reload failed; the previous configuration stays in use", "; ".join(faults)
@@ -96,7 +96,7 @@ class Reloading:
         return []
 
     async def _swap(self, settings: Settings, tokens: dict[str, Token]) -> None:
-        """Put a checked configuration in force. Accounts that it does not touch go on as if nothing had been."""
+        """Put a checked configuration in force. Accounts whose settings stay are polled on without a break."""
         running, before = self._running, self._running.settings
         running.settings = settings
         set_up(settings.log.level, settings.log.format)

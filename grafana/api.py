@@ -191,6 +191,6 @@ def _wait_per_call(by: str, function: str, window: str) -> str:
 
 
 def quota_used() -> str:
-    """Return each account's calls a second as a share of its rate limit."""
+    """Return each account's API calls per second as a share of its rate limit."""
     calls = f"sum by (account) (rate({chosen(f'{REQUESTS}_count')}[$__rate_interval]))"
     return f"{calls} / sum by (account) ({chosen('yunfu_account_rate_limit')})"

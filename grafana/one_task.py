@@ -137,7 +137,7 @@ def is_surely_low(under: str = "<") -> str:
 
 
 def numbered(label: str, exprs: Iterable[tuple[int, str]]) -> str:
-    """Return several expressions as one, told apart by a label."""
+    """Return several expressions as one, distinguished by a label."""
     return " or ".join(f'label_replace({expr}, "{label}", "{number}", "", "")' for number, expr in exprs)
 
 

@@ -84,7 +84,7 @@ class Tasks:
         return f"({bar} * {calls} - {self.answered(window)}) / {deviation} and on (account, task) ({self.dialling()})"
 
     def dialling(self) -> str:
-        """Return 1 for each task that may be dialling: those listed as running, and those that no list tells of."""
+        """Return 1 for each task that may be dialling: those listed as running, and those that are in no list."""
         return f"{added(self.value('yunfu_task_state', 'state', of=_DIALLING))} == 1"
 
     def stale(self) -> str:

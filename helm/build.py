@@ -48,7 +48,7 @@ def values() -> Iterator[Value]:
 
 
 def _values(path: tuple[str, ...], node: yaml.Node | None, lines: Sequence[str]) -> Iterator[Value]:
-    assert isinstance(node, yaml.MappingNode)  # noqa: S101 - told to mypy
+    assert isinstance(node, yaml.MappingNode)  # noqa: S101 - for mypy
     for key, value in node.value:
         here = (*path, key.value)
         meaning = _comments(lines, key.start_mark.line)

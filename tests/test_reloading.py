@@ -414,7 +414,7 @@ async def test_a_load_that_breaks_changes_nothing(caplog: pytest.LogCaptureFixtu
     running = asyncio.create_task(daemon.run())
     await daemon.ready.wait()
     accounts = dict(daemon._running.tasks)
-    assert await daemon.reload() == ["the reload broke off with RuntimeError; the log tells where"]
+    assert await daemon.reload() == ["the reload broke off with RuntimeError; see the log for the traceback"]
     assert daemon._running.tasks == accounts
     assert find(daemon.exposition().decode(), SUCCESSFUL) == 0
     assert "reload broke off" in caplog.text
@@ -441,7 +441,7 @@ async def test_a_swap_that_breaks_goes_back(where: str, monkeypatch: pytest.Monk
         return plain(*words)
 
     monkeypatch.setattr(owner, parts[-1], breaks_once)
-    assert await daemon.reload() == ["the reload broke off with RuntimeError; the log tells where"]
+    assert await daemon.reload() == ["the reload broke off with RuntimeError; see the log for the traceback"]
     assert daemon.settings is before
     assert set(daemon._running.tasks) == {"main"}
     assert not daemon._running.tasks["main"].done()

@@ -139,7 +139,7 @@ def parse_stats(data: object) -> TaskStats:
 
 
 def clean_label(text: str) -> str:
-    """Make a text of the platform's fit for a label value: valid Unicode, trimmed, at most MAX_LABEL_LENGTH long."""
+    """Return a text of the platform's as a label value: valid Unicode, trimmed, at most MAX_LABEL_LENGTH long."""
     return _clean_again(text) if len(text) <= MAX_LABEL_LENGTH else _clean(text)
 
 
@@ -173,7 +173,7 @@ def read_count(value: object) -> int | None:
 
 
 class _Reader:
-    """Reads single values and remembers, by field, what it could not read."""
+    """Parses single values and counts, by field, what it could not read."""
 
     def __init__(self) -> None:
         self.unread: dict[str, int] = {}
@@ -241,6 +241,7 @@ def _to_ratio(percent: float) -> float | None:
 
 
 def _numbers(reader: _Reader, block: object) -> dict[str, int]:
+    """Parse ``[{"status": CODE, "count": NUMBER}]`` by label; the codes are the indices of STATUSES."""
     counts: dict[str, int] = {}
     for entry in reader.entries(block, "number_status"):
         code = read_count(entry.get("status"))
@@ -253,6 +254,7 @@ def _numbers(reader: _Reader, block: object) -> dict[str, int]:
 
 
 def _intentions(reader: _Reader, block: object) -> tuple[dict[str, int], dict[str, float]]:
+    """Parse ``[{"name": "A级(…)", "total": NUMBER, "percent": 0-100}]`` into counts and ratios (0-1) by grade."""
     counts: dict[str, int] = {}
     ratios: dict[str, float] = {}
     for entry in reader.entries(block, "intention"):
@@ -275,11 +277,13 @@ def _intentions(reader: _Reader, block: object) -> tuple[dict[str, int], dict[st
 
 @lru_cache(maxsize=1024)
 def _intention_label(name: str) -> str:
+    """Return the letter of a grade ("A级(有明确意向)" is A); a customer's own name stays."""
     grade = _GRADE.match(name)
     return grade[1] if grade else name
 
 
 def _rounds(reader: _Reader, block: object) -> dict[str, int]:
+    """Parse ``{"1": NUMBER, "2~5": NUMBER, ">20": NUMBER}``; an empty one is ``[]`` in PHP."""
     counts: dict[str, int] = {}
     for key, value in reader.mapping(block, "rounds").items():
         label = _rounds_label(clean_label(key))
@@ -292,6 +296,7 @@ def _rounds(reader: _Reader, block: object) -> dict[str, int]:
 
 @lru_cache(maxsize=1024)
 def _rounds_label(key: str) -> str:
+    """Return "2-5" for "2~5" and "21+" for ">20"; another key stays."""
     if span := _ROUND_SPAN.fullmatch(key):
         return f"{span[1]}-{span[2]}"
     if over := _ROUND_OVER.fullmatch(key):
@@ -300,7 +305,10 @@ def _rounds_label(key: str) -> str:
 
 
 def _tags(reader: _Reader, block: object, name: str) -> dict[str, int]:
-    """Read either kind of tags; the number of values is bounded by ``limit_tags``."""
+    """Parse ``[{"name": TAG, "count": NUMBER}]``; the name can also be in ``llm_intention_tag`` or ``tag``, as ``{"name": TAG}``.
+
+    Their number is not bounded here, but by ``limit_tags``.
+    """
     counts: dict[str, int] = {}
     for entry in reader.entries(block, name):
         label = _name(entry) or _name(entry.get("llm_intention_tag")) or _name(entry.get("tag"))
@@ -312,5 +320,6 @@ def _tags(reader: _Reader, block: object, name: str) -> dict[str, int]:
 
 
 def _name(entry: object) -> str:
+    """Return the name of an object as a label value; empty if it has none."""
     name = entry.get("name") if isinstance(entry, dict) else None
     return clean_label(name) if isinstance(name, str) else ""

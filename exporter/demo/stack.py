@@ -132,7 +132,7 @@ def programs(directory: Path, at: Addresses, pace: float) -> list[Program]:
 
 
 def _grafana(directory: Path, at: Addresses) -> Program:
-    """Return Grafana, open to everyone on the loopback; it has to be told where its own files are."""
+    """Return Grafana, open to everyone on the loopback; it needs the paths of its own files."""
     found = shutil.which("grafana") or shutil.which("grafana-server") or "grafana"
     places = (Path(found).resolve().parent.parent, Path("/usr/share/grafana"))
     home = next((place for place in places if (place / "conf" / "defaults.ini").is_file()), places[-1])

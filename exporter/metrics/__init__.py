@@ -1,1 +1,1 @@
-"""What is kept of the tasks, and how it stands on /metrics."""
+"""The latest of every task and account, and the text of /metrics."""

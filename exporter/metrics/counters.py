@@ -1,7 +1,7 @@
 """Counters of what was seen to grow, made from counts of the platform's that can fall. Pure.
 
 The platform's counts are no counters: numbers move between statuses when they are redialled, and a task can be reset.
-Only growth between two polls is added up, so ``increase()`` tells what happened. At first sight, and so after a restart
+Only growth between two polls is added up, so ``increase()`` shows what happened. At first sight, and so after a restart
 without a state file, the counts are taken as they stand and nothing is added: no burst. Nor does a reading that is
 older than the one before (a replica of the platform's that lags) count anything twice.
 """
@@ -41,7 +41,7 @@ class TaskCounters:
         self._last_numbers = sums.last_numbers
 
     def sums(self) -> Sums:
-        """Return what is remembered; counters made of it go on from there, and count what grew in between."""
+        """Return what is remembered; counters made of it continue from there, and count what grew in between."""
         return Sums(dict(self.calls), dict(self.numbers), self.resets, self._most_calls, self._last_numbers)
 
     def observe(self, stats: TaskStats) -> bool:

@@ -1,4 +1,4 @@
-"""The table of metric families: one row per metric of a task, from which all that shows or explains it follows.
+"""The table of metric families: one row per metric of a task, from which HELP, the pages and the reference follow.
 
 The rendering, HELP, the windowed twin, the task's page in both languages and the reference in the documentation read the
 row. ``exposition`` renders the families of tasks; the exporter's own metrics are rows of ``own_families``.

@@ -32,7 +32,7 @@ class ExporterMetrics:
     """The exporter's own metrics and their registry."""
 
     def __init__(self, version: str, revision: str) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the counters and tell little
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the counters and say little
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
@@ -65,27 +65,27 @@ class ExporterMetrics:
         return kind(name, family.help.en, family.labels, registry=self.registry, **options)
 
     def count_failures_from_zero(self, account: str, endpoints: Iterable[str], reasons: Iterable[str]) -> None:
-        """Show the failures that can be expected of an account before there are any."""
+        """Set the counters of the failures that can be expected of an account to 0, before there are any."""
         for endpoint, reason in product(endpoints, reasons):
             self.failures.labels(account, endpoint, reason)
 
     def forget_account(self, account: str) -> None:
-        """Let all series of an account leave."""
+        """Remove all series of an account."""
         own = self.request_duration, self.failures, self.throttled_seconds, self.poll_lag, self.unread_fields
         for metric in own:
             metric.remove_by_labels({"account": account})
 
     def note_refusal(self, reason: str) -> None:
-        """Count a request or connection that was turned away, for one of the reasons in REFUSALS."""
+        """Count a request or connection that was turned away, for one of the reasons in ``words.labels.REFUSALS``."""
         self._http_refusals.labels(reason).inc()
 
     def show_shard(self, ordinal: int, total: int) -> None:
-        """Show which part of the tasks this exporter polls."""
+        """Set the metrics of the shard: which part of the tasks this exporter polls."""
         self._shard_ordinal.set(ordinal)
         self._shards.set(total)
 
     def show_links(self, grafana: str | None, runbook: str | None) -> None:
-        """Show the addresses that alerts link to, instead of the previous ones; None is one that is not configured."""
+        """Replace the addresses that alerts link to; None is one that is not configured."""
         self._links.clear()
         if grafana or runbook:
             self._links.labels(grafana or "", runbook or "").set(1)

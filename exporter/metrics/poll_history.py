@@ -27,7 +27,7 @@ class Poll(NamedTuple):
 
 
 def add_poll(history: bytes, poll: Poll) -> bytes:
-    """Return the packed history with one more poll; of more than KEPT the oldest leave."""
+    """Return the packed history with one more poll and at most KEPT, the latest."""
     packed = _PACKED.pack(int(poll.at), poll.seconds, _code(poll.reason))
     return (history + packed)[-KEPT * _PACKED.size :]
 

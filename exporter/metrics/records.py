@@ -16,7 +16,7 @@ Lines = tuple[bytes, ...]
 
 @dataclass(frozen=True, slots=True)
 class TaskStatus:
-    """What is known of a task beside its statistics. Times are Unix seconds, the interval is seconds.
+    """The status of a task: its facts, and how its polls go. Times are Unix seconds, the interval is seconds.
 
     ``up`` is None until the first poll, ``last_success`` until the first that worked, and ``interval`` is None for a
     task that is known but not polled. ``failure`` is why the last poll failed, None if it worked.
@@ -72,7 +72,7 @@ class PollOutcome:
 
 @dataclass(frozen=True, slots=True)
 class AccountStatus:
-    """What is known of an account. Times are Unix seconds; None: not known, or not yet.
+    """The status of an account. Times are Unix seconds; None: not known, or not yet.
 
     ``up`` is whether the platform served the account's last API call, ``failure`` why it did not. ``discovery_interval`` is seconds, None without
     discovery; ``rate_limit`` is API calls a second.
@@ -135,8 +135,8 @@ class TaskRecord:
     def paced(self, interval: float | None, now: float) -> TaskRecord:
         """Return the record with its interval changed now; without one, what was due stays due.
 
-        A longer interval counts from the last success. A shorter one counts from now: that the task would have been
-        polled by now, had its interval been that short, makes no success overdue.
+        A longer interval counts from the last success. A shorter one counts from now, so that no success is overdue
+        that was not due before the change.
         """
         status = self.status
         if interval == status.interval:

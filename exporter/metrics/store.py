@@ -90,7 +90,7 @@ class Store:
         before = self._records.get(task.ref)
         last = TaskStatus(task) if before is None else before.status
         is_same = last.task is task or last.task == task
-        if before is not None and is_same and _is_near(last.interval, interval) and last.missing_since is None:
+        if before is not None and is_same and _hardly_differ(last.interval, interval) and last.missing_since is None:
             return  # nearly always: discovery finds what is in the store
         polled_on = interval is not None and last.interval is not None
         missing_since = last.missing_since if polled_on else None
@@ -265,10 +265,11 @@ def _ignore(_: object) -> None:
     """Do nothing, where nobody listens."""
 
 
-def _is_near(told: float | None, interval: float | None) -> bool:
-    if told is None or interval is None:
-        return told is interval
-    return abs(told - interval) < 0.01 * interval
+def _hardly_differ(recorded: float | None, interval: float | None) -> bool:
+    """Return whether two intervals in seconds differ by less than 1 %; None is like None alone."""
+    if recorded is None or interval is None:
+        return recorded is interval
+    return abs(recorded - interval) < 0.01 * interval
 
 
 def _missing_since(last: TaskStatus, outcome: PollOutcome, now: float) -> float | None:

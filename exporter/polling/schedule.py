@@ -1,4 +1,4 @@
-"""When to poll what: cadence by state, spread over the interval, the most overdue first, back-off. Pure.
+"""The schedule of polls: cadence by state, spread over the interval, the most overdue first, back-off. Pure.
 
 Time is passed in, in seconds of any steady clock. A schedule is one account's, since quotas are per account.
 
@@ -28,7 +28,7 @@ MAX_BACKOFF_SECONDS: Final = 300.0
 """The longest back-off of a failing task, unless its interval is longer."""
 
 LATE_SHARE: Final = 0.1
-"""A poll that starts later than by this share of its interval leaves the grid: it does not make up for lost time."""
+"""A poll that starts later than by this share of its interval moves the task off its grid: the next one is a whole interval later, not at the next point of the grid."""
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -55,7 +55,7 @@ class Cadence:
 
 
 def back_off(interval: float, failures: int, rng: random.Random) -> float:
-    """Return the seconds to the next try after so many failures in a row (1 or more): doubling, bounded, with jitter."""
+    """Return the seconds to the next try after ``failures`` in a row (1 or more): doubling, bounded, with jitter."""
     seconds = interval * 2.0 ** min(failures - 1, 30)
     return min(seconds, max(interval, MAX_BACKOFF_SECONDS)) * rng.uniform(0.75, 1.25)
 
@@ -67,6 +67,8 @@ def spread(text: str) -> float:
 
 @dataclass(slots=True)
 class _Entry(Generic[Key]):
+    """A key with its interval (seconds) and when it is due (the schedule's clock)."""
+
     key: Key
     phase: float
     interval: float
@@ -78,7 +80,7 @@ class _Entry(Generic[Key]):
 
 @dataclass(frozen=True, slots=True)
 class Due(Generic[Key]):
-    """A poll to start now, and since when it has been due. ``version`` tells it from other polls of the key."""
+    """A poll to start now, due since ``since`` (the schedule's clock). ``version`` distinguishes it from other polls of the key."""
 
     key: Key
     since: float
@@ -102,7 +104,7 @@ class Schedule(Generic[Key]):
 
     @property
     def polls_per_second(self) -> float:
-        """The demand: how many polls a second the intervals ask for."""
+        """The demand: the polls per second that the intervals ask for."""
         return sum(count / interval for interval, count in self._intervals.items())
 
     def interval(self, key: Key) -> float:
@@ -110,7 +112,7 @@ class Schedule(Generic[Key]):
         return self._entries[key].interval
 
     def add(self, key: Key, identity: str, interval: float, now: float, *, at_once: bool = True) -> None:
-        """Take in a key; ``identity`` decides its place in the interval. It is due at once, or at its next turn."""
+        """Add a key; ``identity`` decides its slot in the interval (seconds). It is due at ``now``, or at its next slot."""
         entry = _Entry(key, spread(identity), interval, now)
         if not at_once:
             entry.due = _next_turn(entry, now)
@@ -119,7 +121,7 @@ class Schedule(Generic[Key]):
         self._push(entry)
 
     def remove(self, key: Key) -> None:
-        """Take out a key, in flight or not; an unknown one is no error."""
+        """Remove a key, in flight or not; an unknown one is no error."""
         entry = self._entries.pop(key, None)
         if entry is not None:
             self._count_out(entry.interval)
@@ -174,9 +176,9 @@ class Schedule(Generic[Key]):
         return max(0.0, min(map(self._first_due, self._queues.values()), default=math.inf) - now)
 
     def done(self, poll: Due[Key], started: float, now: float, *, retry_in: float | None = None) -> None:
-        """Say that a poll has ended: the next is due at the key's next turn, or after a back-off of ``retry_in``.
+        """Record the end of a poll: the next is due at the key's next slot, or after a back-off of ``retry_in`` seconds.
 
-        A poll whose key was removed meanwhile is no error, nor is one whose key was taken in again.
+        A poll whose key was removed meanwhile is no error, nor is one whose key was added again.
         """
         entry = self._entries.get(poll.key)
         if entry is None or entry.version != poll.version:
@@ -191,7 +193,7 @@ class Schedule(Generic[Key]):
         self._push(entry)
 
     def _push(self, entry: _Entry[Key]) -> None:
-        """Queue an entry; what the queues held of it before is void by its version, and swept out when it is much."""
+        """Queue an entry under a new version, which makes its earlier items void; void items are removed in bulk."""
         self._serial += 1
         entry.version = self._serial
         queue = self._queues.setdefault(entry.interval, [])

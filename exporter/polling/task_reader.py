@@ -1,8 +1,8 @@
 """The reader of a task: what one poll reads of it, its whole life and its windows, and which of these have changed.
 
 A response that is the same as the last one, byte for byte, is not parsed again (docs/decisions/0007). What has to be
-remembered for that between polls is a ``Memory``. It may only be kept if the outcome is in the store, so the poller
-keeps it.
+remembered for that between polls is a ``Memory``. The poller keeps it, and only if the
+outcome has reached the store.
 """
 
 from __future__ import annotations

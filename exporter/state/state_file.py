@@ -92,7 +92,7 @@ class StateFile:
         try:
             return cls(path, _open(path))
         except (StateFileError, sqlite3.Error, OSError, ValueError) as error:
-            log.error(  # noqa: TRY400  # a traceback says nothing to who has to mend the path
+            log.error(  # noqa: TRY400  # a traceback does not help whoever mends the path
                 "state file is not used; this start begins without what was saved, and nothing is saved",
                 file=path,
                 error=_explain(error),
@@ -178,7 +178,7 @@ def _open(path: Path) -> sqlite3.Connection:
         if _code(error) not in _DAMAGED:
             raise
         _set_aside(path)
-        log.error(  # noqa: TRY400  # a traceback says nothing to who has to look after the disk
+        log.error(  # noqa: TRY400  # a traceback does not help whoever looks after the disk
             "state file is damaged and was set aside; a new one begins, counters start from 0", file=path, error=error
         )
     _check(path)

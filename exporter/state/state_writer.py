@@ -60,7 +60,7 @@ class InThread(Protocol):
     """Makes calls outside the event loop, in their order."""
 
     async def __call__(self, call: Callable[[], Result], /) -> Result:
-        """Make a call, and return or raise what it does."""
+        """Call a function in the thread, and return or raise what it does."""
 
 
 @asynccontextmanager
@@ -163,7 +163,7 @@ class DiskThread:
         Thread(target=self._run, name="state file", daemon=True).start()
 
     async def __call__(self, call: Callable[[], Result], /) -> Result:
-        """Make a call in the thread, and return or raise what it does."""
+        """Call a function in the thread, and return or raise what it does."""
         future: Future[Result] = Future()
         self._calls.put((future, call))
         return await asyncio.wrap_future(future)

@@ -1,1 +1,1 @@
-"""The HTTP side: who asks, what is answered, and the pages."""
+"""The HTTP side: endpoints, access control, connections, and the pages for people."""

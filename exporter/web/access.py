@@ -70,7 +70,7 @@ def _load(path: Path) -> _InForce:
 
 @asynccontextmanager
 async def open_access(path: Path | None, refused: Refused) -> AsyncIterator[Access]:
-    """Put a web configuration in force, or none. Raises SettingsError."""
+    """Open access control by a web configuration, or without one. Raises SettingsError."""
     access = Access(path, refused)
     if faults := await access.refresh():
         raise SettingsError(faults)
@@ -136,7 +136,9 @@ class Access:
                 changed(await self.refresh())
             except Exception as error:  # a fault of our own must not end what runs
                 log.exception("reading the web configuration broke off")
-                changed([f"{self._path}: reading it broke off with {type(error).__name__}; the log tells where"])
+                changed(
+                    [f"{self._path}: reading it broke off with {type(error).__name__}; see the log for the traceback"]
+                )
 
     def _current_tls(self) -> ServerTls:
         assert self._in_force.tls is not None, "it is neither added nor removed"  # noqa: S101  # for mypy

@@ -97,7 +97,7 @@ class _Handlers:
         except TooManyProbesError as error:
             self._exporter.note_refusal("probes")
             return web.Response(status=503, text=f"{error}\n", headers={"Retry-After": "1"})
-        # It was asked for by its name, so it is answered with up 0 also when the platform has long denied it.
+        # It was asked for by its name, so its up is 0 also when the platform has long denied it.
         record = replace(record, status=replace(record.status, missing_since=None))
         alone = Page(self._exporter.page().renderer, CollectorRegistry())
         return await self._answer(request, alone, [record])
@@ -180,7 +180,7 @@ async def _write(response: web.StreamResponse, pieces: Iterator[bytes]) -> None:
 
 
 async def _write_compressed(response: web.StreamResponse, pieces: Iterator[bytes]) -> None:
-    """Compress in a thread, a megabyte or so at a time: igzip lets go of the interpreter, so the loop never stands still."""
+    """Compress in a thread, a megabyte or so at a time: igzip releases the interpreter, so the event loop is not blocked."""
     compressor = isal_zlib.compressobj(_GZIP_LEVEL, wbits=_GZIP_WBITS)
     waiting: list[bytes] = []
     for piece in pieces:

@@ -2,8 +2,8 @@
 
 A connection waits for a request, or one is under way. While it waits it has a deadline, and when all places are taken
 the oldest waiting connection of the address that holds most is closed; so a client that opens connections and sends
-nothing keeps no other client out. While a request is under way its handler has the say, but a client that does not read what it is sent is
-dropped.
+nothing keeps no other client out. While a request is under way only its handler's own time limits apply, but a client
+that does not read its response is dropped.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Refused = Callable[[str], None]
 
 
 def _most_connections() -> int:
-    """Leave half of the files that the process may open to the calls of the platform and the rest."""
+    """Return half of the files that the process may open; the rest is for API calls and files."""
     return min(512, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
 
 
@@ -68,14 +68,14 @@ class Port:
         self.refused = refused
         self.open: set[Connection] = set()
         self._waiting: dict[str, dict[Connection, None]] = {}
-        """Those without a request under way, by the client's address; who has waited longest comes first."""
+        """Those without a request under way, by the client's address; the longest waiting first."""
 
     def connection(self) -> Connection:
-        """Make the protocol of a new connection."""
+        """Return the protocol of a new connection."""
         return Connection(self)
 
     def admit(self, connection: Connection) -> bool:
-        """Give a connection a place, if need be that of one that waits; return whether there is any."""
+        """Add a connection, if need be in place of one that waits; return whether there was room."""
         if len(self.open) >= self.limits.connections:
             self.refused("connections")
             if not self._waiting:
@@ -87,18 +87,18 @@ class Port:
         return True
 
     def let_wait(self, connection: Connection) -> None:
-        """Note that a connection waits for a request, and is the last of its address to go."""
+        """Mark a connection as waiting for a request, the last of its address to be dropped."""
         self._waiting.setdefault(connection.client, {})[connection] = None
 
     def let_work(self, connection: Connection) -> None:
-        """Note that a connection does not wait."""
+        """Mark a connection as not waiting."""
         of_client = self._waiting.get(connection.client, {})
         of_client.pop(connection, None)
         if not of_client:
             self._waiting.pop(connection.client, None)
 
     def leave(self, connection: Connection) -> None:
-        """Give a place back; more than once does no harm."""
+        """Remove a connection; one that is not there is no error."""
         self.open.discard(connection)
         self.let_work(connection)
 
@@ -109,7 +109,7 @@ class Port:
 
 
 class Connection(asyncio.Protocol):
-    """A client's connection: hands everything on to aiohttp's own protocol, and keeps the clock."""
+    """A client's connection: forwards everything to aiohttp's own protocol, and keeps the deadlines (event loop's seconds)."""
 
     def __init__(self, port: Port) -> None:
         self._loop = asyncio.get_running_loop()
@@ -127,7 +127,7 @@ class Connection(asyncio.Protocol):
         self._is_quiet = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take a place, and shake hands if it is TLS."""
+        """Add the connection to the port, and start the TLS handshake if the port has TLS."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  # for mypy
         self._transport = transport
         self.client = str((transport.get_extra_info("peername") or ("",))[0])
@@ -140,7 +140,7 @@ class Connection(asyncio.Protocol):
             self._handshake = self._loop.create_task(self._start_tls(transport, self._port.tls()))
 
     async def _start_tls(self, transport: asyncio.Transport, tls: ServerTls) -> None:
-        """Shake hands; the deadline for a request's header is for this too."""
+        """Do the handshake; the deadline of the first request's header includes it."""
         try:
             secure = await self._loop.start_tls(
                 transport, self, tls.context, server_side=True, ssl_shutdown_timeout=SHUTDOWN_SECONDS
@@ -169,7 +169,7 @@ class Connection(asyncio.Protocol):
         return inner
 
     def data_received(self, data: bytes) -> None:
-        """Hand on what came, if it is not too much."""
+        """Forward data to aiohttp, up to the limit of a request."""
         self._received += len(data)
         if self._received > self._limits.request_bytes:
             self.drop("too_large")
@@ -186,7 +186,7 @@ class Connection(asyncio.Protocol):
         self._inner.data_received(data)
 
     def eof_received(self) -> None:
-        """Hand on that the client has no more to say."""
+        """Forward the end of what the client sends."""
         if self._inner is not None:
             self._inner.eof_received()
 
@@ -197,14 +197,14 @@ class Connection(asyncio.Protocol):
             self._inner.pause_writing()
 
     def resume_writing(self) -> None:
-        """Hand on that the client reads."""
+        """Forward that the client reads again."""
         if self._stalled is not None:
             self._stalled.cancel()
         if self._inner is not None:
             self._inner.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Give the place back."""
+        """Remove the connection from the port."""
         self._leave()
         if self._inner is not None:
             self._inner.connection_lost(exc)
@@ -225,7 +225,7 @@ class Connection(asyncio.Protocol):
                 self._expect_within(self._limits.idle_seconds + self._limits.head_seconds, "idle")
 
     def drop(self, reason: str = "") -> None:
-        """Cut the connection off, now."""
+        """Abort the connection at once; count it as refused for ``reason``, if that is one."""
         if reason and reason != "idle":
             self._port.refused(reason)
         self._leave()

@@ -50,7 +50,7 @@ class Exporter(Protocol):
         """The accounts that are polled, by name."""
 
     def page(self) -> Page:
-        """Return what a scrape is answered with."""
+        """Return the page for a scrape."""
 
     def unready(self) -> str:
         """Return why there is nothing to scrape yet; empty if there is."""
@@ -59,4 +59,4 @@ class Exporter(Protocol):
         """Load the configuration anew; return its faults, one per line."""
 
     def note_refusal(self, reason: str) -> None:
-        """Count a request that was turned away, for one of the reasons in HTTP_REFUSALS."""
+        """Count a request that was turned away, for one of the reasons in ``words.labels.REFUSALS``."""

@@ -112,6 +112,6 @@ def _lower_priority() -> None:
 
 
 def _hash_of_nobody(hashes: Mapping[bytes, str]) -> str:
-    """Return a hash that nothing matches, of the highest cost there is, so that names cannot be told by the time."""
+    """Return a hash that nothing matches, of the highest cost there is, so that the time a check takes does not show which names exist."""
     costs = [each.split("$")[2] for each in hashes.values()]
     return f"$2y${max(costs, default=_DEFAULT_COST)}${_NOBODY}"

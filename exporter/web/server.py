@@ -39,7 +39,7 @@ async def listening(
     """Serve an application on addresses for as long as the context lasts; an empty host is every interface.
 
     With ``tls`` each new connection gets what that returns. Raises OSError, with a message that names the address, if
-    one cannot be had.
+    one is not available.
     """
     limits = limits or Limits()
     runner = web.AppRunner(
@@ -92,7 +92,7 @@ def listen_error(host: str, port: int, error: OSError) -> OSError:
 
 
 def _bounded(handle: _Handle, limits: Limits, refused: Refused) -> _Handle:
-    """Put what every request has to pass before an application's own handling, and mark its connection as busy."""
+    """Return a handler that checks each request's size and marks its connection as busy, then calls ``handle``."""
 
     async def bounded(request: web.Request) -> web.StreamResponse:
         if (request.content_length or 0) > limits.request_bytes:

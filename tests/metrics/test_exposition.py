@@ -18,6 +18,7 @@ from exporter.metrics.families import Family
 from exporter.metrics.records import PollOutcome, WindowReading
 from exporter.metrics.store import Store
 from exporter.words.text import Text
+from tests.support.clock import Clock
 from tests.support.golden import FILES, NOW, POLLED, STALE_AFTER, UNPOLLED, golden_page
 from tests.support.tools import DATA, documented, need
 
@@ -25,17 +26,6 @@ REF = TaskRef("main", "61551b2c-e3f3-4707-b4ed-f362f0925e03")
 TASK = Task(REF, min_answer_ratio=0.2)
 INTERVAL = 60.0
 BOTH_FORMATS = pytest.mark.parametrize("openmetrics", [False, True], ids=["text", "openmetrics"])
-
-
-class Clock:
-    """A clock that stands until it is set."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> float:
-        """Return the Unix time it is set to."""
-        return self.now
 
 
 def _page(store: Store, *, now: float = NOW, openmetrics: bool = False, renderer: TaskRenderer | None = None) -> str:
@@ -105,7 +95,7 @@ def test_the_exporters_own_metrics_come_last_in_both_formats() -> None:
 
 def test_a_value_that_is_not_told_has_no_sample_and_its_family_no_header() -> None:
     """An empty response leaves only what lasts and the counter of resets; no 0 stands for a missing number."""
-    clock = Clock()
+    clock = Clock(NOW)
     store = Store(TaskRenderer(), clock, STALE_AFTER)
     store.record_poll(TASK, PollOutcome(parse_stats([])), INTERVAL)
     assert _families(_page(store)) == [
@@ -130,7 +120,7 @@ LASTING = [
 
 def test_only_what_lasts_stays_when_the_statistics_are_stale() -> None:
     """Once a success is overdue, the statistics, counters, windows and facts leave; how the task fares stays."""
-    clock = Clock()
+    clock = Clock(NOW)
     store = Store(TaskRenderer(), clock, STALE_AFTER)
     stats = parse_stats(documented())
     store.record_poll(TASK, PollOutcome(stats, (WindowReading("today", stats, NOW + 1e6),)), INTERVAL)
@@ -144,14 +134,14 @@ def test_only_what_lasts_stays_when_the_statistics_are_stale() -> None:
 
 def test_a_task_that_is_known_but_not_polled_shows_info_and_state() -> None:
     """A paused task that discovery does not have polled has no up, no interval and no statistics."""
-    store = Store(TaskRenderer(), Clock(), STALE_AFTER)
+    store = Store(TaskRenderer(), Clock(NOW), STALE_AFTER)
     store.put_task(UNPOLLED, None)
     assert _families(_page(store)) == ["yunfu_task_info", "yunfu_task_state"]
 
 
 def test_a_task_that_never_answered_shows_that_it_is_down() -> None:
     """A failed first poll gives up 0 and no time of a success."""
-    store = Store(TaskRenderer(), Clock(), STALE_AFTER)
+    store = Store(TaskRenderer(), Clock(NOW), STALE_AFTER)
     store.record_poll(TASK, PollOutcome(failure=Failure("timeout", "no answer within 10 s")), INTERVAL)
     assert _families(_page(store)) == [name for name in LASTING if "last_success" not in name]
     assert f'yunfu_task_up{{account="main",task="{REF.id}"}} 0\n' in _page(store)
@@ -159,7 +149,7 @@ def test_a_task_that_never_answered_shows_that_it_is_down() -> None:
 
 def test_a_gone_task_leaves_entirely() -> None:
     """A task that the platform denies leaves with all its lines once that has lasted, and no header stays."""
-    store = Store(TaskRenderer(), Clock(), STALE_AFTER)
+    store = Store(TaskRenderer(), Clock(NOW), STALE_AFTER)
     store.record_poll(TASK, PollOutcome(parse_stats(documented())), INTERVAL)
     store.record_poll(TASK, PollOutcome(failure=Failure("http_404", "no such task", missing=True)), INTERVAL)
     assert "yunfu_task_answered_calls" in _families(_page(store, now=NOW + STALE_AFTER))
@@ -169,7 +159,7 @@ def test_a_gone_task_leaves_entirely() -> None:
 def test_configured_labels_stand_on_info_alone() -> None:
     """The labels of the configuration are on yunfu_task_info, empty where a task has none, and nowhere else."""
     renderer = TaskRenderer(("region", "team"))
-    store = Store(renderer, Clock(), STALE_AFTER)
+    store = Store(renderer, Clock(NOW), STALE_AFTER)
     for task in (POLLED, replace(TASK, state=TaskState.WAITING)):
         store.record_poll(task, PollOutcome(TaskStats(answered=1)), INTERVAL)
     families = {family.name: family for family in _read(_page(store, renderer=renderer), openmetrics=False)}
@@ -180,7 +170,7 @@ def test_configured_labels_stand_on_info_alone() -> None:
 
 def test_a_reload_that_changes_the_label_names_does_not_break_the_page() -> None:
     """Until a task's new labels are told, the ones of the new configuration are empty."""
-    store = Store(TaskRenderer(("region", "team")), Clock(), STALE_AFTER)
+    store = Store(TaskRenderer(("region", "team")), Clock(NOW), STALE_AFTER)
     store.put_task(POLLED, None)
     renderer = TaskRenderer(("owner",))
     store.use(renderer)
@@ -191,7 +181,7 @@ def test_a_reload_that_changes_the_label_names_does_not_break_the_page() -> None
 
 def test_more_tasks_than_a_piece_holds_have_one_header() -> None:
     """A large page comes in several pieces, with each header once and every task's line in place."""
-    store = Store(TaskRenderer(), Clock(), STALE_AFTER)
+    store = Store(TaskRenderer(), Clock(NOW), STALE_AFTER)
     for number in range(2500):
         store.put_task(Task(TaskRef("main", f"{number:08}"), min_answer_ratio=0.2), None)
     pieces = list(Page(TaskRenderer(), CollectorRegistry()).pieces(store.records(), NOW, openmetrics=False))
@@ -218,7 +208,7 @@ def test_help_and_labels_are_escaped() -> None:
                 ),
             )
 
-    store = Store(Renderer(), Clock(), STALE_AFTER)
+    store = Store(Renderer(), Clock(NOW), STALE_AFTER)
     store.put_task(replace(TASK, ref=TaskRef('a"\\\n', "b")), None)
     assert _page(store, renderer=Renderer()) == (
         '# HELP odd a\\\\b\\nc "d"\n# TYPE odd gauge\nodd{account="a\\"\\\\\\n",task="b",label="q\\"\\\\\\n"} 1\n'
@@ -239,7 +229,7 @@ def test_help_and_labels_are_escaped() -> None:
 def test_numbers_are_written_without_loss(value: float, written: str) -> None:
     """A whole number has no point, another one all its digits."""
     lines = TaskRenderer().status(
-        Store(TaskRenderer(), Clock(), STALE_AFTER).render_once(replace(TASK, created=value), PollOutcome()).status
+        Store(TaskRenderer(), Clock(NOW), STALE_AFTER).render_once(replace(TASK, created=value), PollOutcome()).status
     )
     assert lines[-1].decode().endswith(f"}} {written}\n")
 
@@ -329,7 +319,7 @@ def test_whatever_json_arrives_is_read_back_from_the_page(openmetrics: bool, dat
     """No JSON makes the parser or the page fail, and every value and label comes back from the page as it was read."""
     stats = parse_stats(data)
     task = replace(TASK, name=clean_label(name))
-    store = Store(TaskRenderer(), Clock(), STALE_AFTER)
+    store = Store(TaskRenderer(), Clock(NOW), STALE_AFTER)
     store.record_poll(task, PollOutcome(stats, (WindowReading("today", stats, NOW + 1),)), INTERVAL)
     families = _read(_page(store, openmetrics=openmetrics), openmetrics=openmetrics)
     status_names = {family.name for family in TaskRenderer().status_families}

@@ -15,6 +15,7 @@ from exporter.demo.simulator import Fault, Simulator, SimulatorOptions
 from exporter.polling.account import Account
 from exporter.polling.probes import TooManyProbesError
 from tests.support.accounts import opened, statuses
+from tests.support.clock import until
 from tests.support.lists import Lists, account_of, entry, living, settings_of, uuid
 from tests.support.virtual_time import in_virtual_time
 
@@ -59,9 +60,7 @@ async def test_a_call_that_is_given_up_does_not_count_as_served() -> None:
     simulator.faults.append(Fault(kind="slow_headers", seconds=60))
     async with opened(simulator) as (account, around):
         probing = asyncio.create_task(account.probe(next(iter(simulator.accounts[0].tasks)), None))
-        async with asyncio.timeout(10):
-            while not simulator.calls["stat"]:  # noqa: ASYNC110  # there is no event for it
-                await asyncio.sleep(0)
+        await until(lambda: simulator.calls["stat"], pause=0)
         probing.cancel()
         await asyncio.wait([probing])
     assert around.store.account("main").up is None

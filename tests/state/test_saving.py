@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from exporter.metrics.store import Store
 from exporter.state.saving import StoreSource
 from exporter.state.state_file import SavedState, StateFile
 from exporter.state.state_writer import Changes
+from tests.support.clock import Clock
 from tests.support.state import ref
 
 NOW = 1_751_000_000.5
@@ -27,17 +28,6 @@ TASK = Task(
     created=1_750_000_000.0,
 )
 STATS = TaskStats(answered=61, unanswered=6, numbers={"busy": 3}, unread={"rounds": 1})
-
-
-@dataclass
-class Clock:
-    """Unix time that a test sets."""
-
-    now: float = NOW
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.now
 
 
 class Exporter:

@@ -44,7 +44,7 @@ class SecuredPort:
     authority: trustme.CA = field(default_factory=trustme.CA)
     refused: Counter[str] = field(default_factory=Counter)
     access: Access = field(init=False)
-    told: list[Sequence[str]] = field(default_factory=list)
+    reported: list[Sequence[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.authority.cert_pem.write_to_path(self.directory / "ca.crt")

@@ -83,13 +83,6 @@ async def serving(limits: Limits) -> AsyncIterator[Port]:
                 writer.transport.abort()
 
 
-async def holds(look: Callable[[], object]) -> None:
-    """Wait until something is true."""
-    async with asyncio.timeout(10):
-        while not look():  # noqa: ASYNC110  # no event tells it
-            await asyncio.sleep(0.01)
-
-
 async def is_closed(reader: asyncio.StreamReader) -> bytes:
     """Wait for the end of a connection, and return what came before."""
     async with asyncio.timeout(10):

@@ -11,21 +11,11 @@ from typing import Any
 import aiohttp
 
 from exporter.demo.simulator import SimulatedAccount, SimulatedTask, Simulator, SimulatorOptions
+from tests.support.clock import Clock
 
 HALF_PAST_NINE = 1_751_247_000.0  # Monday 2025-06-30 09:30 in China
 HOUR = 3600.0
 PLAIN = SimulatorOptions(tasks=30, php_flavours=False, start=HALF_PAST_NINE, speed=1)
-
-
-@dataclass
-class Clock:
-    """Unix time, moved by hand."""
-
-    now: float = HALF_PAST_NINE
-
-    def __call__(self) -> float:
-        """Read the clock."""
-        return self.now
 
 
 @dataclass
@@ -50,7 +40,7 @@ class Simulation:
     simulator: Simulator
     url: str
     session: aiohttp.ClientSession
-    clock: Clock = field(default_factory=Clock)
+    clock: Clock = field(default_factory=lambda: Clock(HALF_PAST_NINE))
 
     @property
     def account(self) -> SimulatedAccount:
@@ -109,7 +99,7 @@ def read_json(body: bytes) -> Any:
 @asynccontextmanager
 async def serving(options: SimulatorOptions = PLAIN) -> AsyncIterator[Simulation]:
     """Serve a simulator whose clock stands still."""
-    clock = Clock()
+    clock = Clock(HALF_PAST_NINE)
     simulator = Simulator(options, clock=clock)
     timeout = aiohttp.ClientTimeout(10)
     async with simulator.serve() as url, aiohttp.ClientSession(timeout=timeout) as session:

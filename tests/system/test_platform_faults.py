@@ -36,6 +36,7 @@ from exporter.metrics.store import Store
 from exporter.polling import credentials, poller, schedule
 from exporter.polling.account import Account, Surroundings, open_account
 from exporter.web.app import make_app
+from tests.support.clock import Clock, until
 from tests.support.exporter import FakeExporter
 from tests.support.tools import need
 
@@ -101,24 +102,6 @@ ROWS = [
 ]
 
 
-@dataclass
-class Clock:
-    """Unix time that a test moves by hand."""
-
-    now: float = NOW
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.now
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Wait until a condition holds; fail if it does not within seconds."""
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110  # the state of everything has no event
-            await asyncio.sleep(0.005)
-
-
 Samples = dict[str, float]
 """Sample values by metric name and labels, such as ``yunfu_task_up{account="struck",task="…"}``."""
 
@@ -127,7 +110,7 @@ class World:
     """Two accounts of two tasks each, polled in earnest; the account "struck" reaches the platform by its name."""
 
     def __init__(self, simulator: Simulator, other_url: str, row: Row, ca_file: Path | None) -> None:
-        self.clock = Clock()
+        self.clock = Clock(NOW)
         self.simulator = simulator
         self.metrics = ExporterMetrics("0", "none")
         renderer = TaskRenderer()

@@ -19,6 +19,7 @@ from exporter.config.faults import SettingsError
 from exporter.web import access as module
 from exporter.web.access import HEADERS, open_access
 from tests.support.access import HASH, SERVER, VERIFY, SecuredPort, basic
+from tests.support.clock import until
 from tests.support.programs import (
     Platform,
     Program,
@@ -96,7 +97,7 @@ async def test_changes_are_taken_up(port: SecuredPort, monkeypatch: pytest.Monke
     """Users, headers, limits and certificates that change are in force without a restart; the old ones are not."""
     monkeypatch.setattr(module, "WATCH_SECONDS", 0.01)
     async with port.open(tls_server_config=SERVER, basic_auth_users={"alice": HASH}) as it:
-        watch = asyncio.create_task(it.access.watch(it.told.append))
+        watch = asyncio.create_task(it.access.watch(it.reported.append))
         assert (await it.get(it.client(), headers=basic("alice", "right"))).status == 200
         it.write(
             tls_server_config=VERIFY,
@@ -121,7 +122,7 @@ async def test_a_broken_file_changes_nothing(port: SecuredPort, monkeypatch: pyt
     """A fault is told once, by name; what was in force stays so until the file is good again."""
     monkeypatch.setattr(module, "WATCH_SECONDS", 0.01)
     async with port.open(tls_server_config=SERVER, basic_auth_users={"alice": HASH}) as it:
-        watch = asyncio.create_task(it.access.watch(it.told.append))
+        watch = asyncio.create_task(it.access.watch(it.reported.append))
         good = it.path.read_text()
         for broken, fault in (
             (good.replace("basic_auth_users", "basic_auth_user"), "basic_auth_user: unknown key; did you mean 'basic_auth_users'?"),
@@ -133,7 +134,7 @@ async def test_a_broken_file_changes_nothing(port: SecuredPort, monkeypatch: pyt
             await heard(it, [f"{it.path}: {fault}"])
             assert (await it.get(it.client(), headers=basic("alice", "right"))).status == 200
             assert (await it.get(it.client())).status == 401
-            assert it.told == []
+            assert it.reported == []
         (it.directory / "server.key").unlink()
         await heard(
             it, [f"{it.path}: tls_server_config: TLS can be neither added nor removed now; restart the exporter for it"]
@@ -156,11 +157,11 @@ async def test_a_fault_of_our_own_in_reading_ends_nothing(
         raise RuntimeError("planted")
 
     async with port.open(basic_auth_users={"alice": HASH}) as it:
-        watch = asyncio.create_task(it.access.watch(it.told.append))
+        watch = asyncio.create_task(it.access.watch(it.reported.append))
         with monkeypatch.context() as for_now:
             for_now.setattr(module, "_load", broken)
             it.write(basic_auth_users={"bob": HASH})
-            await heard(it, [f"{it.path}: reading it broke off with RuntimeError; the log tells where"])
+            await heard(it, [f"{it.path}: reading it broke off with RuntimeError; see the log for the traceback"])
         assert "planted" in caplog.text
         assert (await it.get(headers=basic("alice", "right"))).status == 200
         it.write(basic_auth_users={"carol": HASH})
@@ -181,7 +182,7 @@ async def test_a_mounted_secret_that_is_swapped(port: SecuredPort, monkeypatch: 
     port.path.symlink_to(data / "web.yml")
     monkeypatch.setattr(SecuredPort, "write", lambda *_, **__: None)
     async with port.open() as it:
-        watch = asyncio.create_task(it.access.watch(it.told.append))
+        watch = asyncio.create_task(it.access.watch(it.reported.append))
         assert (await it.get(headers=basic("alice", "right"))).status == 200
         fresh = port.directory / "..new"
         fresh.symlink_to(versions[1])
@@ -204,22 +205,18 @@ async def test_handshakes_that_do_not_come_to_their_end(port: SecuredPort) -> No
     async with port.open(tls_server_config=SERVER) as it:
         silent = [socket.create_connection(("127.0.0.1", it.port)) for _ in range(20)]
         assert (await it.get(it.client())).text == "in"
-        async with asyncio.timeout(10):
-            while it.refused["slow_request"] < 7 or it.refused["connections"] < 12:  # noqa: ASYNC110  # no event
-                await asyncio.sleep(0.05)
+        await until(lambda: it.refused["slow_request"] >= 7 and it.refused["connections"] >= 12)
         assert set(it.refused) == {"slow_request", "connections"}
         for each in silent:
             each.close()
 
 
 async def heard(it: SecuredPort, expected: Sequence[str] | None) -> Sequence[str]:
-    """Wait for the next word of the watch, which is as expected."""
-    async with asyncio.timeout(10):
-        while not it.told:  # noqa: ASYNC110  # no event tells it
-            await asyncio.sleep(0.01)
-    word = [*it.told.pop(0)]
-    assert expected is None or word == expected
-    return word
+    """Wait for the next report of the watch, and return it; given ``expected`` it must be that."""
+    await until(lambda: it.reported)
+    faults = [*it.reported.pop(0)]
+    assert expected is None or faults == expected
+    return faults
 
 
 def certificate(it: SecuredPort) -> bytes | None:

@@ -8,7 +8,8 @@ from dataclasses import replace as but
 
 import pytest
 
-from tests.support.connections import PATIENT, holds, is_closed, request, serving
+from tests.support.clock import until
+from tests.support.connections import PATIENT, is_closed, request, serving
 from tests.support.virtual_time import in_virtual_time
 
 
@@ -85,7 +86,7 @@ async def test_a_flood_from_one_address_leaves_the_others_in_peace() -> None:
         assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
         for _ in range(50):
             await port.open()
-        await holds(lambda: port.refused["connections"] >= 47)
+        await until(lambda: port.refused["connections"] >= 47)
         writer.write(request())
         assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
 
@@ -95,9 +96,9 @@ async def test_a_thousand_connections_that_say_nothing() -> None:
     async with serving(but(PATIENT, connections=16)) as port:
         idle = [await port.open() for _ in range(1000)]
         assert await port.get() == 200
-        await holds(lambda: port.refused["connections"] >= 1000 - 16)
+        await until(lambda: port.refused["connections"] >= 1000 - 16)
         closed = [asyncio.create_task(is_closed(reader)) for reader, _ in idle]
-        await holds(lambda: sum(task.done() for task in closed) >= 1000 - 16)
+        await until(lambda: sum(task.done() for task in closed) >= 1000 - 16)
         for task in closed:
             task.cancel()
 
@@ -106,7 +107,7 @@ async def test_requests_under_way_are_not_cut_off_for_new_ones() -> None:
     """When every place has a request under way, a new connection is closed at once, and those get their answers."""
     async with serving(PATIENT) as port:
         busy = [await port.open(request("/hold")) for _ in range(PATIENT.connections)]
-        await holds(lambda: port.held == PATIENT.connections)
+        await until(lambda: port.held == PATIENT.connections)
         reader, _ = await port.open(request())
         assert await is_closed(reader) == b""
         assert port.refused == {"connections": 1}
@@ -121,7 +122,7 @@ async def test_a_handler_has_all_the_time_it_needs() -> None:
     """The deadlines are for clients: one that waits for a slow handler is not cut off."""
     async with serving(PATIENT) as port:
         reader, _ = await port.open(request("/hold"))
-        await holds(lambda: port.held)
+        await until(lambda: port.held)
         await asyncio.sleep(3600)
         port.let_go.set()
         assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
@@ -131,7 +132,7 @@ async def test_who_does_not_read_is_dropped() -> None:
     """A client that asks for much and reads nothing is dropped, with no more than a few blocks made for it."""
     async with serving(but(PATIENT, stall_seconds=0.3)) as port:
         await port.open(request("/flood"))
-        await holds(lambda: port.refused == {"slow_reader": 1})
+        await until(lambda: port.refused == {"slow_reader": 1})
         assert port.written < 32
         assert await port.get() == 200
 
@@ -181,10 +182,10 @@ async def test_pipelined_requests_are_not_piled_up() -> None:
     """A client that sends requests without reading the answers is dropped before they pile up."""
     async with serving(PATIENT) as port:
         reader, writer = await port.open(request("/hold"))
-        await holds(lambda: port.held)
+        await until(lambda: port.held)
         writer.write(request() * 3000)
         assert await is_closed(reader) == b""
-        await holds(lambda: not port.held)
+        await until(lambda: not port.held)
         assert await port.get() == 200
 
 

@@ -9,7 +9,8 @@ import pytest
 from aiohttp import web
 
 from exporter.web.server import listening
-from tests.support.connections import PATIENT, holds, is_closed, request, serving
+from tests.support.clock import until
+from tests.support.connections import PATIENT, is_closed, request, serving
 from tests.support.programs import fetch, free_port
 
 
@@ -92,7 +93,7 @@ async def test_stopping_ends_all_connections() -> None:
     async with asyncio.timeout(10), serving(PATIENT) as port:
         clients = [await port.open(sent) for sent in (b"", b"GET /", request(), request("/hold"))]
         port.clients.clear()
-        await holds(lambda: port.held)
+        await until(lambda: port.held)
     for reader, writer in clients:
         assert b"500" not in await is_closed(reader)
         writer.close()

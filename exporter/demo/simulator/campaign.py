@@ -154,7 +154,7 @@ class Campaign:
 
     @property
     def is_finished(self) -> bool:
-        """Tell whether all numbers have their final status."""
+        """Return whether all numbers have their final status."""
         return not self.numbers[WAITING] and not self._redials
 
     @property
@@ -178,7 +178,7 @@ class Campaign:
                 self._dial(tick)
 
     def is_dialling(self, now: float) -> bool:
-        """Tell whether calls are made at this time."""
+        """Return whether calls are made at this time."""
         return not self.paused and not self.is_finished and self._in_window(now)
 
     def between(self, begin: float, end: float) -> Counts:

@@ -113,7 +113,7 @@ class Fault:
                 raise ValueError(f"{name}: expected a number from 0 up")
 
     def strikes(self, rng: random.Random, call: Call) -> bool:
-        """Tell whether this call is struck, and count it."""
+        """Return whether the fault applies to this call, and count the call."""
         if self.count == 0:
             return False
         page = None if self.page is None else f"{self.page}"

@@ -32,7 +32,7 @@ _ODD_NAMES: Final = ('试驾邀约 "A组"\\周末', "满意度\n调查", "会员
 
 @dataclass(slots=True)
 class SimulatedTask:
-    """A task of an account: its campaign and how the platform tells of it. ``generation`` is 1 or 2."""
+    """A task of an account: its campaign and how the platform shows it. ``generation`` is 1 or 2."""
 
     id: str
     name: str

@@ -78,7 +78,7 @@ class _Connection(asyncio.Protocol):
         self.transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # told to mypy: it listens on TCP
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # for mypy: it listens on TCP
         self.transport = transport
         self._connections.add(self)
 

@@ -26,7 +26,7 @@ INCIDENTS: Final = ("carrier_block", "bad_list", "over", "pause", "resume", "res
 class SimulatorOptions:
     """What is simulated. The same options give the same history.
 
-    ``speed`` is simulated seconds a second; ``start`` the simulated Unix time at the beginning (None: half past nine
+    ``speed`` is simulated seconds per second; ``start`` the simulated Unix time at the beginning (None: half past nine
     in China today, when the dialling begins); ``scale`` the size of the campaigns, 1 for some tens to tens of thousands
     of numbers; ``history`` keeps what spans of time are answered from, which costs memory with thousands of tasks.
 

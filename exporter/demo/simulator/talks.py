@@ -60,7 +60,7 @@ class Script:
         )
 
     def count_talks(self, rng: random.Random, talks: int, cells: list[int], at: int) -> None:
-        """Count what so many talks came to into the cells from ``at`` on; those graded A and B last longer."""
+        """Count the results of ``talks`` into the cells from ``at`` on; those graded A and B last longer."""
         grades = rng.randbytes(talks).translate(self._grades)
         for grade, byte in zip(grades, rng.randbytes(talks), strict=True):
             cells[at + grade] += 1

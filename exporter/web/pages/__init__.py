@@ -1,4 +1,4 @@
-"""The pages for people: an overview at ``/``, and one page per task. They read what the store holds and ask nobody.
+"""The pages for people: an overview at ``/``, and one page per task. They read the store and make no API call.
 
 ``overview`` and ``detail`` put the pages together, as values; ``site`` serves them; all texts are in ``exporter.words``.
 """

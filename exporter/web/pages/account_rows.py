@@ -15,7 +15,7 @@ from exporter.web.pages.language import Ago, Ahead, Phrase, Span, phrase
 from exporter.web.pages.problems import failure_phrase
 
 SOON_SECONDS: Final = 7 * 86_400
-"""A token that expires within this time is worth a word."""
+"""A token that expires within this time is shown as a problem."""
 
 _NO_FACTS: Final = AccountFacts(calls_needed=0.0, calls_allowed=1.0)
 
@@ -31,7 +31,7 @@ class Tone(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A trouble in words, and the failure that it explains, if there is one."""
+    """A problem in words, and the failure behind it, if there is one."""
 
     words: Phrase
     tone: Tone
@@ -67,7 +67,7 @@ class AccountRow:
 def account_rows(
     survey: Survey, accounts: Sequence[AccountStatus], facts: Mapping[str, AccountFacts]
 ) -> list[AccountRow]:
-    """Make a row per account, those in trouble first, else in the order of the configuration."""
+    """Return a row per account, those in trouble first, else in the order of the configuration."""
     rows = [
         AccountRow(
             account.name,

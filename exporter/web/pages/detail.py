@@ -1,4 +1,4 @@
-"""The page of one task, as values: how it stands, its last polls, every series, and why one is absent. Pure."""
+"""The page of one task, as values: its condition, its last polls, every series, and why one is absent. Pure."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Missing:
 
 
 def find(exporter: Exporter, account: str, task: str) -> TaskRecord | Choice | Missing:
-    """Find a task by account and id, or say why there is none."""
+    """Return the page of a task by account and id, or why there is none."""
     store = exporter.store
     accounts = {status.name for status in store.accounts()} | set(exporter.accounts)
     if account not in accounts:

@@ -1,4 +1,4 @@
-"""Judgement of a task by its record, at a glance: how it stands, and whether it needs a look. Pure."""
+"""Judgement of a task by its record: its condition, and whether it needs attention. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NO_STATS: Final = TaskStats()
 
 
 class Standing(IntEnum):
-    """How a task stands, the worst first. The first three need a look."""
+    """The condition of a task, the worst first. The first three need attention."""
 
     FAILING = 0
     OVERDUE = 1

@@ -56,7 +56,7 @@ class Phrase:
 
 
 def phrase(key: str, **values: object) -> Phrase:
-    """Make a phrase."""
+    """Return a phrase."""
     return Phrase(key, values)
 
 
@@ -76,7 +76,7 @@ class Speaker:
         return text.format(**{name: self.value(value) for name, value in said.values.items()})
 
     def value(self, value: object) -> object:
-        """Make a value fit to be filled in."""
+        """Format a value to be filled in."""
         match value:
             case Phrase():
                 return self(value)

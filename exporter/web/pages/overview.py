@@ -109,7 +109,7 @@ def _chosen(question: Question, seen: Sequence[Glance]) -> list[Glance]:
 
 
 def _chosen_hidden(question: Question, facts: Mapping[str, AccountFacts]) -> list[Choice]:
-    """Return the hidden tasks that are asked for: as unpolled ones, or by a text, since who looks for one wants to know."""
+    """Return the hidden tasks that the question matches: a filter for unpolled tasks, or a search text."""
     if question.show is Show.LOOK or not (question.text or question.show is Show.UNPOLLED):
         return []
     text = question.text.casefold()

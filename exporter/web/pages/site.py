@@ -48,7 +48,7 @@ _TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/sv
 
 
 def add_pages(app: web.Application, exporter: Exporter) -> None:
-    """Add the pages and the files they need to an application."""
+    """Register the pages and the files they need with an application."""
     pages = _Pages(exporter)
     app.add_routes(
         [

@@ -5,7 +5,8 @@ import json
 import re
 
 from exporter.demo.simulator import Simulator, SimulatorOptions, incident
-from tests.support.simulation import HALF_PAST_NINE, HOUR, PLAIN, Clock, Simulation, serving
+from tests.support.clock import Clock
+from tests.support.simulation import HALF_PAST_NINE, HOUR, PLAIN, Simulation, serving
 
 
 async def test_flags_tell_the_state(simulation: Simulation) -> None:
@@ -23,7 +24,7 @@ async def test_flags_tell_the_state(simulation: Simulation) -> None:
 
 async def test_tokens_are_jwts_or_opaque() -> None:
     """A JWT has the platform's claims for thirty days; an opaque token says nothing."""
-    account = Simulator(PLAIN, clock=Clock()).accounts[0]
+    account = Simulator(PLAIN, clock=Clock(HALF_PAST_NINE)).accounts[0]
     header, claims, _ = account.token.split(".")
     assert json.loads(base64.urlsafe_b64decode(header + "==")) == {"typ": "JWT", "alg": "RS256"}
     assert json.loads(base64.urlsafe_b64decode(claims + "==")) == {

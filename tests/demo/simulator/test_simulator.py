@@ -3,7 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 from exporter.demo.simulator import Simulator, SimulatorOptions, truth
-from tests.support.simulation import HALF_PAST_NINE, HOUR, Clock, Simulation
+from tests.support.clock import Clock
+from tests.support.simulation import HALF_PAST_NINE, HOUR, Simulation
 
 
 def test_the_clock_can_be_hurried_stopped_and_moved() -> None:
@@ -29,7 +30,9 @@ def test_the_same_options_give_the_same_platform() -> None:
     """Users, tasks, tokens and what happens are decided by the options; another seed decides otherwise."""
     told = []
     for seed in (1, 1, 2):
-        simulator = Simulator(SimulatorOptions(seed=seed, tasks=5, sub_accounts=1, start=HALF_PAST_NINE), clock=Clock())
+        simulator = Simulator(
+            SimulatorOptions(seed=seed, tasks=5, sub_accounts=1, start=HALF_PAST_NINE), clock=Clock(HALF_PAST_NINE)
+        )
         simulator.advance(HOUR)
         tasks = [truth(simulator, task) for task in simulator.accounts[0].tasks]
         told.append((simulator.accounts[0].token, simulator.accounts[0].sub_users, tasks))
