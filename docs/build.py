@@ -5,7 +5,6 @@ What stands between the two marks of a file is generated; the rest is written by
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,6 +15,7 @@ from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
+from docs.generated import section_of, write_or_check
 from docs.words import ACCEPTED, CHINESE, ENDPOINTS, LABELS
 from exporter.api.errors import REASONS
 from exporter.api.model import STATUSES, TaskState
@@ -66,7 +66,7 @@ def configuration(say: Say) -> Iterator[str]:
 
 
 def _section(model: type[BaseModel], path: str, say: Say) -> Iterator[str]:
-    parts = {key: part for key, info in model.model_fields.items() if (part := _part(info))}
+    parts = {key: part for key, info in model.model_fields.items() if (part := section_of(info))}
     defaults = model.model_construct().model_dump(mode="json", exclude=set(parts))
     yield f"### {say('Top level') if not path else f'`{path}`'}\n"
     if path:
@@ -83,12 +83,6 @@ def _section(model: type[BaseModel], path: str, say: Say) -> Iterator[str]:
     for key, part in parts.items():
         is_list = get_origin(model.model_fields[key].annotation) is tuple
         yield from _section(part, f"{path}{'.' if path else ''}{key}{'[]' if is_list else ''}", say)
-
-
-def _part(info: FieldInfo) -> type[BaseModel] | None:
-    """Return the model of a section, or of the items of a list of sections."""
-    kinds = (info.annotation, *get_args(info.annotation))
-    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
 def _sentence(model: type[BaseModel]) -> str:
@@ -199,18 +193,5 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]
     yield ""
 
 
-def main() -> int:
-    """Write or check; the exit status is 1 if a file was to be checked and differs."""
-    parser = argparse.ArgumentParser(prog="python -m docs.build", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--check", action="store_true", help="write nothing")
-    is_check = parser.parse_args().check
-    stale = [(path, content) for path, content in files() if path.read_text(encoding="utf-8") != content]
-    for path, content in stale:
-        print(f"{path}: {'differs from the code; run: make docs' if is_check else 'written'}")
-        if not is_check:
-            path.write_text(content, encoding="utf-8")
-    return 1 if is_check and stale else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check("python -m docs.build", __doc__, files(), "make docs"))

@@ -1,22 +1,22 @@
-"""Write what the chart says twice: the tables of both READMEs and the configuration's keys in the schema of the values.
+"""The generated parts of the chart, which it says twice: the tables of both READMEs and the configuration's keys in the schema of the values.
 
 The sources are the comments in values.yaml, the shipped rules and the settings; ``--check`` only compares.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple, get_args, get_origin
+from typing import Any, Final, NamedTuple, get_origin
 
 import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from docs.generated import section_of, write_or_check
 from exporter.config.settings import Settings
 
 CHART: Final = Path(__file__).parent / "yunfu-exporter"
@@ -114,8 +114,7 @@ def _key(info: FieldInfo) -> dict[str, Any]:
     about = {"description": info.description} if info.description else {}
     if info.annotation is str:
         about["type"] = "string"
-    kinds = (info.annotation, *get_args(info.annotation))
-    part = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+    part = section_of(info)
     if part is None:
         return about
     section = _section(part)
@@ -149,18 +148,5 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]
     yield from (f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows)
 
 
-def main() -> int:
-    """Write or check; the exit status is 1 if a file was to be checked and differs."""
-    parser = argparse.ArgumentParser(prog="python -m helm.build", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--check", action="store_true", help="write nothing")
-    is_check = parser.parse_args().check
-    stale = [(path, content) for path, content in files() if path.read_text(encoding="utf-8") != content]
-    for path, content in stale:
-        print(f"{path}: {'differs from its sources; run: make chart' if is_check else 'written'}")
-        if not is_check:
-            path.write_text(content, encoding="utf-8")
-    return 1 if is_check and stale else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check("python -m helm.build", __doc__, files(), "make chart"))
