@@ -44,7 +44,7 @@ HEAD = "ts=2025-06-27T04:53:20.500Z level=warning msg="
 )
 def test_logfmt_quotes_what_needs_it(value: object, written: str) -> None:
     """A value with blanks, quotes, signs or line breaks is quoted and escaped, any other stands bare."""
-    assert _line("logfmt", "told", value=value) == f"{HEAD}told value={written}"
+    assert _line("logfmt", "logged", value=value) == f"{HEAD}logged value={written}"
 
 
 def test_a_log_line_is_one_line_in_either_format() -> None:
@@ -79,19 +79,19 @@ def test_an_exception_is_a_field_of_its_line(line_format: str) -> None:
     except ValueError:
         get_logger("exporter.part").exception("broke off", task="t")
     (line,) = stream.getvalue().splitlines()
-    told: dict[str, Any]
+    logged: dict[str, Any]
     if line_format == "json":
-        told = json.loads(line)
+        logged = json.loads(line)
     else:
-        told = {"msg": line.split("msg=")[1].split(" task=")[0].strip('"')}
-        told["traceback"] = json.loads(line.split("traceback=")[1])
-    assert told["msg"] == "broke off"
-    assert told["traceback"].startswith("Traceback (most recent call last):\n")
-    assert told["traceback"].endswith("ValueError: invalid literal for int() with base 10: 'the fault'")
+        logged = {"msg": line.split("msg=")[1].split(" task=")[0].strip('"')}
+        logged["traceback"] = json.loads(line.split("traceback=")[1])
+    assert logged["msg"] == "broke off"
+    assert logged["traceback"].startswith("Traceback (most recent call last):\n")
+    assert logged["traceback"].endswith("ValueError: invalid literal for int() with base 10: 'the fault'")
 
 
 @pytest.mark.parametrize(
-    ("level", "told"),
+    ("level", "logged"),
     [
         ("debug", ["exporter:debug", "exporter:info", "exporter:warning", "aiohttp:warning"]),
         ("info", ["exporter:info", "exporter:warning", "aiohttp:warning"]),
@@ -99,14 +99,14 @@ def test_an_exception_is_a_field_of_its_line(line_format: str) -> None:
         ("error", ["aiohttp:warning"]),
     ],
 )
-def test_the_level_is_that_of_this_package_and_libraries_only_warn(level: str, told: list[str]) -> None:
+def test_the_level_is_that_of_this_package_and_libraries_only_warn(level: str, logged: list[str]) -> None:
     """The level set is the package's own; the chatter of libraries below a warning is left out."""
     stream = StringIO()
     set_up(level, "json", stream)
     for name in ("exporter", "aiohttp"):
         for each in ("debug", "info", "warning"):
             logging.getLogger(f"{name}.part").log(logging.getLevelNamesMapping()[each.upper()], "%s:%s", name, each)
-    assert [json.loads(line)["msg"] for line in stream.getvalue().splitlines()] == told
+    assert [json.loads(line)["msg"] for line in stream.getvalue().splitlines()] == logged
 
 
 def test_setting_up_again_replaces_the_format() -> None:
@@ -131,7 +131,7 @@ def test_the_journal_is_told_how_grave_a_line_is(tmp_path: Path, monkeypatch: py
             monkeypatch.setenv("JOURNAL_STREAM", f"{os.fstat(stream.fileno()).st_dev}:{number}")
             set_up("debug", "logfmt", stream)
             for level in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR):
-                logging.getLogger("exporter.x").log(level, "told")
+                logging.getLogger("exporter.x").log(level, "logged")
         stream.seek(0)
         begins = [line.partition("ts=")[0] for line in stream]
     assert begins == ["<7>", "<6>", "<4>", "<3>", "", "", "", ""]

@@ -151,7 +151,7 @@ READINGS: dict[str, tuple[object, dict[str, Any], dict[str, int]]] = {
         {},
     ),
     "a code as text": (_statuses(("0", "12")), {"numbers": {"waiting": 12}}, {}),
-    "a status told twice": (_statuses((1, 2), ("1", 3)), {"numbers": {"connected": 5}}, {}),
+    "a status given twice": (_statuses((1, 2), ("1", 3)), {"numbers": {"connected": 5}}, {}),
     "codes that are none": (
         _statuses((-1, 1), ("x", 1), (None, 1), (True, 1), (1, 4)),
         {"numbers": {"connected": 4}},

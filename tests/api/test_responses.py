@@ -128,7 +128,7 @@ def test_a_good_envelope_may_be_written_in_many_ways(body: bytes) -> None:
     ids=lambda value: value[:30].decode() if isinstance(value, bytes) else None,
 )
 def test_what_is_no_good_envelope_is_said_in_one_line(body: bytes, kind: type[ApiError], message: str) -> None:
-    """A refusal tells its code and status, anything else what it is not; the platform's own text is left out."""
+    """A refusal has its code and status in its text, anything else what it is not; the platform's own text is left out."""
     with pytest.raises(kind) as caught:
         parse_envelope(body)
     assert str(caught.value) == message

@@ -46,7 +46,7 @@ def _jwt(claims: object) -> str:
     ids=lambda value: str(value)[:12],
 )
 def test_expiry_is_the_exp_claim_of_a_jwt_and_else_unknown(value: str, expiry: float | None) -> None:
-    """A JWT tells when it expires; an opaque or a broken token, or a claim that is no number, tells nothing."""
+    """A JWT has its expiry in it; an opaque or a broken token, or a claim that is no number, gives none."""
     assert Token(value).expiry() == expiry
 
 
@@ -132,7 +132,7 @@ def test_the_largest_token_is_read_whole(tmp_path: Path) -> None:
     ids=["JWT", "long JWT", "JWT in a path", "opaque", "opaque with slashes", "longer than a name may be"],
 )
 def test_a_token_given_as_a_file_is_not_shown(given: str) -> None:
-    """Who mixes up token and token_file is told so, without the token."""
+    """The message for a token given as token_file says so, without the token."""
     with pytest.raises(TokenError) as caught:
         Token.from_file(Path(given))
     assert re.fullmatch(
@@ -152,7 +152,7 @@ def test_what_can_only_be_a_path_is_named(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_refresh_tells_whether_the_token_is_another(tmp_path: Path) -> None:
-    """A changed content is taken up; an untouched file, and a touched one with the same token, change nothing."""
+    """A changed content takes effect; an untouched file, and a touched one with the same token, change nothing."""
     file = tmp_path / "token"
     file.write_text("secret-1")
     token = Token.from_file(file)

@@ -134,10 +134,10 @@ def test_bad_flags_are_told_in_one_line(command: str, flag: str, capsys: pytest.
     with pytest.raises(SystemExit) as exit_status:
         run([command, flag])
     assert exit_status.value.code == 2
-    usage, _, told = capsys.readouterr().err.partition(f"yunfu-exporter {command}: error: ")
+    usage, _, reported = capsys.readouterr().err.partition(f"yunfu-exporter {command}: error: ")
     assert usage.startswith(f"usage: yunfu-exporter {command} ")
-    assert told.startswith(BAD_FLAGS[flag])
-    assert told.count("\n") == 1
+    assert reported.startswith(BAD_FLAGS[flag])
+    assert reported.count("\n") == 1
 
 
 async def test_simulate_serves_what_it_prints() -> None:

@@ -1,4 +1,4 @@
-"""A real Prometheus before the doors: TLS, client certificate and password; and promtool's word on the same files."""
+"""Access control before a real Prometheus: TLS, client certificate and password; and promtool's check of the same files."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ async def test_prometheus_comes_in_by_certificate_and_password(unwatched: Stack,
             async def is_renewed() -> bool:
                 return output.read_text().count("web configuration reloaded") > before
 
-            await until("the new certificate is taken up", is_renewed)
+            await until("the new certificate takes effect", is_renewed)
             scraped = (await unwatched.vector('timestamp(up{job="good"})'))[()]
 
             async def scraped_since() -> bool:

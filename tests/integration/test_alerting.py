@@ -88,7 +88,7 @@ class OnCall:
             await runner.cleanup()
 
 
-def tell(config: Path, url: str) -> None:
+def set_receiver(config: Path, url: str) -> None:
     """Fill in the receivers of the shipped example: all of them are one person."""
     example = yaml.safe_load(config.read_text(encoding="utf-8"))
     for receiver in example["receivers"]:
@@ -135,7 +135,7 @@ async def night(tmp_path: Path) -> AsyncIterator[Night]:
     on_call = OnCall()
     prepare(tmp_path, at, PACE)
     async with AsyncExitStack() as stack:
-        tell(tmp_path / "alertmanager.yml", await stack.enter_async_context(on_call.listening(free_address())))
+        set_receiver(tmp_path / "alertmanager.yml", await stack.enter_async_context(on_call.listening(free_address())))
         url = await stack.enter_async_context(simulator.serve())
         session = await stack.enter_async_context(aiohttp.ClientSession())
         stands = Stack(simulator, session, tmp_path, url, at.exporter, at.prometheus)
@@ -156,7 +156,7 @@ async def test_an_incident_wakes_the_right_person_for_the_right_reason(night: Ni
     struck = max(running, key=lambda task: task.campaign.traits.lines)
 
     simulator.incident("carrier_block", struck.id)
-    await until("it is told", partial(on_call.has_heard, "firing", LINE, struck.id), PATIENCE_SECONDS)
+    await until("the receiver has the alert", partial(on_call.has_heard, "firing", LINE, struck.id), PATIENCE_SECONDS)
     alert = next(each for each in on_call.alerts if each["labels"]["alertname"] == LINE)
     assert alert["labels"].items() >= {"account": "main", "name": struck.name, "severity": "critical"}.items()
     assert alert["annotations"]["summary"].startswith(f"{struck.name} (main): the carrier blocks ")
@@ -173,7 +173,7 @@ async def test_an_incident_wakes_the_right_person_for_the_right_reason(night: Ni
     await until("the low answer rate names its cause", says_why, PATIENCE_SECONDS)
 
     simulator.incident("over", struck.id)
-    await until("its end is told", partial(on_call.has_heard, "resolved", LINE, struck.id), PATIENCE_SECONDS)
+    await until("the receiver has its end", partial(on_call.has_heard, "resolved", LINE, struck.id), PATIENCE_SECONDS)
     assert await night.firing() == {(LINE, struck.id), (EFFECT, struck.id)}
     assert {(each["labels"]["alertname"], each["labels"].get("task")) for each in on_call.alerts} <= {
         (LINE, struck.id),

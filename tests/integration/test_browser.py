@@ -119,7 +119,7 @@ class Served:
 def exporting(
     platform: Platform, directory: Path, *accounts: dict[str, object], tasks: int, **more: object
 ) -> Iterator[Served]:
-    """Run the exporter until so many tasks have been read."""
+    """Run the exporter until that number of tasks has been read."""
     port = free_port()
     config = write_config(directory / f"{port}.json", *accounts, listen=f"127.0.0.1:{port}", **more)
     with running(directory, "serve", "--config", str(config)) as program:

@@ -262,7 +262,7 @@ def test_the_shipped_rules_are_rendered_as_they_are() -> None:
 
 
 def test_promtool_accepts_changed_rules(tmp_path: Path) -> None:
-    """Alerts can be turned off, and told another severity, pause, label and threshold; the rest stays as it is."""
+    """Alerts can be turned off, and given another severity, pause, label and threshold; the rest stays as it is."""
     changed = _groups("--values", CHART / "ci" / "alerts-values.yaml")
     (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": changed}, allow_unicode=True), encoding="utf-8")
     promtool = need("promtool", "apt-get install prometheus")
@@ -343,7 +343,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("values", "fault"), REFUSED, ids=[fault for _, fault in REFUSED])
 def test_mistakes_are_refused(values: dict[str, Any], fault: str, tmp_path: Path) -> None:
-    """A misspelt key and values that do not go together are told, with what is accepted, and nothing is rendered."""
+    """A misspelt key and values that do not go together are named, with what is accepted, and nothing is rendered."""
     (tmp_path / "values.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
     refused = template("--values", MINIMAL, "--values", tmp_path / "values.yaml")
     assert refused.returncode == 1

@@ -52,7 +52,7 @@ def inner(process: subprocess.Popen[bytes]) -> int:
 
 
 def status(pid: int) -> dict[str, list[str]]:
-    """Return what the kernel tells of a process."""
+    """Return the kernel's status of a process."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return {name: rest.split() for name, _, rest in (line.partition(":") for line in lines)}
 
@@ -75,10 +75,10 @@ def test_it_serves_as_nobody_on_a_read_only_root(image: Image, tmp_path: Path) -
             about = next(line for line in page.splitlines() if line.startswith("yunfu_exporter_build_info{"))
             assert f'revision="{REVISION}",version="{__version__}"' in about
             pid = inner(process)
-            told = status(pid)
-            assert {*told["Uid"], *told["Gid"]} == {str(NOBODY)}
-            assert told["NSpid"][-1] == "1"
-            assert int(told["CapEff"][0], 16) == 0
+            reported = status(pid)
+            assert {*reported["Uid"], *reported["Gid"]} == {str(NOBODY)}
+            assert reported["NSpid"][-1] == "1"
+            assert int(reported["CapEff"][0], 16) == 0
             mounts = [line.split() for line in Path(f"/proc/{pid}/mounts").read_text().splitlines()]
             assert [each[3].split(",")[0] for each in mounts if each[1] == "/"] == ["ro"]
             with contained(image, tmp_path, *asked) as check:
@@ -91,13 +91,21 @@ def test_it_serves_as_nobody_on_a_read_only_root(image: Image, tmp_path: Path) -
 
 def test_its_configuration_is_what_a_cluster_expects(image: Image) -> None:
     """A numeric user, words without a shell, the port, the signal, the labels; nothing secret or changing in between."""
-    told = image.configuration
-    assert (told["User"], told["StopSignal"], [*told["ExposedPorts"]]) == ("65532:65532", "SIGTERM", ["10042/tcp"])
-    assert (told["Entrypoint"], told["Cmd"]) == (["yunfu-exporter"], ["serve"])
-    labels = {name.rpartition(".")[2]: text for name, text in told["Labels"].items() if "opencontainers" in name}
+    reported = image.configuration
+    assert (reported["User"], reported["StopSignal"], [*reported["ExposedPorts"]]) == (
+        "65532:65532",
+        "SIGTERM",
+        ["10042/tcp"],
+    )
+    assert (reported["Entrypoint"], reported["Cmd"]) == (["yunfu-exporter"], ["serve"])
+    labels = {name.rpartition(".")[2]: text for name, text in reported["Labels"].items() if "opencontainers" in name}
     assert labels["title"] == "yunfu-exporter"
     assert (labels["version"], labels["revision"], labels["licenses"]) == (__version__, REVISION, "Apache-2.0")
-    assert {each.partition("=")[0] for each in told["Env"]} == {"PATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"}
+    assert {each.partition("=")[0] for each in reported["Env"]} == {
+        "PATH",
+        "PYTHONUNBUFFERED",
+        "PYTHONDONTWRITEBYTECODE",
+    }
 
 
 def test_it_is_small(image: Image) -> None:

@@ -40,8 +40,8 @@ async def test_promql_answers_what_the_platform_says(stack: Stack) -> None:
         ("yunfu_task_up",): dict.fromkeys([(task,) for task in counts], 1),
     }
     for (name, *labels), values in expected.items():
-        told = await stack.vector(f'{name}{{account="main"}}', "task", *labels)
-        assert told == pytest.approx(values, abs=1e-9), name
+        reported = await stack.vector(f'{name}{{account="main"}}', "task", *labels)
+        assert reported == pytest.approx(values, abs=1e-9), name
         assert await stack.vector(f"count({name})") == {(): len(values)}
 
 
@@ -81,9 +81,9 @@ async def test_increase_is_what_happened(stack: Stack) -> None:
     increased = await _increased(stack, "yunfu_task_calls_total", begin, end, "outcome")
     assert increased == pytest.approx(_summed(calls), rel=0.01)
 
-    told = await _grown(stack, "yunfu_task_number_results_total", "task", "status", begin=begin, end=end)
-    assert {key for key in told if key[1] in FINAL} == {(task, status) for task in stack.tasks for status in FINAL}
-    assert {key: count for key, count in told.items() if key[1] in FINAL and count} == {
+    reported = await _grown(stack, "yunfu_task_number_results_total", "task", "status", begin=begin, end=end)
+    assert {key for key in reported if key[1] in FINAL} == {(task, status) for task in stack.tasks for status in FINAL}
+    assert {key: count for key, count in reported.items() if key[1] in FINAL and count} == {
         key: count for key, count in results.items() if key[1] in FINAL and count
     }
     increased = await _increased(stack, "yunfu_task_number_results_total", begin, end, "status")
@@ -91,7 +91,7 @@ async def test_increase_is_what_happened(stack: Stack) -> None:
         {key: count for key, count in _summed(results).items() if key[0] in FINAL}, rel=0.01
     )
     # Numbers that leave a status between two polls while others come are not seen: fewer, never more.
-    assert all(count <= results[key] for key, count in told.items())
+    assert all(count <= results[key] for key, count in reported.items())
     # Had the platform's own counts been taken for counters, each fall would have been a reset: there were such.
     fallen = await stack.vector(f"resets(yunfu_task_numbers{_range(begin, end)})", "task", "status", at=end)
     assert {status for (_, status), falls in fallen.items() if falls} & REDIALLED
@@ -109,11 +109,11 @@ async def test_a_restart_of_the_exporter_is_no_burst(watched: Stack) -> None:
     async with watched.exporting():
         await watched.catch_up()
         end, fourth = await _work(watched), watched.truths()
-        told = await _increased(watched, "yunfu_task_calls_total", begin, end, "task", "outcome")
+        reported = await _increased(watched, "yunfu_task_calls_total", begin, end, "task", "outcome")
     seen = _growth(first, second)[0] + _growth(third, fourth)[0]
-    assert told == pytest.approx(_all(seen, watched), rel=0.01)
+    assert reported == pytest.approx(_all(seen, watched), rel=0.01)
     assert _growth(second, third)[0].total() > 0
-    assert sum(told.values()) < _growth(first, fourth)[0].total()
+    assert sum(reported.values()) < _growth(first, fourth)[0].total()
 
 
 async def test_a_task_that_is_reset_is_neither_a_burst_nor_a_fall(stack: Stack) -> None:
@@ -127,8 +127,8 @@ async def test_a_task_that_is_reset_is_neither_a_burst_nor_a_fall(stack: Stack) 
     end = await _work(stack)
     calls, _ = _growth(before, stack.truths())
     assert await _grown(stack, "yunfu_task_calls_total", "task", "outcome", begin=begin, end=end) == _all(calls, stack)
-    told = await _increased(stack, "yunfu_task_calls_total", begin, end, "task", "outcome")
-    assert told == pytest.approx(_all(calls, stack), rel=0.01)
+    reported = await _increased(stack, "yunfu_task_calls_total", begin, end, "task", "outcome")
+    assert reported == pytest.approx(_all(calls, stack), rel=0.01)
     fallen = await stack.vector(f"resets(yunfu_task_calls_total{_range(begin, end)})", "task", "outcome", at=end)
     assert set(fallen.values()) == {0}
     assert await stack.vector("yunfu_task_resets_total", "task") == {
@@ -161,8 +161,8 @@ def _by_label(labels: Any, values: dict[str, list[int]]) -> dict[tuple[str, ...]
     return {(task, label): value for task in values for label, value in zip(labels, values[task], strict=True)}
 
 
-def _calls(told: dict[str, Any]) -> int:
-    return int(told["answered"] + told["unanswered"])
+def _calls(reported: dict[str, Any]) -> int:
+    return int(reported["answered"] + reported["unanswered"])
 
 
 async def _work(stack: Stack) -> float:

@@ -79,8 +79,8 @@ class Machine:
 
     def shows(self, *properties: str) -> list[str]:
         """Return what systemd knows of the unit."""
-        told = self.run("systemctl", "show", NAME).stdout.splitlines()
-        known = {name: value for name, _, value in (line.partition("=") for line in told)}
+        reported = self.run("systemctl", "show", NAME).stdout.splitlines()
+        known = {name: value for name, _, value in (line.partition("=") for line in reported)}
         return [known.get(name, "") for name in properties]  # an empty one is not always shown
 
     def configure(self, platform: Platform, **more: object) -> None:
@@ -178,7 +178,7 @@ def test_it_is_started_again_after_a_crash(unit: Machine) -> None:
 
 
 def test_a_reload_says_in_the_status_how_it_went(unit: Machine, served: Platform) -> None:
-    """A good configuration is taken up; of a bad one status and journal say what is wrong, and the one before stays."""
+    """A good configuration takes effect; of a bad one status and journal say what is wrong, and the one before stays."""
     unit.configure(served, windows=["1h"])
     assert unit.systemctl("reload") == 0
     eventually(lambda: unit.shows("StatusText") == ["configuration reloaded"])

@@ -43,8 +43,8 @@ class Release:
     @property
     def sbom(self) -> dict[str, Any]:
         """The list of components."""
-        told: dict[str, Any] = json.loads((self.directory / f"yunfu-exporter-{__version__}.cdx.json").read_text())
-        return told
+        reported: dict[str, Any] = json.loads((self.directory / f"yunfu-exporter-{__version__}.cdx.json").read_text())
+        return reported
 
 
 @pytest.fixture(scope="module")

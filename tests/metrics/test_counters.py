@@ -21,7 +21,7 @@ BOTH = {"answered": 0, "unanswered": 0}
 
 HISTORIES: dict[str, tuple[list[TaskStats], dict[str, int], dict[str, int], int]] = {
     "no burst at first sight": ([_calls(61, 6)], BOTH, {}, 0),
-    "nothing told": ([TaskStats()], {}, {}, 0),
+    "nothing reported": ([TaskStats()], {}, {}, 0),
     "growth adds up": ([_calls(10, 5), _calls(12, 5), _calls(15, 9)], {"answered": 5, "unanswered": 4}, {}, 0),
     "a fall is a reset and growth starts there": (
         [_calls(10, 5), _calls(2, 0), _calls(3, 1)],

@@ -169,7 +169,7 @@ def test_configured_labels_stand_on_info_alone() -> None:
 
 
 def test_a_reload_that_changes_the_label_names_does_not_break_the_page() -> None:
-    """Until a task's new labels are told, the ones of the new configuration are empty."""
+    """Until a task's new labels are put, the ones of the new configuration are empty."""
     store = Store(TaskRenderer(("region", "team")), Clock(NOW), STALE_AFTER)
     store.put_task(POLLED, None)
     renderer = TaskRenderer(("owner",))

@@ -45,7 +45,7 @@ def _task_families(info_labels: tuple[str, ...]) -> list[Family[Any]]:
 
 
 def test_the_families_of_tasks_are_those_of_the_contract() -> None:
-    """Names, types and labels of all that is told of a task, in the order of the page."""
+    """Names, types and labels of all metrics of a task, in the order of the page."""
     families = _task_families(("region", "team"))
     assert {family.name: (family.type, " ".join(family.labels)) for family in families} == TASKS
     assert [family.name for family in families] == list(TASKS)

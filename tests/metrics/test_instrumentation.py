@@ -61,7 +61,7 @@ def test_the_exporters_own_families_are_those_of_the_contract() -> None:
 
 
 def test_the_families_of_accounts_are_those_of_the_contract() -> None:
-    """Names, types and labels of what is told of an account, once all of it is known."""
+    """Names, types and labels of an account's metrics, once all of them have values."""
     store = Store(TaskRenderer(), lambda: 0.0)
     store.put_account(
         AccountStatus(

@@ -14,7 +14,7 @@ def test_every_row_says_what_it_is() -> None:
 
 
 def test_every_name_says_whose_it_is() -> None:
-    """Metrics of accounts and of the exporter are told apart by name, and a counter's name ends in _total."""
+    """Metrics of accounts and of the exporter differ by name, and a counter's name ends in _total."""
     assert all(name.startswith("yunfu_account_") for name in ACCOUNT_FAMILIES)
     assert all(name.startswith("yunfu_exporter_") for name in EXPORTER_FAMILIES)
     assert all(name.endswith("_total") == (row.type == "counter") for name, row in EXPORTER_FAMILIES.items())

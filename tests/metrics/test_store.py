@@ -52,7 +52,7 @@ class FakeRenderer:
 
 
 @dataclass
-class House:
+class StoreInTime:
     """A store with a clock that can be set."""
 
     now: float = NOW
@@ -63,7 +63,7 @@ class House:
         self.store = Store(self.renderer, lambda: self.now, STALE_AFTER)
 
     def record_poll(self, outcome: PollOutcome, at: float, interval: float = INTERVAL) -> bool:
-        """Lay in an outcome at a time."""
+        """Record an outcome at a time."""
         self.now = at
         return self.store.record_poll(TASK, outcome, interval)
 
@@ -82,9 +82,9 @@ class House:
 
 
 @pytest.fixture
-def house() -> House:
+def kept() -> StoreInTime:
     """Return an empty store at NOW."""
-    return House()
+    return StoreInTime()
 
 
 def _read(answered: int, *windows: WindowReading) -> PollOutcome:
@@ -95,16 +95,16 @@ def _window(name: str, answered: int, expires: float = float("inf")) -> WindowRe
     return WindowReading(name, TaskStats(answered=answered), expires)
 
 
-def test_statistics_are_fresh_until_a_success_is_overdue(house: House) -> None:
+def test_statistics_are_fresh_until_a_success_is_overdue(kept: StoreInTime) -> None:
     """Up to the interval and ``stale_after`` past the last success they are shown, a moment later not."""
-    house.record_poll(_read(1), NOW)
+    kept.record_poll(_read(1), NOW)
     boundary = NOW + INTERVAL + STALE_AFTER
-    assert house.record.is_fresh(boundary)
-    assert not house.record.is_fresh(boundary + 0.001)
-    house.record_poll(FAILED, boundary)
-    assert not house.record.is_fresh(boundary + 0.001)
-    house.store.put_task(TASK, 900)  # an idle task is not overdue so soon
-    assert house.record.is_fresh(NOW + 900 + STALE_AFTER)
+    assert kept.record.is_fresh(boundary)
+    assert not kept.record.is_fresh(boundary + 0.001)
+    kept.record_poll(FAILED, boundary)
+    assert not kept.record.is_fresh(boundary + 0.001)
+    kept.store.put_task(TASK, 900)  # an idle task is not overdue so soon
+    assert kept.record.is_fresh(NOW + 900 + STALE_AFTER)
 
 
 @pytest.mark.parametrize(
@@ -121,231 +121,233 @@ def test_statistics_are_fresh_until_a_success_is_overdue(house: House) -> None:
 )
 @pytest.mark.parametrize("polled", [False, True], ids=["listed", "failed"])
 def test_a_changed_interval_makes_no_success_overdue(
-    house: House, changes: list[tuple[float, float | None]], due: float, *, polled: bool
+    kept: StoreInTime, changes: list[tuple[float, float | None]], due: float, *, polled: bool
 ) -> None:
     """A shorter interval counts from the change, a longer one from the success, none leaves what was due; so do windows."""
-    house.record_poll(_read(1, _window("today", 1)), NOW, interval=900)
+    kept.record_poll(_read(1, _window("today", 1)), NOW, interval=900)
     for at, interval in changes:
         if polled and interval is not None:
-            house.record_poll(FAILED, NOW + at, interval)
+            kept.record_poll(FAILED, NOW + at, interval)
         else:
-            house.now = NOW + at
-            house.store.put_task(TASK, interval)
+            kept.now = NOW + at
+            kept.store.put_task(TASK, interval)
     boundary = NOW + due + STALE_AFTER
     for at, is_shown in ((boundary, True), (boundary + 0.001, False)):
-        assert house.record.is_fresh(at) is is_shown
-        assert list(house.record.fresh_windows(at)) == [(b"today 1",)] * is_shown
-    assert (house.record.status.last_success, house.record.status.interval) == (NOW, changes[-1][1])
+        assert kept.record.is_fresh(at) is is_shown
+        assert list(kept.record.fresh_windows(at)) == [(b"today 1",)] * is_shown
+    assert (kept.record.status.last_success, kept.record.status.interval) == (NOW, changes[-1][1])
 
 
-def test_a_task_without_a_success_is_not_fresh(house: House) -> None:
+def test_a_task_without_a_success_is_not_fresh(kept: StoreInTime) -> None:
     """Neither a task that is only known nor one whose polls have all failed has statistics."""
-    house.store.put_task(TASK, INTERVAL)
-    assert not house.record.is_fresh(NOW)
-    house.record_poll(FAILED, NOW)
-    assert not house.record.is_fresh(NOW)
+    kept.store.put_task(TASK, INTERVAL)
+    assert not kept.record.is_fresh(NOW)
+    kept.record_poll(FAILED, NOW)
+    assert not kept.record.is_fresh(NOW)
 
 
-def test_a_failure_keeps_what_was_read_before(house: House) -> None:
+def test_a_failure_keeps_what_was_read_before(kept: StoreInTime) -> None:
     """The last good statistics, windows and time of success stay; up and the error are the failure's."""
-    house.record_poll(_read(7, _window("today", 3)), NOW)
-    house.record_poll(FAILED, NOW + 60)
-    record = house.record
+    kept.record_poll(_read(7, _window("today", 3)), NOW)
+    kept.record_poll(FAILED, NOW + 60)
+    record = kept.record
     assert (record.status.up, record.status.failure, record.status.last_success) == (False, FAILED.failure, NOW)
     assert record.reading_lines == (b"7",)
     assert list(record.fresh_windows(NOW + 60)) == [(b"today 3",)]
-    house.record_poll(_read(8), NOW + 120)
-    record = house.record
+    kept.record_poll(_read(8), NOW + 120)
+    record = kept.record
     assert (record.status.up, record.status.failure, record.status.last_success) == (True, None, NOW + 120)
     assert record.reading_lines == (b"8",)
 
 
-def test_a_poll_that_failed_half_way_keeps_what_it_brought(house: House) -> None:
+def test_a_poll_that_failed_half_way_keeps_what_it_brought(kept: StoreInTime) -> None:
     """The whole life was read and one window was not: the new numbers stand, that window's old ones too, up is 0."""
-    house.record_poll(_read(1, _window("today", 1), _window("1h", 1)), NOW)
+    kept.record_poll(_read(1, _window("today", 1), _window("1h", 1)), NOW)
     half = replace(_read(2, _window("today", 2)), failure=Failure("timeout", "no answer"))
-    assert house.record_poll(half, NOW + 60)
-    record = house.record
+    assert kept.record_poll(half, NOW + 60)
+    record = kept.record
     assert (record.status.up, record.status.last_success, record.reading_lines) == (False, NOW + 60, (b"2",))
     assert list(record.fresh_windows(NOW + 60)) == [(b"today 2",), (b"1h 1",)]
 
 
-def test_a_window_is_shown_until_it_moves_on_or_is_overdue(house: House) -> None:
+def test_a_window_is_shown_until_it_moves_on_or_is_overdue(kept: StoreInTime) -> None:
     """At its end a window says nothing any more; before that it goes stale like the other statistics, by itself."""
-    house.record_poll(_read(1, _window("today", 1, expires=NOW + 100), _window("1h", 2)), NOW)
+    kept.record_poll(_read(1, _window("today", 1, expires=NOW + 100), _window("1h", 2)), NOW)
     boundary = NOW + INTERVAL + STALE_AFTER
     shown = [(99.9, [(b"today 1",), (b"1h 2",)]), (100.0, [(b"1h 2",)]), (boundary - NOW, [(b"1h 2",)])]
     for after, lines in shown:
-        assert list(house.record.fresh_windows(NOW + after)) == lines
-    house.record_poll(_read(2), boundary)
-    assert house.record.is_fresh(boundary + 1)
-    assert not list(house.record.fresh_windows(boundary + 0.001))
+        assert list(kept.record.fresh_windows(NOW + after)) == lines
+    kept.record_poll(_read(2), boundary)
+    assert kept.record.is_fresh(boundary + 1)
+    assert not list(kept.record.fresh_windows(boundary + 0.001))
 
 
-def test_settle_tells_whether_the_counts_moved(house: House) -> None:
+def test_settle_tells_whether_the_counts_moved(kept: StoreInTime) -> None:
     """At first sight, growth and a reset yes, at the same count and at a failure no."""
     outcomes = [FAILED, _read(1), _read(1), FAILED, _read(1), _read(2), _read(0)]
-    assert [house.record_poll(outcome, NOW) for outcome in outcomes] == [False, True, False, False, False, True, True]
+    assert [kept.record_poll(outcome, NOW) for outcome in outcomes] == [False, True, False, False, False, True, True]
 
 
-def test_an_unchanged_answer_is_a_success_with_the_statistics_of_before(house: House) -> None:
+def test_an_unchanged_answer_is_a_success_with_the_statistics_of_before(kept: StoreInTime) -> None:
     """It brings the task up and puts off what is due and when the window ends; lines and counters stay as they are."""
-    house.record_poll(_read(7), NOW - 60)
-    house.record_poll(_read(9, _window("today", 3, expires=NOW + 90)), NOW)
-    house.record_poll(MISSING, NOW + 30)
-    lines, rendered = house.record.reading_lines, house.renderer.reading_seen
-    assert house.record_poll(PollOutcome(UNCHANGED, (WindowReading("today", UNCHANGED, NOW + 900),)), NOW + 60) is False
-    assert house.record.status == TaskStatus(
+    kept.record_poll(_read(7), NOW - 60)
+    kept.record_poll(_read(9, _window("today", 3, expires=NOW + 90)), NOW)
+    kept.record_poll(MISSING, NOW + 30)
+    lines, rendered = kept.record.reading_lines, kept.renderer.reading_seen
+    assert kept.record_poll(PollOutcome(UNCHANGED, (WindowReading("today", UNCHANGED, NOW + 900),)), NOW + 60) is False
+    assert kept.record.status == TaskStatus(
         TASK, interval=INTERVAL, up=True, last_success=NOW + 60, due=NOW + 60 + INTERVAL
     )
-    assert house.record.reading_lines is lines
-    assert house.renderer.reading_seen is rendered
-    assert house.record.is_fresh(NOW + 60 + INTERVAL + STALE_AFTER)
-    assert list(house.record.fresh_windows(NOW + 60 + INTERVAL + STALE_AFTER)) == [(b"today 3",)]
-    house.record_poll(_read(12), NOW + 120)
-    assert house.calls == {"answered": 5}
+    assert kept.record.reading_lines is lines
+    assert kept.renderer.reading_seen is rendered
+    assert kept.record.is_fresh(NOW + 60 + INTERVAL + STALE_AFTER)
+    assert list(kept.record.fresh_windows(NOW + 60 + INTERVAL + STALE_AFTER)) == [(b"today 3",)]
+    kept.record_poll(_read(12), NOW + 120)
+    assert kept.calls == {"answered": 5}
 
 
-def test_counters_survive_failures_and_end_with_the_task(house: House) -> None:
+def test_counters_survive_failures_and_end_with_the_task(kept: StoreInTime) -> None:
     """Growth over an outage is counted; a task that was forgotten starts at 0 again."""
     for outcome in (_read(10), _read(12), FAILED, MISSING, _read(15)):
-        house.record_poll(outcome, NOW)
-    assert house.calls == {"answered": 5}
-    house.store.forget(REF)
-    assert house.store.record(REF) is None
-    house.record_poll(_read(20), NOW)
-    assert house.calls == {"answered": 0}
+        kept.record_poll(outcome, NOW)
+    assert kept.calls == {"answered": 5}
+    kept.store.forget(REF)
+    assert kept.store.record(REF) is None
+    kept.record_poll(_read(20), NOW)
+    assert kept.calls == {"answered": 0}
 
 
-def test_a_changed_stale_after_holds_for_what_is_known_already(house: House) -> None:
+def test_a_changed_stale_after_holds_for_what_is_known_already(kept: StoreInTime) -> None:
     """A changed ``stale_after`` judges the tasks that were polled before the change."""
-    house.record_poll(_read(1), NOW)
+    kept.record_poll(_read(1), NOW)
     at = NOW + INTERVAL + STALE_AFTER + 1
-    assert not house.record.is_fresh(at)
-    house.store.set_stale_after(STALE_AFTER + 1)
-    assert house.record.is_fresh(at)
+    assert not kept.record.is_fresh(at)
+    kept.store.set_stale_after(STALE_AFTER + 1)
+    assert kept.record.is_fresh(at)
 
 
-def test_a_denied_task_is_gone_once_that_has_lasted(house: House) -> None:
+def test_a_denied_task_is_gone_once_that_has_lasted(kept: StoreInTime) -> None:
     """It leaves ``stale_after`` past the first denial in a row, also if it was never read; any other answer ends the row."""
-    house.record_poll(MISSING, NOW)
-    house.record_poll(MISSING, NOW + 200)
-    assert not house.record.is_gone(NOW + STALE_AFTER)
-    assert house.record.is_gone(NOW + STALE_AFTER + 0.001)
-    house.store.put_task(TASK, INTERVAL)  # that it is listed does not help while its polls say otherwise
-    assert house.record.is_gone(NOW + STALE_AFTER + 0.001)
-    house.record_poll(_read(1), NOW + 400)
-    assert not house.record.is_gone(NOW + 10_000)
+    kept.record_poll(MISSING, NOW)
+    kept.record_poll(MISSING, NOW + 200)
+    assert not kept.record.is_gone(NOW + STALE_AFTER)
+    assert kept.record.is_gone(NOW + STALE_AFTER + 0.001)
+    kept.store.put_task(TASK, INTERVAL)  # that it is listed does not help while its polls say otherwise
+    assert kept.record.is_gone(NOW + STALE_AFTER + 0.001)
+    kept.record_poll(_read(1), NOW + 400)
+    assert not kept.record.is_gone(NOW + 10_000)
 
 
 @pytest.mark.parametrize("interval", [INTERVAL, None], ids=["polled", "not polled"])
-def test_a_task_that_is_no_longer_listed_is_gone_until_it_is_listed_again(house: House, interval: float | None) -> None:
+def test_a_task_that_is_no_longer_listed_is_gone_until_it_is_listed_again(
+    kept: StoreInTime, interval: float | None
+) -> None:
     """The first miss counts; a task that comes back, polled or not, is there again with what was read of it."""
-    house.record_poll(_read(1), NOW)
-    house.store.mark_missing(REF)
-    assert house.record.status.interval is None
-    house.now = NOW + 200
-    house.store.mark_missing(REF)
-    assert not house.record.is_gone(NOW + STALE_AFTER)
-    assert house.record.is_gone(NOW + STALE_AFTER + 0.001)
-    house.store.put_task(TASK, interval)
-    assert not house.record.is_gone(NOW + 10_000)
-    assert house.record.reading_lines == (b"1",)
+    kept.record_poll(_read(1), NOW)
+    kept.store.mark_missing(REF)
+    assert kept.record.status.interval is None
+    kept.now = NOW + 200
+    kept.store.mark_missing(REF)
+    assert not kept.record.is_gone(NOW + STALE_AFTER)
+    assert kept.record.is_gone(NOW + STALE_AFTER + 0.001)
+    kept.store.put_task(TASK, interval)
+    assert not kept.record.is_gone(NOW + 10_000)
+    assert kept.record.reading_lines == (b"1",)
 
 
-def test_a_denied_task_that_is_no_longer_polled_is_there_while_it_is_listed(house: House) -> None:
+def test_a_denied_task_that_is_no_longer_polled_is_there_while_it_is_listed(kept: StoreInTime) -> None:
     """A task that answered 404 and is then listed as paused is shown as such."""
-    house.record_poll(MISSING, NOW)
-    house.store.put_task(TASK, None)
-    assert not house.record.is_gone(NOW + 10_000)
+    kept.record_poll(MISSING, NOW)
+    kept.store.put_task(TASK, None)
+    assert not kept.record.is_gone(NOW + 10_000)
 
 
-def test_an_unknown_task_is_not_missed(house: House) -> None:
+def test_an_unknown_task_is_not_missed(kept: StoreInTime) -> None:
     """To miss or forget what is not known changes nothing."""
-    house.store.mark_missing(REF)
-    house.store.forget(REF)
-    assert house.store.records() == []
+    kept.store.mark_missing(REF)
+    kept.store.forget(REF)
+    assert kept.store.records() == []
 
 
-def test_know_takes_up_new_facts_and_keeps_what_was_read(house: House) -> None:
+def test_know_takes_up_new_facts_and_keeps_what_was_read(kept: StoreInTime) -> None:
     """A new name and interval are rendered at once; the statistics stay; the same facts again render nothing."""
-    house.record_poll(_read(1), NOW)
-    house.store.put_task(replace(TASK, name="second"), 900)
-    before = house.record
+    kept.record_poll(_read(1), NOW)
+    kept.store.put_task(replace(TASK, name="second"), 900)
+    before = kept.record
     assert (before.status.task.name, before.status.interval, before.status.up) == ("second", 900, True)
     assert (before.status_lines, before.reading_lines) == ((b"second",), (b"1",))
-    for interval in (900, 908, 892):  # the next poll tells of so little
-        house.store.put_task(replace(TASK, name="second"), interval)
-        assert house.record is before
-    house.store.put_task(replace(TASK, name="second"), 910)
-    assert house.record.status.interval == 910
+    for interval in (900, 908, 892):  # so small a change is left to the next poll
+        kept.store.put_task(replace(TASK, name="second"), interval)
+        assert kept.record is before
+    kept.store.put_task(replace(TASK, name="second"), 910)
+    assert kept.record.status.interval == 910
 
 
-def test_what_is_fixed_by_a_task_is_rendered_once(house: House) -> None:
+def test_what_is_fixed_by_a_task_is_rendered_once(kept: StoreInTime) -> None:
     """Its lines can be used again as long as the facts are the same, by the renderer that made them."""
-    house.record_poll(_read(1), NOW)
-    house.store.put_task(replace(TASK), 900)  # equal, and another object, as discovery brings it
-    house.record_poll(FAILED, NOW)
-    house.store.mark_missing(REF)
-    house.store.put_task(replace(TASK, name="second"), 900)
-    assert house.renderer.reusable == [False, True, True, True, False]
-    house.store.use(house.renderer)
-    assert house.renderer.reusable[5:] == [False]
+    kept.record_poll(_read(1), NOW)
+    kept.store.put_task(replace(TASK), 900)  # equal, and another object, as discovery brings it
+    kept.record_poll(FAILED, NOW)
+    kept.store.mark_missing(REF)
+    kept.store.put_task(replace(TASK, name="second"), 900)
+    assert kept.renderer.reusable == [False, True, True, True, False]
+    kept.store.use(kept.renderer)
+    assert kept.renderer.reusable[5:] == [False]
 
 
-def test_a_snapshot_does_not_change(house: House) -> None:
-    """What a reader took stays as it was when the next poll is laid in."""
-    house.record_poll(_read(1), NOW)
-    (record,) = house.store.records()
-    snapshot = house.store.records()
-    house.record_poll(_read(2), NOW + 60)
-    house.store.forget(REF)
+def test_a_snapshot_does_not_change(kept: StoreInTime) -> None:
+    """What a reader took stays as it was when the next poll is recorded."""
+    kept.record_poll(_read(1), NOW)
+    (record,) = kept.store.records()
+    snapshot = kept.store.records()
+    kept.record_poll(_read(2), NOW + 60)
+    kept.store.forget(REF)
     assert snapshot == [record]
     assert record.reading_lines == (b"1",)
 
 
-def test_rendering_once_keeps_nothing(house: House) -> None:
+def test_rendering_once_keeps_nothing(kept: StoreInTime) -> None:
     """A probe of any task is rendered without counters and without a trace in the store."""
-    record = house.store.render_once(TASK, _read(5, _window("today", 2)))
+    record = kept.store.render_once(TASK, _read(5, _window("today", 2)))
     assert record.reading_lines == (b"5",)
     assert list(record.fresh_windows(NOW)) == [(b"today 2",)]
     assert (record.status.up, record.status.last_success, record.status.interval) == (True, NOW, None)
-    assert house.renderer.reading_seen == Reading(TaskStats(answered=5), {}, {}, None)
-    assert house.store.records() == []
-    assert house.record_poll(_read(9), NOW)
-    assert house.calls == {"answered": 0}
+    assert kept.renderer.reading_seen == Reading(TaskStats(answered=5), {}, {}, None)
+    assert kept.store.records() == []
+    assert kept.record_poll(_read(9), NOW)
+    assert kept.calls == {"answered": 0}
 
 
-def test_rendering_a_failure_once_shows_it_down(house: House) -> None:
+def test_rendering_a_failure_once_shows_it_down(kept: StoreInTime) -> None:
     """A probe that failed has a status and no statistics."""
-    record = house.store.render_once(TASK, FAILED)
+    record = kept.store.render_once(TASK, FAILED)
     assert (record.status.up, record.status.failure, record.status.last_success) == (False, FAILED.failure, None)
     assert record.reading_lines == ()
     assert not record.is_fresh(NOW)
 
 
-def test_another_renderer_is_used_at_once(house: House) -> None:
+def test_another_renderer_is_used_at_once(kept: StoreInTime) -> None:
     """The status is rendered anew without the old labels; the statistics follow at the next poll."""
-    house.record_poll(_read(1), NOW)
-    house.store.use(FakeRenderer("new "))
-    assert (house.record.status_lines, house.record.reading_lines) == ((b"new first",), (b"1",))
-    assert house.record.status == replace(
+    kept.record_poll(_read(1), NOW)
+    kept.store.use(FakeRenderer("new "))
+    assert (kept.record.status_lines, kept.record.reading_lines) == ((b"new first",), (b"1",))
+    assert kept.record.status == replace(
         TaskStatus(TASK, interval=INTERVAL, up=True, last_success=NOW, due=NOW + INTERVAL),
         task=replace(TASK, labels=()),
     )
-    house.record_poll(_read(2), NOW + 60)
-    assert (house.record.status.task, house.record.reading_lines) == (TASK, (b"new 2",))
+    kept.record_poll(_read(2), NOW + 60)
+    assert (kept.record.status.task, kept.record.reading_lines) == (TASK, (b"new 2",))
 
 
-def test_accounts_come_and_go_with_their_tasks(house: House) -> None:
-    """An account that was never told is known by name alone; a forgotten one takes its tasks along and no others."""
-    assert house.store.account("main") == AccountStatus("main")
+def test_accounts_come_and_go_with_their_tasks(kept: StoreInTime) -> None:
+    """An account that was never put has an empty status with its name; a forgotten one takes its tasks along and no others."""
+    assert kept.store.account("main") == AccountStatus("main")
     for name in ("main", "other"):
-        house.store.put_account(AccountStatus(name, up=True))
-        house.store.put_task(replace(TASK, ref=REF._replace(account=name), state=TaskState.RUNNING), INTERVAL)
-    house.store.put_account(AccountStatus("main", up=False))
-    assert [(status.name, status.up) for status in house.store.accounts()] == [("main", False), ("other", True)]
-    house.store.forget_account("main")
-    assert [status.name for status in house.store.accounts()] == ["other"]
-    assert [record.status.task.ref.account for record in house.store.records()] == ["other"]
-    assert house.store.count_states() == {("other", TaskState.RUNNING): 1}
+        kept.store.put_account(AccountStatus(name, up=True))
+        kept.store.put_task(replace(TASK, ref=REF._replace(account=name), state=TaskState.RUNNING), INTERVAL)
+    kept.store.put_account(AccountStatus("main", up=False))
+    assert [(status.name, status.up) for status in kept.store.accounts()] == [("main", False), ("other", True)]
+    kept.store.forget_account("main")
+    assert [status.name for status in kept.store.accounts()] == ["other"]
+    assert [record.status.task.ref.account for record in kept.store.records()] == ["other"]
+    assert kept.store.count_states() == {("other", TaskState.RUNNING): 1}

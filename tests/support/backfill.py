@@ -93,7 +93,7 @@ class Asked:
         return [{"metric": {}, "value": data["result"]}] if data["resultType"] == "scalar" else list(data["result"])
 
     def record(self, rules: Iterable[Rule], file: Path) -> bool:
-        """Write what the rules come to, as OpenMetrics text; tell whether there is anything."""
+        """Write what the rules come to, as OpenMetrics text; return whether there is anything."""
         lines = [line for rule in rules for series in self.range(rule.expr) for line in self._lines(rule, series)]
         lines.sort(key=lambda line: line[0])  # blocks are filled in the order of time
         file.write_text("".join(text for _, text in lines) + "# EOF\n", encoding="utf-8")

@@ -112,7 +112,7 @@ class Cast:
 
 
 def write_history(plan: History, file: Path) -> Cast:
-    """Live through it and write what each scrape would have found, as OpenMetrics text; tell what happened to whom."""
+    """Live through it and write what each scrape would have found, as OpenMetrics text; return what happened to whom."""
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         return runner.run(_Life(plan).write(file))
 

@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 def eventually(look: Callable[[], T], seconds: float = PATIENCE_SECONDS) -> T:
-    """Look again and again until what is seen is true, and return it; fail after so many seconds."""
+    """Return the first true result of ``look``, called again and again; fail after ``seconds``."""
     deadline = time.monotonic() + seconds
     while not (seen := look()):
         assert time.monotonic() < deadline, f"after {seconds:g} s still {seen!r}"

@@ -130,10 +130,10 @@ class Stack:
         return list(answer["data"]["result"])
 
     async def vector(self, expression: str, *labels: str, at: float | None = None) -> dict[tuple[str, ...], float]:
-        """Return the answer to an instant query as values by labels, which tell each series from the others."""
+        """Return the answer to an instant query as values by labels, which identify each series."""
         series = await self.query(expression, at)
         values = {tuple(each["metric"][label] for label in labels): float(each["value"][1]) for each in series}
-        assert len(values) == len(series), f"{expression}: {labels} do not tell the series apart"
+        assert len(values) == len(series), f"{expression}: {labels} do not identify the series"
         return values
 
     async def misses_the_exporter(self) -> bool:
@@ -143,7 +143,7 @@ class Stack:
     async def catch_up(self) -> float:
         """Wait until Prometheus knows what the simulator says now; return the time of that scrape.
 
-        A task is called again only when its call before has been laid in the store. So after two more calls of each
+        A task is called again only when its call before is in the store. So after two more calls of each
         the store holds an answer that was given after now, and the next scrape that begins has it.
         """
         seen = Counter(self.simulator.calls)

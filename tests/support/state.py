@@ -63,7 +63,7 @@ def ref(number: int = 0, account: str = "main", sub_user_id: str | None = None) 
 
 
 def saved(of: TaskRef, answered: int = 61) -> SavedTask:
-    """Return a task with all that a file can hold; ``answered`` tells one writing from another."""
+    """Return a task with all that a file can hold; ``answered`` differs from one writing to another."""
     return SavedTask(
         Task(
             of,

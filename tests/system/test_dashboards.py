@@ -165,7 +165,7 @@ def test_every_metric_exists() -> None:
 
 
 def test_every_family_is_used_or_meant_for_queries_by_hand() -> None:
-    """Each family serves somebody: a dashboard, a rule, or those who ask by hand, for a reason that is told."""
+    """Each family serves somebody: a dashboard, a rule, or those who ask by hand, for a reason that is given."""
     used = {name for expr in _all_expressions() for name in metrics_of(expr)}
     unused = {name for name in task_families() if name not in used}
     unused |= {name for name, series in own_families().items() if not series & used}

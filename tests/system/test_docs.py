@@ -48,7 +48,7 @@ def test_no_translation_is_left_over() -> None:
 
 
 def test_a_text_without_translation_is_named() -> None:
-    """Who adds a text is told where its Chinese belongs."""
+    """The message for a text without its Chinese says where that belongs."""
     with pytest.raises(LookupError, match=r"docs/words\.py has no Chinese for: A new help text\."):
         build.in_chinese("A new help text.")
 

@@ -17,7 +17,16 @@ ALLOWED: dict[str, set[str]] = {
     "state": {"api", "metrics"},
     "polling": {"config", "api", "metrics"},
     "web": {"config", "api", "metrics", "polling", "words"},
-    "web.pages": {"config", "api", "metrics", "polling.discovery", "polling.facts", "web.exporter", "web.negotiation", "words"},
+    "web.pages": {
+        "config",
+        "api",
+        "metrics",
+        "polling.discovery",
+        "polling.facts",
+        "web.exporter",
+        "web.negotiation",
+        "words",
+    },
     "demo": {"config", "api", "metrics", "polling", "web", "daemon"},
     "demo.simulator": set(),
 }

@@ -24,8 +24,8 @@ async def test_the_control_path_tells_and_does(simulation: Simulation) -> None:
     await simulation.control("POST", "clock", {"speed": 5})
     simulation.clock.now += 2
     assert simulation.simulator.now() == before + 70
-    told = (await simulation.control("GET", "truth")).document
-    assert told == {each: truth(simulation.simulator, each) for each in simulation.account.tasks}
+    reported = (await simulation.control("GET", "truth")).document
+    assert reported == {each: truth(simulation.simulator, each) for each in simulation.account.tasks}
 
 
 BAD_CONTROL = {

@@ -47,17 +47,19 @@ async def test_statistics_have_the_documented_shape(simulation: Simulation) -> N
 async def test_statistics_tell_the_truth(simulation: Simulation) -> None:
     """The document's numbers are the campaign's, its percentages follow from them, and its parts fit together."""
     simulation.simulator.advance(HOUR)
-    told, true = (await simulation.stat()).data, truth(simulation.simulator, simulation.first.id)
-    rate = told["answer_rate"]
+    reported, true = (await simulation.stat()).data, truth(simulation.simulator, simulation.first.id)
+    rate = reported["answer_rate"]
     assert (rate["answered"], rate["noAnswer"]) == (true["answered"], true["unanswered"])
     calls = true["answered"] + true["unanswered"]
     assert rate["callCompletetRate"] == pytest.approx(100 * true["answered"] / calls, abs=0.01)
     assert rate["taskProgress"] == pytest.approx(100 * true["progress"], abs=0.01)
-    assert [entry["count"] for entry in told["number_status"]] == true["numbers"]
+    assert [entry["count"] for entry in reported["number_status"]] == true["numbers"]
     assert sum(true["numbers"]) == simulation.first.campaign.traits.size
-    assert sum(entry["total"] for entry in told["intention"]) == rate["answered"] == sum(told["rounds"].values())
-    assert sum(entry["percent"] for entry in told["intention"]) == pytest.approx(100, abs=0.05)
-    assert 0 < max(entry["count"] for entry in told["llm_tags"]) < rate["answered"]
+    assert (
+        sum(entry["total"] for entry in reported["intention"]) == rate["answered"] == sum(reported["rounds"].values())
+    )
+    assert sum(entry["percent"] for entry in reported["intention"]) == pytest.approx(100, abs=0.05)
+    assert 0 < max(entry["count"] for entry in reported["llm_tags"]) < rate["answered"]
 
 
 async def test_lists_have_the_documented_shape(simulation: Simulation) -> None:
@@ -74,13 +76,13 @@ async def test_lists_have_the_documented_shape(simulation: Simulation) -> None:
 
 async def test_php_flavours_can_be_had_or_not() -> None:
     """With flavours numbers and flags are written in several ways and some names are odd; without there is one way."""
-    told = {}
+    reported = {}
     for flavours in (True, False):
         async with serving(SimulatorOptions(tasks=30, php_flavours=flavours, start=HALF_PAST_NINE)) as simulation:
             simulation.simulator.advance(HOUR)
             stats = [(await simulation.stat(task=task)).data for task in simulation.account.tasks.values()]
             entries = (await simulation.get(f"{simulation.new_user}/task", ("per_page", "100"))).data
-            told[flavours] = (
+            reported[flavours] = (
                 {type(stat["answer_rate"]["answered"]) for stat in stats},
                 {type(stat["number_status"][0]["count"]) for stat in stats},
                 {type(entry["enable"]) for entry in entries},
@@ -89,8 +91,8 @@ async def test_php_flavours_can_be_had_or_not() -> None:
                 any(re.search(r'[\n"\\🎉]', task.name) for task in simulation.account.tasks.values()),
             )
     ways = {int, str, bool}
-    assert told[True] == ({int, str}, {int, str}, ways, ways, {("count", "name"), ("count", "tag")}, True)
-    assert told[False] == ({int}, {int}, {int}, {int}, set(), False)
+    assert reported[True] == ({int, str}, {int, str}, ways, ways, {("count", "name"), ("count", "tag")}, True)
+    assert reported[False] == ({int}, {int}, {int}, {int}, set(), False)
 
 
 @pytest.mark.parametrize(("flavours", "kinds"), [(True, {"[]", "null", "gap"}), (False, {"{}"})])

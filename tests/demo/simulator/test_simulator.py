@@ -8,7 +8,7 @@ from tests.support.simulation import HALF_PAST_NINE, HOUR, Simulation
 
 
 def test_the_clock_can_be_hurried_stopped_and_moved() -> None:
-    """Simulated time is the clock's at the set speed, goes on from where it is at a change, and jumps when told to."""
+    """Simulated time is the clock's at the set speed, goes on from where it is at a change, and jumps when it is advanced."""
     clock = Clock(5000.0)
     simulator = Simulator(SimulatorOptions(tasks=1, start=HALF_PAST_NINE, speed=60), clock=clock)
     times = [simulator.now()]
@@ -28,19 +28,19 @@ def test_without_a_start_it_is_half_past_nine_in_china() -> None:
 
 def test_the_same_options_give_the_same_platform() -> None:
     """Users, tasks, tokens and what happens are decided by the options; another seed decides otherwise."""
-    told = []
+    reported = []
     for seed in (1, 1, 2):
         simulator = Simulator(
             SimulatorOptions(seed=seed, tasks=5, sub_accounts=1, start=HALF_PAST_NINE), clock=Clock(HALF_PAST_NINE)
         )
         simulator.advance(HOUR)
         tasks = [truth(simulator, task) for task in simulator.accounts[0].tasks]
-        told.append((simulator.accounts[0].token, simulator.accounts[0].sub_users, tasks))
-    assert told[0] == told[1] != told[2]
+        reported.append((simulator.accounts[0].token, simulator.accounts[0].sub_users, tasks))
+    assert reported[0] == reported[1] != reported[2]
 
 
 async def test_incidents_happen(simulation: Simulation) -> None:
-    """Each incident changes what the API tells of its task, at once."""
+    """Each incident changes the API's numbers of its task, at once."""
     simulation.simulator.advance(HOUR)
     task = simulation.first
 
