@@ -8,15 +8,19 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
+from exporter import running as module
 from exporter.api.tokens import Token
 from exporter.config.settings import AccountSettings, Settings, TaskSettings
 from exporter.demo.simulator import Simulator, SimulatorOptions
 from exporter.metrics.exposition import TaskRenderer
 from exporter.metrics.instrumentation import ExporterMetrics
 from exporter.metrics.store import Store
-from exporter.polling.account import Surroundings
+from exporter.polling.account import Account, Surroundings
 from exporter.running import Running
 from tests.support.accounts import collected_logs
+from tests.support.clock import until
 
 
 @asynccontextmanager
@@ -59,6 +63,34 @@ async def test_the_first_round_is_that_of_all_accounts() -> None:
         await running.end(["one", "two"])
     assert not running.accounts
     assert not running.tasks
+
+
+async def test_the_first_round_waits_for_accounts_that_open_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An account whose connections are not open yet belongs to the first round too."""
+    let_go, opened = asyncio.Event(), module.open_account
+
+    @asynccontextmanager
+    async def late(
+        settings: Settings, account: AccountSettings, token: Token, around: Surroundings
+    ) -> AsyncIterator[Account]:
+        if account.name == "two":
+            await let_go.wait()
+        async with opened(settings, account, token, around) as it:
+            yield it
+
+    monkeypatch.setattr(module, "open_account", late)
+    async with two_accounts() as running, asyncio.TaskGroup() as group:
+        running.start(running.settings.accounts, group)
+        first_round = asyncio.create_task(running.first_round())
+        await until(lambda: running.accounts)
+        await running.accounts["one"].first_round()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert not first_round.done()
+        let_go.set()
+        await first_round
+        assert len(running.around.store.records()) == 4
+        await running.end(["one", "two"])
 
 
 async def test_an_account_that_has_ended_leaves_the_others_alone() -> None:

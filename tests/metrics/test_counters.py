@@ -123,12 +123,12 @@ def test_the_labels_of_a_task_are_bounded() -> None:
     for poll in range(5):
         numbers = {f"code_{100 * poll + each}": 1 for each in range(MAX_ENTRIES - 1)}
         counters.observe(TaskStats(numbers={**numbers, "busy": poll}))
-    assert len(counters.numbers) == MAX_ENTRIES
+    assert len(counters.numbers) == len(counters.sums().last_numbers) == MAX_ENTRIES
     assert counters.numbers["busy"] == 4
     assert not counters.observe(TaskStats(numbers={"code_7777": 5}))
 
 
-def test_moved_tells_whether_any_count_is_another() -> None:
+def test_moved_is_whether_any_count_differs() -> None:
     """At first sight, growth and a reset something moved; at the same counts, old ones, fewer of them, or ratios not."""
     counters = TaskCounters()
     history = [
