@@ -120,17 +120,18 @@ class Store:
             due=last.due if outcome.stats is None else now + interval,
         )
         record = before or TaskRecord(status=status, status_lines=(), stale_after=self._stale_after)
-        moved = False
+        moved, stats, lines, windows = False, record.stats, record.reading_lines, record.windows
         if isinstance(outcome.stats, TaskStats):
-            moved, lines = self._count(ref, outcome.stats)
-            record = replace(record, stats=outcome.stats, reading_lines=lines)
+            stats = outcome.stats
+            moved, lines = self._count(ref, stats)
         if outcome.windows:
-            windows = record.windows or {}
-            new = _windows(self._renderer, ref, outcome, now, interval, windows)
-            record = replace(record, windows={**windows, **new})
+            windows = {**(windows or {}), **_windows(self._renderer, ref, outcome, now, interval, windows or {})}
         poll = Poll(now, seconds, outcome.failure.reason if outcome.failure else "")
-        status_lines = self._renderer.status(status, before)
-        self._keep(replace(record, status=status, status_lines=status_lines, polls=add_poll(record.polls, poll)))
+        shown, polls = self._renderer.status(status, before), add_poll(record.polls, poll)
+        record = replace(
+            record, status=status, status_lines=shown, reading_lines=lines, windows=windows, stats=stats, polls=polls
+        )
+        self._keep(record)
         return moved
 
     def render_once(self, task: Task, outcome: PollOutcome) -> TaskRecord:
