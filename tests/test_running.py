@@ -17,7 +17,7 @@ from exporter.demo.simulator import Simulator, SimulatorOptions
 from exporter.metrics.exposition import TaskRenderer
 from exporter.metrics.instrumentation import ExporterMetrics
 from exporter.metrics.store import Store
-from exporter.polling.account import Account, Surroundings
+from exporter.polling.account import Account, Surroundings, open_account
 from exporter.running import Running
 from tests.support.accounts import collected_logs
 from tests.support.clock import until
@@ -67,7 +67,7 @@ async def test_the_first_round_is_that_of_all_accounts() -> None:
 
 async def test_the_first_round_waits_for_accounts_that_open_late(monkeypatch: pytest.MonkeyPatch) -> None:
     """An account whose connections are not open yet belongs to the first round too."""
-    let_go, opened = asyncio.Event(), module.open_account
+    let_go = asyncio.Event()
 
     @asynccontextmanager
     async def late(
@@ -75,7 +75,7 @@ async def test_the_first_round_waits_for_accounts_that_open_late(monkeypatch: py
     ) -> AsyncIterator[Account]:
         if account.name == "two":
             await let_go.wait()
-        async with opened(settings, account, token, around) as it:
+        async with open_account(settings, account, token, around) as it:
             yield it
 
     monkeypatch.setattr(module, "open_account", late)
