@@ -30,7 +30,7 @@ class Renderer(Protocol):
     """Turns values into lines of exposition text."""
 
     def status(self, status: TaskStatus, before: TaskRecord | None = None) -> Lines:
-        """Render what is known beside the statistics; ``before`` is what this renderer made of the task last time."""
+        """Render a status; ``before`` is the record that this renderer made of the task last time."""
 
     def reading(self, ref: TaskRef, reading: Reading) -> Lines:
         """Render the statistics of the whole life and the counters."""
