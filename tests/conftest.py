@@ -6,9 +6,13 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from exporter.demo.simulator import SimulatorOptions
 from tests.support.programs import Platform, simulated
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")  # how fast a busy machine is says nothing about the code
 
 
 @pytest.fixture(autouse=True)
