@@ -165,7 +165,12 @@ _KEYS: Final = {
     "the UUID of the account": "账号的 UUID",
     "file with the token; read again when it changes": "存放 token 的文件，改动后自动重新读取",
     "the token itself, instead of token_file": "token 本身，与 token_file 二选一",
-    "API calls per second, with a burst of one second's worth": "每秒接口调用次数，突发不超过一秒的量",
+    "API calls that this exporter may make with the token, for all accounts that have it: 30/m, 1/s or a number per second; "
+    "not given: half of what the platform grants, 30/m until it says": (
+        "本 exporter 可用该 token 调用接口的次数，由使用同一 token 的所有账号共用：30/m、1/s 或每秒次数；"
+        "不填：平台允许次数的一半，平台未告知时为 30/m"
+    ),
+    "how often to read each of the additional time windows": "每个额外统计窗口的读取间隔",
     "concurrent API calls": "同时进行的接口调用数",
     "URL of an HTTP proxy, may contain user:password@": "HTTP 代理地址，可带 user:password@",
     "PEM file of certificates to trust instead of the system's": "要信任的 PEM 证书文件，代替系统证书",

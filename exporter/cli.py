@@ -19,6 +19,7 @@ from typing import Final
 
 from exporter import __version__, revision
 from exporter.api.errors import ApiError
+from exporter.api.quota import COMMAND
 from exporter.api.tokens import Token
 from exporter.config.faults import SettingsError, guess
 from exporter.config.loading import config_files, load_settings, settings_help
@@ -31,7 +32,7 @@ from exporter.logs import set_up
 from exporter.metrics.exposition import Page, TaskRenderer
 from exporter.polling.account import Account, Surroundings, open_account
 from exporter.polling.budget import budget_lines, warnings
-from exporter.polling.credentials import read_tokens
+from exporter.polling.credentials import accounts_by_token, read_tokens
 from exporter.polling.discovery import Choice
 from exporter.polling.shards import find_shard
 from exporter.web.access import check_web_config
@@ -167,29 +168,39 @@ def _check(options: Namespace, words: Sequence[str]) -> int:
     live: bool = options.live
     settings, tokens = load(words, _COMMANDS["check"].flags)
     print("the configuration is good")
-    answers = asyncio.run(_call_once(settings, tokens)) if live else {}
+    answers, granted = asyncio.run(_call_once(settings, tokens)) if live else ({}, {})
+    listed = {name: answer for name, answer in answers.items() if isinstance(answer, int)}
+    for group in accounts_by_token(settings, tokens):
+        print("\n".join(budget_lines(settings, group, listed, granted.get(group[0].name))))
     for account in settings.accounts:
         answer = answers.get(account.name)
-        print("\n".join(budget_lines(settings, account, answer if isinstance(answer, int) else None)))
         for warning in warnings(account):
             print(f"  warning: {warning}")
         if account.discovery is not None and not live:
-            print("  the number of tasks is known to the platform only: add --live to ask it")
+            print(f"account {account.name}: the number of tasks is known to the platform only: add --live to ask it")
         if live:
-            print(f"  live call: {f'failed: {answer.failure}' if isinstance(answer, ApiError) else 'answered'}")
+            print(
+                f"account {account.name}: live call: {f'failed: {answer.failure}' if isinstance(answer, ApiError) else 'answered'}"
+            )
     return FAILED if any(isinstance(answer, ApiError) for answer in answers.values()) else OK
 
 
-async def _call_once(settings: Settings, tokens: dict[str, Token]) -> dict[str, int | ApiError | None]:
-    """Call the API once per account; return how many tasks it lists (None: it was not asked that) or the error."""
+async def _call_once(
+    settings: Settings, tokens: dict[str, Token]
+) -> tuple[dict[str, int | ApiError | None], dict[str, int | None]]:
+    """Call the API once per account.
+
+    Returns by account how many tasks it lists (None: it was not asked that) or the error, and the API calls per minute that
+    the platform grants.
+    """
     answers: dict[str, int | ApiError | None] = {}
-    async with _opened(settings, tokens, make_surroundings(TaskRenderer(), settings.poll.stale_after)) as accounts:
+    async with _opened(settings, tokens, TaskRenderer()) as (accounts, _):
         for account in accounts:
             try:
                 answers[account.name] = await account.check()
             except ApiError as error:
                 answers[account.name] = error
-    return answers
+        return answers, {account.name: account.client.gate.use.granted for account in accounts}
 
 
 def _once(_: Namespace, words: Sequence[str]) -> int:
@@ -203,9 +214,8 @@ def _once(_: Namespace, words: Sequence[str]) -> int:
 async def _poll_once(settings: Settings, tokens: dict[str, Token]) -> tuple[bytes, bool]:
     """Poll everything once; return the exposition, and whether all of it worked."""
     renderer = TaskRenderer(settings.info_labels)
-    around = make_surroundings(renderer, settings.poll.stale_after)
     worked = True
-    async with _opened(settings, tokens, around) as accounts:
+    async with _opened(settings, tokens, renderer) as (accounts, around):
         for account in accounts:
             worked = await account.run_once() and worked
     page = Page(renderer, around.metrics.registry)
@@ -231,9 +241,7 @@ def _tasks(options: Namespace, words: Sequence[str]) -> int:
 async def _choose(settings: Settings, tokens: dict[str, Token]) -> tuple[list[Choice], list[str]]:
     choices: list[Choice] = []
     failures: list[str] = []
-    async with _opened(
-        settings, tokens, make_surroundings(TaskRenderer(settings.info_labels), settings.poll.stale_after)
-    ) as accounts:
+    async with _opened(settings, tokens, TaskRenderer(settings.info_labels)) as (accounts, _):
         for account in accounts:
             try:
                 choices += await account.discover()
@@ -269,12 +277,17 @@ def _width(text: str) -> int:
 
 
 @asynccontextmanager
-async def _opened(settings: Settings, tokens: dict[str, Token], around: Surroundings) -> AsyncIterator[list[Account]]:
+async def _opened(
+    settings: Settings, tokens: dict[str, Token], renderer: TaskRenderer
+) -> AsyncIterator[tuple[list[Account], Surroundings]]:
+    """Open all accounts for a command that runs once; a daemon may be running beside it, so it takes a tenth of the quota."""
+    around = make_surroundings(renderer, settings.poll.stale_after, COMMAND)
     async with AsyncExitStack() as stack:
-        yield [
+        accounts = [
             await stack.enter_async_context(open_account(settings, account, tokens[account.name], around))
             for account in settings.accounts
         ]
+        yield accounts, around
 
 
 @dataclass(frozen=True, slots=True)

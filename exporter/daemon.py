@@ -11,6 +11,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Final
 
 from exporter import __version__, revision
+from exporter.api.gate import TokenGates
+from exporter.api.quota import DAEMON, Spending
 from exporter.api.tokens import Token
 from exporter.config.settings import Settings
 from exporter.file_changes import Watched
@@ -33,12 +35,12 @@ WATCH_SECONDS: Final = 5.0
 """How often the configuration file is looked at, with ``auto_reload``."""
 
 
-def make_surroundings(renderer: TaskRenderer, stale_after: float) -> Surroundings:
+def make_surroundings(renderer: TaskRenderer, stale_after: float, spending: Spending = DAEMON) -> Surroundings:
     """Return what all accounts share, on the system clock. ``stale_after`` is seconds."""
     store = Store(renderer, time.time, stale_after)
     metrics = ExporterMetrics(__version__, revision())
     metrics.registry.register(AccountCollector(store))
-    return Surroundings(store, metrics, time.time, random.Random())
+    return Surroundings(store, metrics, time.time, random.Random(), TokenGates(spending))
 
 
 def make_daemon(settings: Settings, tokens: dict[str, Token], load: Load, config: Watched | None = None) -> Daemon:

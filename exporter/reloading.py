@@ -106,7 +106,6 @@ class Reloading:
         self._judge_by(settings, before)
         changed = [account for account in settings.accounts if account.name not in running.tasks]
         for account in changed:
-            self._release_if_another(before, account, tokens[account.name])
             running.tokens[account.name] = tokens[account.name]
         for name in old.keys() - new.keys():
             running.forget(name)
@@ -120,16 +119,6 @@ class Reloading:
             store.use(running.renderer)
         if settings.poll.stale_after != before.poll.stale_after:
             store.set_stale_after(settings.poll.stale_after)
-
-    def _release_if_another(self, before: Settings, account: AccountSettings, token: Token) -> None:
-        """End a hold that was not for this platform, user or token."""
-        gate = self._running.around.gates.get(account.name)
-        was = [(each.base_url, each.user_id) for each in before.accounts if each.name == account.name]
-        is_same = (
-            was == [(account.base_url, account.user_id)] and self._running.tokens[account.name].value == token.value
-        )
-        if gate is not None and not is_same:
-            gate.release()
 
     def _record(self, what: str, *, worked: bool) -> None:
         """Record whether what was read last is in force: all of the configuration, or that of the web alone."""

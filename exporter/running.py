@@ -50,7 +50,6 @@ class Running:
     def forget(self, name: str) -> None:
         """Remove all series of an account that has ended: its tasks', and those of its calls."""
         self.around.store.forget_account(name)
-        self.around.gates.pop(name, None)
         self.around.metrics.forget_account(name)
         self.tokens.pop(name, None)
 

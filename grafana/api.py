@@ -133,6 +133,33 @@ def quota(panels: Panels) -> timeseries.Panel:
     return panel.min(0)
 
 
+def quota_shared(panels: Panels) -> timeseries.Panel:
+    """Return a graph of the calls that the platform grants, and of who makes them."""
+    granted = f"max by (account) ({chosen('yunfu_account_quota_limit')})"
+    others = f"max by (account) ({chosen('yunfu_account_quota_others')})"
+    ours = f"sum by (account) (rate({chosen(f'{REQUESTS}_count')}[$__rate_interval])) * 60"
+    words = {
+        "granted": Text("granted", "平台允许"),
+        "ours": Text("ours", "本 exporter"),
+        "others": Text("others", "其他程序"),
+    }
+    panel = panels.timeseries(
+        Text("API calls a minute: granted, ours, others'", "每分钟接口调用数：平台允许、本 exporter、其他程序"),
+        Text(
+            "What the platform grants the account's token per minute, what this exporter uses of it, and what other programs used"
+            " in the busiest of the last minutes, as the platform's answers give away. Empty if they do not say.",
+            "平台每分钟允许该账号的 token 调用的次数、本 exporter 的用量，以及其他程序最近最忙一分钟的用量（由平台响应推算）。"
+            "平台响应未注明时为空。",
+        ),
+        "short",
+        *(
+            Query(expr, f"{{{{account}}}} {panels.say(words[what])}")
+            for what, expr in {"granted": granted, "ours": ours, "others": others}.items()
+        ),
+    )
+    return panel.min(0).fill_opacity(0)
+
+
 def waits(panels: Panels) -> timeseries.Panel:
     """Return a graph of how long calls wait for the rate limit."""
     return panels.timeseries(

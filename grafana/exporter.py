@@ -44,7 +44,7 @@ def build(language: Language) -> Board:
     for graph in (api.latency, api.latency_map, api.calls, api.failures):
         board.add(graph(panels), width=12, height=8)
     board.row(Text("Quota and schedule", "配额与调度"))
-    for graph in (api.quota, api.waits, api.lags, api.unread):
+    for graph in (api.quota, api.quota_shared, api.waits, api.lags, api.unread):
         board.add(graph(panels), width=6, height=7)
     board.row(Text("Scrapes and process", "抓取与进程"))
     board.add(_exporters(panels), width=24, height=5)

@@ -198,14 +198,14 @@ def test_check_says_that_all_is_well(command: Command) -> None:
     assert "add --live" in plain.out
     assert "add --live" not in live.out
     assert (live.status, live.err) == (0, "")
-    assert live.out.endswith("  live call: answered\n")
+    assert live.out.endswith(": live call: answered\n")
 
 
 def test_check_live_tells_a_refused_token(command: Command) -> None:
     """A configuration that is good but does not work is status 1, with the reason."""
     done = command("check", "--live", YUNFU_TOKEN="wrong")
     assert (done.status, done.err) == (1, "")
-    assert done.out.endswith("  live call: failed: http_401: the platform answered HTTP 401 Unauthorized\n")
+    assert done.out.endswith(": live call: failed: http_401: the platform answered HTTP 401 Unauthorized\n")
     assert "add --live" not in done.out
 
 

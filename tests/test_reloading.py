@@ -104,7 +104,7 @@ def test_a_bad_file_leaves_everything_as_it_was(daily: Daily) -> None:
     assert reply.text.splitlines() == [
         "the previous configuration stays in use:",
         "pol: unknown key; did you mean 'poll'?",
-        "accounts[0].rate_limit: '-1' is out of range; expected above 0",
+        "accounts[0].rate_limit: '-1' is out of range; expected above 0, as 30/m, 1/s or a number per second",
         "accounts[1].token: given beside token_file; expected one of token and token_file",
     ]
     page = daily.page()
@@ -460,26 +460,25 @@ async def test_a_swap_that_breaks_goes_back(where: str, monkeypatch: pytest.Monk
         ("main", {"rate_limit": 2}, True),
         ("main", {"token": "other"}, False),
         ("main", {"base_url": "http://127.0.0.1:10"}, False),
-        ("other", {}, False),
+        ("other", {}, True),
     ],
     ids=["rate", "token", "platform", "account"],
 )
 async def test_a_hold_outlives_a_reload(name: str, change: dict[str, object], *, held: bool) -> None:
-    """An account that the platform holds back stays held back, unless it is another account, platform or token now."""
+    """A token that the platform holds back stays held back, whichever account uses it; another token or platform is not."""
     loader = Loader()
     loader.let_go.set()
     daemon = loader.daemon()
     running = asyncio.create_task(daemon.run())
     await daemon.ready.wait()
-    first = daemon._running.around.gates["main"]
-    first.hold(1000)
+    first = daemon._running.accounts["main"]
+    first.client.gate.quota.hold("stat", 1000)
     loader.settings = loader.named(name, **change)
     assert await daemon.reload() == []
     async with asyncio.timeout(10):
-        while daemon._running.around.gates.get(name) in {None, first}:  # noqa: ASYNC110  # no event tells it
+        while daemon._running.accounts.get(name) in {None, first}:  # noqa: ASYNC110  # no event tells it
             await asyncio.sleep(0)
-    assert set(daemon._running.around.gates) == {name}
-    assert (daemon._running.around.gates[name].held_seconds > 900) is held
+    assert (daemon._running.accounts[name].client.held_seconds > 900) is held
     await end(daemon, running)
 
 

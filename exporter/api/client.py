@@ -26,19 +26,18 @@ from exporter.api.errors import (
     ApiTimeout,
     ConnectError,
     EnvelopeError,
+    HttpError,
     MalformedError,
     Throttled,
     TlsError,
     Unauthorized,
 )
-from exporter.api.gate import Gate
+from exporter.api.gate import AccountGate, Attempt
 from exporter.api.model import TaskRef
 from exporter.api.responses import (
     DEFAULT_THROTTLE_SECONDS,
-    EXHAUSTED_SECONDS,
     FOREIGN_ERRORS,
     StatResponse,
-    hold_seconds,
     parse_envelope,
     parse_stat_response,
     read_body,
@@ -69,7 +68,7 @@ class YunfuClient:
         base_url: str,
         user_id: str,
         token: Token,
-        gate: Gate,
+        gate: AccountGate,
         observe: Observer,
         proxy: str | None = None,
     ) -> None:
@@ -77,7 +76,7 @@ class YunfuClient:
         self._base = f"{base_url}/agent-api"
         self.user_id = user_id
         self._token = token
-        self._gate = gate
+        self.gate = gate
         self._observe = observe
         self._proxy = proxy
 
@@ -103,8 +102,8 @@ class YunfuClient:
 
     @property
     def held_seconds(self) -> float:
-        """The seconds for which the account's API calls are still held back; 0 if they are not."""
-        return self._gate.held_seconds
+        """The seconds for which the account's statistics are still held back; 0 if they are not."""
+        return self.gate.held_seconds("stat")
 
     def refresh_token(self) -> bool:
         """Read the token file if it has changed; return whether the token is a new one, which ends a hold.
@@ -113,7 +112,7 @@ class YunfuClient:
         """
         changed = self._token.refresh()
         if changed:
-            self._gate.release()
+            self.gate.use_token(self._token.value)
         return changed
 
     def _try_refresh_token(self) -> bool:
@@ -128,49 +127,88 @@ class YunfuClient:
     ) -> Read:
         """Pass the gate, make the API call, report it to the observer."""
         url = URL(f"{self._base}{path}?{urlencode(query)}" if query else f"{self._base}{path}", encoded=True)
-        async with self._gate:
-            start = time.perf_counter()
+        self._try_refresh_token()
+        async with self.gate.call(endpoint) as attempt:
+            call = _Call(attempt, endpoint, self._observe)
             try:
-                answer = await self._fetch(url, read)
+                answer = await self._fetch(url, call, read)
             except ApiError as error:
-                self._observe(endpoint, time.perf_counter() - start, error)
+                call.report(error)
                 raise
-            self._observe(
-                endpoint, time.perf_counter() - start, None
-            )  # an API call that is cancelled neither succeeded nor failed
+            call.report(None)  # an API call that is cancelled neither succeeded nor failed
             return answer
 
-    async def _fetch(self, url: URL, read: Callable[[bytes], Read]) -> Read:
-        """Make the API call, and hold the gate where the response asks for it."""
-        self._try_refresh_token()
+    async def _fetch(self, url: URL, call: _Call, read: Callable[[bytes], Read]) -> Read:
+        """Make the API call, and hold back what the response asks to hold back."""
         token = self._token.value
         try:
-            return read(await self._read(url, token))
-        except Throttled as error:
-            self._gate.hold(error.seconds)
+            answer = read(await self._read(url, token, call))
+        except ApiError as error:
+            if seconds := _throttle_seconds(error):
+                call.attempt.throttle(seconds)
+            elif isinstance(error, Unauthorized | EnvelopeError) and error.holds:
+                if token == self._token.value and not self._try_refresh_token():
+                    self.gate.refuse(REFUSED_TOKEN_SECONDS)
+            elif isinstance(error, HttpError) and error.hold_seconds and error.holds:
+                call.attempt.hold(error.hold_seconds)
+            elif error.is_tasks_own:
+                self.gate.accept()
             raise
-        except (Unauthorized, EnvelopeError) as error:
-            if isinstance(error, EnvelopeError) and error.code == HTTPStatus.TOO_MANY_REQUESTS:
-                self._gate.hold(DEFAULT_THROTTLE_SECONDS)
-            elif error.holds and token == self._token.value and not self._try_refresh_token():
-                self._gate.hold(REFUSED_TOKEN_SECONDS)
-            raise
+        self.gate.accept()
+        return answer
 
-    async def _read(self, url: URL, token: str) -> bytes:
+    async def _read(self, url: URL, token: str, call: _Call) -> bytes:
         """Return the body of a 200 response. Every error of aiohttp and below is translated."""
         headers = {"Authorization": f"Bearer {token}"}
         try:
-            async with self._session.get(url, headers=headers, allow_redirects=False, proxy=self._proxy) as response:
+            async with self._session.get(
+                url, headers=headers, allow_redirects=False, proxy=self._proxy, middlewares=(call.send,)
+            ) as response:
+                call.attempt.observe(response.headers)
                 if response.status != HTTPStatus.OK:
                     raise await read_refusal(response)
-                if response.headers.get("X-RateLimit-Remaining") == "0":
-                    self._gate.hold(hold_seconds(response.headers, EXHAUSTED_SECONDS))
                 body = await read_body(response)
                 if log.isEnabledFor(logging.DEBUG):  # never the body: it has people's data
                     log.debug("answered", path=url.path, status=response.status, bytes=len(body))
                 return body
         except FOREIGN_ERRORS as foreign:
             raise _translate(foreign, url) from foreign
+
+
+class _Call:
+    """One API call of the observer's count; ``attempt`` is its place in the gate.
+
+    aiohttp sends a GET once more if a kept connection turns out to be closed: that is another API call to the platform,
+    so the first is reported as failed, and the second passes the gate like any.
+    """
+
+    def __init__(self, attempt: Attempt, endpoint: str, observe: Observer) -> None:
+        self.attempt = attempt
+        self._endpoint = endpoint
+        self._observe = observe
+        self._start = time.perf_counter()
+        self._is_sent = False
+
+    async def send(self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        """Send the request; not before the gate lets it pass, if it was sent before (a client middleware of aiohttp)."""
+        if self._is_sent:
+            self.report(ConnectError("the connection was closed before the answer; the call is made once more"))
+            await self.attempt.renew()
+            self._start = time.perf_counter()
+        self._is_sent = True
+        return await handler(request)
+
+    def report(self, error: ApiError | None) -> None:
+        """Report the outcome to the observer, with the seconds since the request was sent."""
+        self._observe(self._endpoint, time.perf_counter() - self._start, error)
+
+
+def _throttle_seconds(error: ApiError) -> float | None:
+    """Return the seconds to wait after a 429, be it the HTTP status or the code of the JSON body; None: it is none."""
+    if isinstance(error, Throttled):
+        return error.hold_seconds
+    is_throttle = isinstance(error, EnvelopeError) and error.code == HTTPStatus.TOO_MANY_REQUESTS
+    return DEFAULT_THROTTLE_SECONDS if is_throttle else None
 
 
 def _translate(foreign: Exception, url: URL) -> ApiError:

@@ -89,14 +89,16 @@ class TlsError(ConnectError):
 
 
 class HttpError(ApiError):
-    """The answer has another HTTP status than 200."""
+    """The answer has another HTTP status than 200; ``hold_seconds`` is how long it asks to wait, None: it does not."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, hold_seconds: float | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.hold_seconds = hold_seconds
         is_4xx = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
         self.reason = f"http_{status}" if is_4xx else f"http_{status // 100}xx"
         self.is_tasks_own = is_4xx and status not in _ACCOUNT_STATUSES
+        self.holds = self.holds or (not is_4xx and hold_seconds is not None)
 
 
 class Unauthorized(HttpError):
@@ -119,14 +121,14 @@ class NotFound(HttpError):
 
 
 class Throttled(HttpError):
-    """Too many calls; ``seconds`` is how long the account has to wait."""
+    """Too many calls; ``hold_seconds`` is how long to wait."""
 
     holds = True
+    hold_seconds: float
 
-    def __init__(self, status: int, message: str, seconds: float) -> None:
-        super().__init__(status, message)
+    def __init__(self, status: int, message: str, hold_seconds: float) -> None:
+        super().__init__(status, message, hold_seconds)
         self.reason = "throttled"
-        self.seconds = seconds
 
 
 class EnvelopeError(ApiError):

@@ -1,7 +1,10 @@
-"""The reading of the platform's HTTP responses: body, envelope, statistics, refusals, and how long to wait.
+"""The reading of the platform's HTTP responses: body, envelope, statistics, refusals, and what is said of the quota.
 
 The envelope is that of the vendor's public API documentation: ``code`` (200 is success), ``status``, ``message`` and
 ``data``.
+
+``Retry-After`` is RFC 9110's: seconds, or a date in one of three forms, always UTC. ``X-RateLimit-Limit``, ``-Remaining`` and
+``-Reset`` are Laravel's; the last is Unix time there, and seconds to go or Unix time in milliseconds elsewhere.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple, NoReturn
@@ -18,19 +22,21 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
 from exporter.api.errors import EnvelopeError, Forbidden, HttpError, MalformedError, NotFound, Throttled, Unauthorized
-from exporter.api.model import read_number
+from exporter.api.model import read_count, read_number
 
 MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 """The largest body that is read, counted after decompression; a statistics response has a few kilobytes."""
 
 MAX_HOLD_SECONDS: Final = 3600.0
-"""The longest time that a header of the platform's can hold an account back."""
+"""The longest that a header can hold calls back."""
+
+LEAST_HOLD_SECONDS: Final = 1.0
+
+_A_DAY: Final = 86_400.0  # as seconds to go: no platform's quota lasts longer
+_MILLISECONDS_FROM: Final = 1e11  # as Unix time this would be the year 5138
 
 DEFAULT_THROTTLE_SECONDS: Final = 30.0
 """The hold after a 429 that does not say for how long."""
-
-EXHAUSTED_SECONDS: Final = 5.0
-"""The hold after ``X-RateLimit-Remaining: 0`` that does not say for how long."""
 
 FOREIGN_ERRORS: Final = (TimeoutError, aiohttp.ClientError, HttpProcessingError, OSError, UnicodeError)
 """What a request can end with; the last is raised for a host name that cannot be encoded."""
@@ -107,21 +113,45 @@ async def read_refusal(response: aiohttp.ClientResponse) -> HttpError:
         HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
     )  # the response's own phrase could say anything
     message = f"the platform answered HTTP {status} {phrase}".rstrip()
+    hold = read_hold(response.headers, time.time())
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return Throttled(status, message, hold_seconds(response.headers, DEFAULT_THROTTLE_SECONDS))
-    return _BY_STATUS.get(status, HttpError)(status, message)
+        return Throttled(status, message, hold or DEFAULT_THROTTLE_SECONDS)
+    return _BY_STATUS.get(status, HttpError)(status, message, hold)
 
 
-def hold_seconds(headers: Mapping[str, str], default: float) -> float:
-    """Return how many seconds to wait, by Retry-After (seconds or an HTTP date, RFC 9110) or X-RateLimit-Reset (Unix time)."""
-    text = headers.get("Retry-After", "").strip()
-    seconds = read_number(text)
-    if seconds is None and text:
-        try:
-            seconds = parsedate_to_datetime(text).timestamp() - time.time()
-        except (ValueError, OverflowError):
-            seconds = None
+def read_hold(headers: Mapping[str, str], now: float) -> float | None:
+    """Return the seconds to wait, 1 to 3600, from ``Retry-After`` or else ``X-RateLimit-Reset``; None: neither says.
+
+    ``now`` is Unix time.
+    """
+    seconds = _read_retry_after(headers.get("Retry-After", "").strip(), now)
     if seconds is None:
-        reset = read_number(headers.get("X-RateLimit-Reset"))
-        seconds = None if reset is None else reset - time.time()
-    return default if seconds is None else min(max(seconds, 1.0), MAX_HOLD_SECONDS)
+        seconds = _read_reset(headers.get("X-RateLimit-Reset", "").strip(), now)
+    return None if seconds is None else min(max(seconds, LEAST_HOLD_SECONDS), MAX_HOLD_SECONDS)
+
+
+def read_quota(headers: Mapping[str, str]) -> tuple[int, int] | None:
+    """Return the calls per minute that are granted and those that remain of this minute's; None: not said."""
+    granted, remaining = (read_count(headers.get(f"X-RateLimit-{name}")) for name in ("Limit", "Remaining"))
+    return None if granted is None or remaining is None else (granted, remaining)
+
+
+def _read_retry_after(text: str, now: float) -> float | None:
+    if not text:
+        return None
+    if (seconds := read_number(text)) is not None:
+        return seconds
+    try:
+        moment = parsedate_to_datetime(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now
+    except (ValueError, OverflowError):
+        return None
+
+
+def _read_reset(text: str, now: float) -> float | None:
+    reset = read_number(text)
+    if reset is None or reset < 0:
+        return None
+    if reset <= _A_DAY:
+        return reset
+    return (reset / 1000 if reset >= _MILLISECONDS_FROM else reset) - now

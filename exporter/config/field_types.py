@@ -13,6 +13,7 @@ from exporter.config.values import (
     Address,
     WindowSettings,
     format_duration,
+    format_rate,
     parse_address,
     parse_base_url,
     parse_boolean,
@@ -21,6 +22,7 @@ from exporter.config.values import (
     parse_path,
     parse_pattern,
     parse_proxy,
+    parse_rate,
     parse_text,
     parse_token,
     parse_uuid,
@@ -52,6 +54,7 @@ Duration = Annotated[
     PlainSerializer(format_duration, when_used="json"),
 ]
 Ratio = Annotated[float, BeforeValidator(parse_number), Field(ge=0, le=1)]
+Rate = Annotated[float, BeforeValidator(parse_rate), PlainSerializer(format_rate, when_used="json")]
 WholeNumber = Annotated[int, BeforeValidator(parse_whole_number)]
 Text = Annotated[str, BeforeValidator(parse_text)]
 Boolean = Annotated[bool, BeforeValidator(parse_boolean)]

@@ -32,6 +32,7 @@ from exporter.config.field_types import (
     Ordinal,
     Pattern,
     Proxy,
+    Rate,
     Ratio,
     Text,
     Token,
@@ -47,7 +48,6 @@ from exporter.config.values import (
     WindowSettings,
     format_duration,
     parse_label_name,
-    parse_number,
     parse_timezone,
     parse_whole_number,
     show,
@@ -99,6 +99,7 @@ class PollSettings(_Part):
     interval: Duration = Field(60.0, description="how often to poll a task that runs or whose numbers change")
     idle_interval: Duration = Field(900.0, description="how often to poll a paused, waiting or finished task")
     timeout: Duration = Field(10.0, description="timeout of one API call")
+    window_interval: Duration = Field(300.0, description="how often to read each of the additional time windows")
     stale_after: Duration = Field(
         300.0, description="how overdue a successful poll may be before the task's statistics leave /metrics"
     )
@@ -186,8 +187,10 @@ class AccountSettings(_Part):
     user_id: Uuid = Field(description="the UUID of the account")
     token_file: FilePath | None = Field(None, description="file with the token; read again when it changes")
     token: Token | None = Field(None, description="the token itself, instead of token_file")
-    rate_limit: Annotated[float, BeforeValidator(parse_number)] = Field(
-        5.0, gt=0, description="API calls per second, with a burst of one second's worth"
+    rate_limit: Rate | None = Field(
+        None,
+        description="API calls that this exporter may make with the token, for all accounts that have it: 30/m, 1/s or a "
+        "number per second; not given: half of what the platform grants, 30/m until it says",
     )
     concurrency: WholeNumber = Field(8, ge=1, description="concurrent API calls")
     proxy: Proxy | None = Field(None, description="URL of an HTTP proxy, may contain user:password@")

@@ -27,6 +27,7 @@ _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re
 _LIKE_A_UUID: Final = re.compile(r"[0-9a-f]*-[0-9a-f-]*", re.ASCII | re.IGNORECASE)
 _ADDRESS: Final = re.compile(r"(?:\[([0-9a-fA-F:.]*:[0-9a-fA-F:.]*)\]|([^\s:\[\]/@]*)):(\d{1,5})", re.ASCII)
 _LABEL_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
+_RATES: Final = "30/m, 1/s or a number per second"
 _KINDS: Final = {bool: "true or false", int: "a number", float: "a number", str: "text", dict: "a mapping"}
 
 
@@ -74,6 +75,25 @@ def parse_boolean(value: object) -> bool:
     if value in ("true", "false"):
         return value == "true"
     raise ValueError(f"{show(value)} is neither; expected true or false")
+
+
+def parse_rate(value: object) -> float:
+    """Read ``30/m``, ``1/s`` or a number per second as a number per second above 0. Raises ValueError."""
+    number, _, unit = value.partition("/") if isinstance(value, str) else (value, "", "s")
+    try:
+        rate = (
+            parse_number(number.strip() if isinstance(number, str) else number) / {"m": 60, "s": 1, "": 1}[unit.strip()]
+        )
+    except (ValueError, KeyError):
+        raise ValueError(f"{show(value)} is not a rate; expected {_RATES}") from None
+    if rate <= 0:
+        raise ValueError(f"{show(value)} is out of range; expected above 0, as {_RATES}")
+    return rate
+
+
+def format_rate(per_second: float) -> str:
+    """Write a rate as parse_rate reads it, per minute: ``30/m``."""
+    return f"{per_second * 60:.10g}/m"
 
 
 def parse_duration(text: object) -> float:

@@ -72,11 +72,51 @@ ACCOUNT_FAMILIES: Final[Mapping[str, OwnFamily]] = {
             "yunfu_account_rate_limit",
             "gauge",
             Text(
-                "API calls a second that this exporter may make for the account; more have to wait.",
-                "本 exporter 每秒可为该账号调用接口的次数，超出的要排队。",
+                "API calls per second that this exporter may make now with the account's token, for all accounts that have it.",
+                "本 exporter 目前每秒可用该账号的 token 调用接口的次数，由使用同一 token 的所有账号共用。",
             ),
             ("account",),
-            lambda status: status.rate_limit,
+            lambda status: status.quota.limit / 60 if status.quota else None,
+        ),
+        OwnFamily(
+            "yunfu_account_quota_limit",
+            "gauge",
+            Text(
+                "API calls per minute that the platform grants the account's token, as its last response said (X-RateLimit-Limit).",
+                "平台允许该账号的 token 每分钟调用接口的次数，取自最近一次响应（X-RateLimit-Limit）。",
+            ),
+            ("account",),
+            lambda status: status.quota.granted if status.quota else None,
+        ),
+        OwnFamily(
+            "yunfu_account_quota_remaining",
+            "gauge",
+            Text(
+                "API calls that are left of the platform's minute, as its last response said (X-RateLimit-Remaining).",
+                "平台当前这一分钟剩余的调用次数，取自最近一次响应（X-RateLimit-Remaining）。",
+            ),
+            ("account",),
+            lambda status: status.quota.remaining if status.quota else None,
+        ),
+        OwnFamily(
+            "yunfu_account_quota_others",
+            "gauge",
+            Text(
+                "API calls that other programs made with the account's token in the busiest of the last minutes, as responses give away.",
+                "其他程序在最近几分钟里最忙的一分钟用该账号的 token 调用接口的次数，由响应推算。",
+            ),
+            ("account",),
+            lambda status: status.quota.others if status.quota else None,
+        ),
+        OwnFamily(
+            "yunfu_account_quota_contended",
+            "gauge",
+            Text(
+                "1 while other programs or a throttle leave less of the quota than this exporter would use, otherwise 0.",
+                "其他程序或限流使剩下的配额少于本 exporter 要用的为 1，否则为 0。",
+            ),
+            ("account",),
+            lambda status: status.quota.is_contended if status.quota else None,
         ),
         OwnFamily(
             "yunfu_account_tasks_left_out",

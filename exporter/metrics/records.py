@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from exporter.api.errors import Failure
 from exporter.api.model import Task, TaskStats
+from exporter.api.quota import QuotaUse
 
 Lines = tuple[bytes, ...]
 """One piece of exposition text per metric family, in the order of the table of families."""
@@ -54,11 +55,15 @@ UNCHANGED: Final = Unchanged.UNCHANGED
 
 
 class WindowReading(NamedTuple):
-    """The statistics of one window. At ``expires`` (Unix seconds) the window has moved on and they say nothing."""
+    """The statistics of one window. At ``expires`` (Unix seconds) the window has moved on and they say nothing.
+
+    ``interval`` is the least seconds until the window is read again, however often the task is polled.
+    """
 
     window: str
     stats: TaskStats | Unchanged
     expires: float
+    interval: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,7 @@ class AccountStatus:
     """The status of an account. Times are Unix seconds; None: not known, or not yet.
 
     ``up`` is whether the platform served the account's last API call, ``failure`` why it did not. ``discovery_interval`` is seconds, None without
-    discovery; ``rate_limit`` is API calls a second.
+    discovery; ``quota`` is that of its token.
     """
 
     name: str
@@ -85,19 +90,28 @@ class AccountStatus:
     token_expiry: float | None = None
     discovery_last_success: float | None = None
     discovery_interval: float | None = None
-    rate_limit: float | None = None
+    quota: QuotaUse | None = None
     tasks_left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class WindowLines:
-    """The rendered statistics of a window, when they were read and are due again, and when the window moves on."""
+    """The rendered statistics of a window, when they were read and are due again, and when the window moves on.
+
+    ``interval`` is the least seconds between two readings, however often the task is polled.
+    """
 
     lines: Lines
     stats: TaskStats
     read_at: float
     due: float
     expires: float
+    interval: float = 0.0
+
+    def paced(self, interval: float, now: float) -> WindowLines:
+        """Return the window with the task's interval changed now, as ``TaskRecord.paced`` does it."""
+        seconds = max(interval, self.interval)
+        return replace(self, due=max(self.read_at + seconds, min(self.due, now + seconds)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,9 +158,6 @@ class TaskRecord:
         if interval is None or status.last_success is None or status.due is None:
             return replace(self, status=replace(status, interval=interval))
         latest = now + interval
-        windows = {
-            name: replace(window, due=max(window.read_at + interval, min(window.due, latest)))
-            for name, window in (self.windows or {}).items()
-        }
+        windows = {name: window.paced(interval, now) for name, window in (self.windows or {}).items()}
         due = max(status.last_success + interval, min(status.due, latest))
         return replace(self, status=replace(status, interval=interval, due=due), windows=windows)

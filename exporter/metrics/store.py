@@ -241,10 +241,12 @@ def _windows(
 ) -> dict[str, WindowLines]:
     """Return the windows that a poll has read, rendered; unchanged ones keep the lines of ``before``."""
     return {
-        window: replace(before[window], read_at=now, due=now + interval, expires=expires)
+        window: replace(before[window], read_at=now, due=now + max(interval, least), expires=expires, interval=least)
         if stats is UNCHANGED
-        else WindowLines(renderer.window(ref, window, stats), stats, now, now + interval, expires)
-        for window, stats, expires in outcome.windows
+        else WindowLines(
+            renderer.window(ref, window, stats), stats, now, now + max(interval, least), expires, interval=least
+        )
+        for window, stats, expires, least in outcome.windows
     }
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import ceil
+from typing import Final
 
 from exporter.api.client import YunfuClient, open_session
 from exporter.api.errors import REASONS, ApiError
-from exporter.api.gate import Gate
+from exporter.api.gate import AccountGate, TokenGates
 from exporter.api.lists import count_tasks
 from exporter.api.tokens import Token
 from exporter.config.settings import AccountSettings, Settings
+from exporter.logs import get_logger
 from exporter.metrics.instrumentation import ExporterMetrics
 from exporter.metrics.store import Store
 from exporter.polling.credentials import TokenWatch
@@ -23,6 +26,11 @@ from exporter.polling.facts import AccountFacts
 from exporter.polling.poller import AccountPoller
 from exporter.polling.probes import Probes
 from exporter.polling.shards import Shard, find_shard
+
+log = get_logger(__name__)
+
+QUOTA_WATCH_SECONDS: Final = 1.0
+"""How often the use of the quota is recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +41,12 @@ class Surroundings:
     metrics: ExporterMetrics
     clock: Callable[[], float]
     rng: random.Random
-    gates: dict[str, Gate] = field(default_factory=dict)
-    """By account name; a hold outlives the reload that starts an account anew."""
+    gates: TokenGates = field(default_factory=TokenGates)
+    """They outlive a reload that starts an account anew, with what was spent and held back."""
 
 
 class Account:
-    """An account that can be polled. ``account`` has this shard's part of the quota."""
+    """An account that can be polled."""
 
     def __init__(
         self,
@@ -89,7 +97,7 @@ class Account:
             self._store.account(self.name),
             token_expiry=self._token.expiry(),
             discovery_interval=None,
-            rate_limit=self._settings.rate_limit,
+            quota=self.client.gate.use,
         )
         if self._discovery.interval is None:
             status = replace(status, discovery_last_success=None, tasks_left_out=0)
@@ -106,6 +114,7 @@ class Account:
             group.create_task(self.poller.run())
             group.create_task(self._token_watch.run())
             group.create_task(self._discovery.run())
+            group.create_task(self._watch_quota())
 
     async def first_round(self) -> None:
         """Return when discovery and each task's first poll have been tried."""
@@ -115,6 +124,7 @@ class Account:
     async def run_once(self) -> bool:
         """Discover, poll every task once, and return whether all of it worked."""
         worked = await self._discovery.run_once()
+        self._log_patience()
         await self.poller.poll_all()
         return worked and not any(record.status.up is False for record in self._store.records_of(self.name))
 
@@ -128,11 +138,40 @@ class Account:
         await self.client.stat(self.configured[0].ref)
         return None
 
+    async def _watch_quota(self) -> None:
+        """Record every second how the quota is used, and log when others begin and cease to use our part of it."""
+        was_contended = False
+        while True:
+            await asyncio.sleep(QUOTA_WATCH_SECONDS)
+            use, status = self.client.gate.use, self._store.account(self.name)
+            if use != status.quota:
+                self._store.put_account(replace(status, quota=use))
+            if use.is_contended != was_contended:
+                was_contended = use.is_contended
+                if was_contended:
+                    log.warning(
+                        "the API quota is contended; tasks are polled less often",
+                        account=self.name,
+                        reason=use.reason,
+                        calls_per_minute=use.limit,
+                        granted=use.granted,
+                        others=use.others,
+                    )
+                else:
+                    log.info("the API quota is ours again", account=self.name, calls_per_minute=use.limit)
+
+    def _log_patience(self) -> None:
+        """Log how long it takes to poll every task once, if that is long."""
+        limit, tasks = self.client.gate.share, self.poller.task_count
+        if tasks > limit:
+            what = "polling every task once; the API quota makes it take a while"
+            log.info(what, account=self.name, tasks=tasks, calls_per_minute=limit, minutes=ceil(tasks / limit))
+
     def facts(self) -> AccountFacts:
         """Return the facts that the pages show beside the account's status."""
         return AccountFacts(
             calls_needed=self.poller.calls_per_second * 60,
-            calls_allowed=self._settings.rate_limit * 60,
+            calls_allowed=self.client.gate.share,
             held_seconds=self.client.held_seconds,
             discovery_failure=self._discovery.account_lists.failure,
             hidden=self._discovery.hidden,
@@ -147,28 +186,31 @@ async def open_account(
 ) -> AsyncIterator[Account]:
     """Open an account's connections for as long as the context lasts."""
     shard = find_shard(settings.shard)
-    account = shard.share(account)
-    throttled = around.metrics.throttled_seconds.labels(account.name)
-    gate = Gate(account.rate_limit, account.concurrency, throttled.inc)
-    if (before := around.gates.get(account.name)) is not None:
-        gate.hold(before.held_seconds)  # also for 0 seconds: the burst was spent before the reload
-    around.gates[account.name] = gate
-    async with open_session(
-        timeout_seconds=settings.poll.timeout,
-        ca_file=None if account.ca_file is None else str(account.ca_file),
-    ) as session:
-        client = YunfuClient(
-            session,
-            base_url=account.base_url,
-            user_id=account.user_id,
-            token=token,
-            gate=gate,
-            observe=partial(_observe, account.name, around),
-            proxy=None if account.proxy is None else account.proxy.get_secret_value(),
-        )
-        opened = Account(settings, account, client, token, around, shard)
-        opened.register()
-        yield opened
+    gate = AccountGate(
+        around.gates,
+        account=account.name,
+        base_url=account.base_url,
+        token=token.value,
+        configured=None if account.rate_limit is None else account.rate_limit * 60,
+        part=shard.part,
+        concurrency=ceil(account.concurrency * shard.part),
+        waited=around.metrics.throttled_seconds.labels(account.name).inc,
+    )
+    ca_file = None if account.ca_file is None else str(account.ca_file)
+    with closing(gate):
+        async with open_session(timeout_seconds=settings.poll.timeout, ca_file=ca_file) as session:
+            client = YunfuClient(
+                session,
+                base_url=account.base_url,
+                user_id=account.user_id,
+                token=token,
+                gate=gate,
+                observe=partial(_observe, account.name, around),
+                proxy=None if account.proxy is None else account.proxy.get_secret_value(),
+            )
+            opened = Account(settings, account, client, token, around, shard)
+            opened.register()
+            yield opened
 
 
 def _observe(account: str, around: Surroundings, endpoint: str, seconds: float, error: ApiError | None) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
 from exporter.api.client import YunfuClient
 from exporter.api.tokens import Token, TokenError
 from exporter.config.settings import AccountSettings, Settings
+from exporter.config.values import format_rate
 from exporter.logs import get_logger
 from exporter.metrics.store import Store
 
@@ -33,7 +35,30 @@ def read_tokens(settings: Settings) -> tuple[dict[str, Token], list[str]]:
         except OSError as error:
             reason = "no certificate in it" if isinstance(error, ssl.SSLError) else error.strerror
             faults.append(f"accounts[{index}].ca_file: cannot be used: {reason}; expected a file of PEM certificates")
-    return tokens, faults
+    return tokens, faults + _conflicts(settings, tokens)
+
+
+def accounts_by_token(settings: Settings, tokens: Mapping[str, Token]) -> list[list[AccountSettings]]:
+    """Return the accounts whose token is known, those together that have the same platform and token: their quota is one."""
+    groups: dict[tuple[str, str], list[AccountSettings]] = {}
+    for account in settings.accounts:
+        if account.name in tokens:
+            groups.setdefault((account.base_url, tokens[account.name].value), []).append(account)
+    return list(groups.values())
+
+
+def _conflicts(settings: Settings, tokens: Mapping[str, Token]) -> list[str]:
+    """Return one line per account that states another rate_limit than an account before it with the same platform and token."""
+    faults: list[str] = []
+    for group in accounts_by_token(settings, tokens):
+        stated = [(account, account.rate_limit) for account in group if account.rate_limit is not None]
+        faults += [
+            f"accounts[{settings.accounts.index(account)}].rate_limit: is {format_rate(limit)}, but account {stated[0][0].name} "
+            f"has the same platform and token and {format_rate(stated[0][1])}; expected the same, since they share one quota"
+            for account, limit in stated
+            if limit != stated[0][1]
+        ]
+    return faults
 
 
 def _read_token(account: AccountSettings) -> Token:

@@ -1,4 +1,4 @@
-"""Intervals of an account's tasks under a budget of polls, by the square-root rule. Pure.
+"""The intervals of an account's tasks under a budget of polls, by the square-root rule. Pure.
 
 With enough polls every task has the interval of its cadence. With too few, the phone calls that were made and not yet
 seen are kept to the minimum: the sum of rate * interval / 2 over all tasks, while the sum of 1 / interval is the budget.
@@ -14,10 +14,15 @@ from __future__ import annotations
 import math
 import statistics
 from bisect import bisect_left
-from collections.abc import Collection
+from collections.abc import Collection, Hashable, Iterable
 from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import Final
+from typing import Final, Generic, TypeVar
+
+from exporter.config.settings import PollSettings
+from exporter.polling.schedule import Schedule
+
+Key = TypeVar("Key", bound=Hashable)
 
 RISE_SECONDS: Final = 60.0
 """The half-life of a task's call rate when it makes more phone calls than before: what starts is soon noticed."""
@@ -39,6 +44,12 @@ STEP: Final = 1.03
 
 STEPS_KEPT: Final = 3
 """By how many steps an interval may be longer than the rule asks for before it is shortened."""
+
+ENOUGH_SHARE: Final = 0.95
+"""Of a budget that was too small, the part that must suffice before it counts as enough."""
+
+WINDOW_ROUNDS: Final = 2
+"""How often a budget is shared in a row where there are windows, whose number follows from the intervals: right to some percent."""
 
 BISECTIONS: Final = 60
 """By which a scale is as exact as a float, be the largest possible one a million times the least."""
@@ -114,6 +125,78 @@ class Sharing:
     def rate(self, demand: Demand) -> float:
         """Return the phone calls per second that a task counts with."""
         return max(self.least, self.unknown if demand.rate is None else demand.rate)
+
+
+class TaskIntervals(Generic[Key]):
+    """The intervals at which an account's tasks are polled, kept in their schedule. Times are seconds of any steady clock."""
+
+    def __init__(self, schedule: Schedule[Key], poll: PollSettings, *, windows: int = 0) -> None:
+        self._schedule = schedule
+        self._idle_interval = poll.idle_interval
+        self._window_interval = poll.window_interval
+        self._windows = windows
+        self._asked: dict[Key, float] = {}
+        self._rates: dict[Key, CallRate] = {}
+        self._sharing = Sharing(longest=poll.idle_interval, unknown=0.0, least=1.0)
+
+    @property
+    def calls_per_second(self) -> float:
+        """The API calls per second that the tasks would have with enough of them, for their windows too."""
+        return _polls_per_second(self._asked.values()) + self._reads_per_second(self._asked.values())
+
+    def add(self, key: Key, identity: str, interval: float, now: float, *, at_once: bool) -> None:
+        """Add a task to the schedule; ``interval`` is the one that it has with enough polls."""
+        self._asked[key], self._rates[key] = interval, CallRate()
+        self._schedule.add(key, identity, interval, now, at_once=at_once)
+        self._adapt(key, now)
+
+    def remove(self, key: Key) -> None:
+        """Remove a task."""
+        del self._asked[key], self._rates[key]
+        self._schedule.remove(key)
+
+    def ask(self, key: Key, interval: float, now: float) -> bool:
+        """Change the interval that a task has with enough polls; return whether it has another interval now."""
+        self._asked[key] = interval
+        return self._adapt(key, now)
+
+    def observe(self, key: Key, phone_calls: float, seconds: float) -> None:
+        """Record the phone calls of a task since its last poll, which began ``seconds`` before this one."""
+        self._rates[key].observe(phone_calls, seconds)
+
+    def share(self, calls: float, now: float) -> set[Key]:
+        """Share a budget of API calls per second anew; return the tasks that have another interval now."""
+        changed: set[Key] = set()
+        for _ in range(WINDOW_ROUNDS if self._windows else 1):
+            intervals = [self._schedule.interval(key) for key in self._asked]
+            polls = _polls_per_second(intervals)
+            calls_per_poll = 1 + self._reads_per_second(intervals) / polls if polls else 1.0
+            changed.update(self._solve(calls / calls_per_poll, now))
+        return changed
+
+    def _solve(self, budget: float, now: float) -> list[Key]:
+        asked = _polls_per_second(self._asked.values())
+        if self._sharing.scale and ENOUGH_SHARE * budget < asked <= budget:
+            budget = asked * ENOUGH_SHARE  # little more than enough is not enough yet, or all would change to and fro
+        demands = [Demand(interval, self._rates[key].known) for key, interval in self._asked.items()]
+        self._sharing = solve(demands, budget, self._idle_interval)
+        return [key for key in self._asked if self._adapt(key, now)]
+
+    def _reads_per_second(self, intervals: Iterable[float]) -> float:
+        """Return the API calls per second for windows; a poll reads them if ``window_interval`` has passed."""
+        if not self._windows:
+            return 0.0
+        return self._windows * sum(1 / max(interval, self._window_interval) for interval in intervals)
+
+    def _adapt(self, key: Key, now: float) -> bool:
+        before, sharing = self._schedule.interval(key), self._sharing
+        interval = sharing.next_interval(Demand(self._asked[key], self._rates[key].known), before)
+        self._schedule.set_interval(key, interval, now, on_grid=sharing.scale == 0)
+        return interval != before
+
+
+def _polls_per_second(intervals: Iterable[float]) -> float:
+    return sum(1 / interval for interval in intervals)
 
 
 def step_above(seconds: float) -> float:

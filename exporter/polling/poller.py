@@ -20,6 +20,7 @@ from exporter.logs import get_logger
 from exporter.metrics.instrumentation import ExporterMetrics
 from exporter.metrics.records import UNCHANGED, TaskRecord, Unchanged
 from exporter.metrics.store import Store
+from exporter.polling.intervals import TaskIntervals
 from exporter.polling.outages import Outages
 from exporter.polling.schedule import Cadence, Due, Schedule, back_off
 from exporter.polling.task_reader import Memory, TaskReader
@@ -33,6 +34,13 @@ It is less where intervals are short: a poll starts late by a hundredth of the i
 """
 
 
+SHARE_SECONDS: Final = 30.0
+"""How often the quota is shared anew among the tasks."""
+
+LEAST_SHARE: Final = 0.2
+"""The least part of the account's quota that the polls have, however much discovery takes."""
+
+
 @dataclass(slots=True)
 class _Progress:
     """What the poller remembers of a task between its polls."""
@@ -42,6 +50,8 @@ class _Progress:
     still_polls: int = 1  # the first poll cannot show a change
     finished: bool = False
     failures: int = 0
+    phone_calls: int | None = None
+    read_at: float = 0.0
     memory: Memory = field(default_factory=Memory)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -56,6 +66,14 @@ class _Progress:
         self.seen = True
         if stats is not UNCHANGED:
             self.finished = (stats.progress_ratio or 0) >= 1
+
+    def count_calls(self, stats: TaskStats | Unchanged, now: float) -> tuple[int, float]:
+        """Return the phone calls made since the last poll and the seconds since its start; 0 seconds: there was none."""
+        before, seconds = self.phone_calls, now - self.read_at
+        if stats is not UNCHANGED:
+            self.phone_calls = (stats.answered or 0) + (stats.unanswered or 0)
+        self.read_at = now
+        return (0, 0.0) if before is None or self.phone_calls is None else (self.phone_calls - before, seconds)
 
 
 class _DuePolls:
@@ -111,14 +129,14 @@ class AccountPoller:
     ) -> None:
         self._account = account.name
         self._cadence = Cadence(settings.poll.interval, settings.poll.idle_interval)
-        self._calls_per_poll = 1 + len(settings.windows)
-        self._rate_limit = account.rate_limit
+        self.gate = client.gate
         self._reader = TaskReader(client, settings, clock=clock, count_unread=self._count_unread)
         self._store = store
         self._metrics = metrics
         self._lag = metrics.poll_lag.labels(account.name)
         self._rng = rng
         self._schedule: Schedule[TaskRef] = Schedule()
+        self._intervals = TaskIntervals(self._schedule, settings.poll, windows=len(settings.windows))
         self._tasks: dict[TaskRef, _Progress] = {}
         # Without places all that is due would queue at the gate in the order it came, and not by urgency.
         self._places = asyncio.Semaphore(account.concurrency)
@@ -132,6 +150,7 @@ class AccountPoller:
     async def run(self) -> None:
         """Poll until cancelled."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._share_regularly())
             while True:
                 await self._places.acquire()
                 due = await self._due.next()
@@ -146,15 +165,16 @@ class AccountPoller:
         now = asyncio.get_running_loop().time()
         for task in wanted.values():
             self._add_or_change(task, now)
-        stretch = self._stretch()  # which depends on all of them
+        self._share()  # which depends on all of them
         for ref in wanted:
-            self._store.put_task(self._tasks[ref].task, self._schedule.interval(ref) * stretch)
+            self._store.put_task(self._tasks[ref].task, self._schedule.interval(ref))
         self._update_first_round()
         self._due.look_again()
 
-    def poll_interval(self, ref: TaskRef) -> float:
-        """Return a task's interval in seconds, stretched where the quota does not suffice for all."""
-        return self._schedule.interval(ref) * self._stretch()
+    @property
+    def task_count(self) -> int:
+        """How many tasks are polled."""
+        return len(self._tasks)
 
     def next_poll(self, ref: TaskRef) -> float | None:
         """Return the seconds until a task's next poll; None: it is not polled, or a poll is under way."""
@@ -162,8 +182,8 @@ class AccountPoller:
 
     @property
     def calls_per_second(self) -> float:
-        """The API calls per second that the intervals ask for, whatever the quota is."""
-        return self._schedule.polls_per_second * self._calls_per_poll + self._reserved
+        """The API calls per second that the tasks would have with enough quota."""
+        return self._intervals.calls_per_second + self._reserved
 
     def reserve(self, calls_per_second: float) -> None:
         """Allow for the API calls per second that discovery makes under the same quota."""
@@ -186,8 +206,19 @@ class AccountPoller:
         outcome, _ = await self._reader.read(task.ref, Memory())
         return self._store.render_once(task, outcome)
 
-    def _stretch(self) -> float:
-        return max(1.0, self.calls_per_second / self._rate_limit)
+    async def _share_regularly(self) -> None:
+        """Share the quota anew at intervals until cancelled: call rates change, and so does what others leave."""
+        while True:
+            await asyncio.sleep(SHARE_SECONDS)
+            for ref in self._share():
+                self._store.put_task(self._tasks[ref].task, self._schedule.interval(ref))
+            self._due.look_again()
+
+    def _share(self) -> set[TaskRef]:
+        """Share the quota among the tasks; return those that have another interval now."""
+        self.gate.demand(self.calls_per_second * 60)
+        calls = max(LEAST_SHARE * self.gate.share / 60, self.gate.share / 60 - self._reserved)
+        return self._intervals.share(calls, asyncio.get_running_loop().time())
 
     def _add_or_change(self, task: Task, now: float) -> None:
         progress = self._tasks.get(task.ref)
@@ -195,16 +226,16 @@ class AccountPoller:
             self._tasks[task.ref] = progress = _Progress(task)
             record = self._store.record(task.ref)
             known = record is not None and record.status.last_success is not None
-            self._schedule.add(task.ref, task.ref.id, progress.interval(self._cadence), now, at_once=not known)
+            self._intervals.add(task.ref, task.ref.id, progress.interval(self._cadence), now, at_once=not known)
             if not known:
                 self._untried.add(task.ref)
         elif task != progress.task:
             progress.task = task
-            self._schedule.set_interval(task.ref, progress.interval(self._cadence), now)
+            self._intervals.ask(task.ref, progress.interval(self._cadence), now)
 
     def _remove(self, ref: TaskRef) -> None:
         del self._tasks[ref]
-        self._schedule.remove(ref)
+        self._intervals.remove(ref)
         self._untried.discard(ref)
         self._outages.forget(ref)
 
@@ -237,17 +268,18 @@ class AccountPoller:
         ref = progress.task.ref
         async with progress.turn:  # else a probe could overtake a poll; what follows the reading does not wait
             started = asyncio.get_running_loop().time()
-            memory = self._memory(progress)
+            memory = _remembered(progress, self._store)
             outcome, error = await self._reader.read(ref, memory)
         if self._tasks.get(ref) is not progress:  # it was removed while the API call was under way
             return None
         self._outages.record(progress.task, error)
         progress.failures = progress.failures + 1 if error else 0
         seconds = asyncio.get_running_loop().time() - started
-        moved = self._store.record_poll(progress.task, outcome, self.poll_interval(ref), seconds)
+        moved = self._store.record_poll(progress.task, outcome, self._schedule.interval(ref), seconds)
         progress.memory = memory  # and not before: a response that did not reach the store is to be parsed again
         if outcome.stats is not None:
             progress.record(outcome.stats, moved=moved)
+            self._intervals.observe(ref, *progress.count_calls(outcome.stats, started))
             self._adapt_interval(progress)
         if error is None or error.holds:  # the gate sees to a hold
             return None
@@ -256,15 +288,9 @@ class AccountPoller:
         return back_off(self._schedule.interval(ref), progress.failures, self._rng)
 
     def _adapt_interval(self, progress: _Progress) -> None:
-        ref, interval = progress.task.ref, progress.interval(self._cadence)
-        if interval != self._schedule.interval(ref):
-            self._schedule.set_interval(ref, interval, asyncio.get_running_loop().time())
-            self._store.put_task(progress.task, self.poll_interval(ref))
-
-    def _memory(self, progress: _Progress) -> Memory:
-        """Return a copy of a task's memory; an empty one if the store no longer has what was read."""
-        record = self._store.record(progress.task.ref)
-        return progress.memory.copy() if record is not None and record.reading_lines else Memory()
+        ref = progress.task.ref
+        if self._intervals.ask(ref, progress.interval(self._cadence), asyncio.get_running_loop().time()):
+            self._store.put_task(progress.task, self._schedule.interval(ref))
 
     def _count_unread(self, name: str, count: int) -> None:
         self._metrics.unread_fields.labels(self._account, name).inc(count)
@@ -274,3 +300,9 @@ class AccountPoller:
             self.first_round.clear()
         else:
             self.first_round.set()
+
+
+def _remembered(progress: _Progress, store: Store) -> Memory:
+    """Return a copy of a task's memory; an empty one if the store no longer has what was read."""
+    record = store.record(progress.task.ref)
+    return progress.memory.copy() if record is not None and record.reading_lines else Memory()

@@ -26,15 +26,15 @@ class Probes:
         self._default_ratio = settings.thresholds.min_answer_ratio
         self._poller = poller
         self._store = store
+        self._concurrency = account.concurrency
         self._under_way = 0
-        self._most = max(account.concurrency, ceil(account.rate_limit * settings.poll.timeout))
 
     async def probe(self, task_id: str, sub_user_id: str | None) -> TaskRecord:
         """Poll a task now and return its record; one that is polled anyway is brought up to date by it.
 
         It takes ``poll.timeout`` at most; without a response by then the task is not up. Raises TooManyProbesError.
         """
-        if self._under_way >= self._most:
+        if self._under_way >= max(self._concurrency, ceil(self._poller.gate.share / 60 * self._timeout)):
             raise TooManyProbesError(
                 f"{self._under_way} probes of account {self._account} are under way, and no more can be answered in "
                 "time; probe less often, or raise its rate_limit if the platform allows it"

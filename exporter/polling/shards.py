@@ -12,11 +12,10 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from math import ceil
 from typing import Final
 
 from exporter.config.faults import SettingsError
-from exporter.config.settings import AccountSettings, ShardSettings
+from exporter.config.settings import ShardSettings
 
 POD_INDEX: Final = "POD_INDEX"
 """The environment variable in which a StatefulSet's pod finds its label apps.kubernetes.io/pod-index."""
@@ -44,14 +43,10 @@ class Shard:
         """Return the ordinal of the shard that a task belongs to."""
         return max(range(self.total), key=lambda shard: blake2b(f"{shard}/{task_id}".encode(), digest_size=8).digest())
 
-    def share(self, account: AccountSettings) -> AccountSettings:
-        """Return the account with this shard's part of its quota."""
-        return account.model_copy(
-            update={
-                "rate_limit": account.rate_limit / self.total,
-                "concurrency": ceil(account.concurrency / self.total),
-            }
-        )
+    @property
+    def part(self) -> float:
+        """The part of every account's quota that is the shard's."""
+        return 1 / self.total
 
 
 def find_shard(settings: ShardSettings, environ: Mapping[str, str] = os.environ, host_name: str | None = None) -> Shard:

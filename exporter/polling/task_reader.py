@@ -7,6 +7,7 @@ outcome has reached the store.
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,9 @@ from exporter.config.settings import Settings
 from exporter.config.values import WindowSettings
 from exporter.metrics.records import UNCHANGED, PollOutcome, Unchanged, WindowReading
 from exporter.metrics.tags import limit_tags
+
+EARLY_SHARE: Final = 0.98
+"""The part of a window's interval after which a poll reads it again: the poll that falls due with it may be a little early."""
 
 _WHOLE_LIFE: Final = ""
 _PLATFORM_FORMAT: Final = "%Y-%m-%d %H:%M:%S"
@@ -65,14 +69,18 @@ _NOTHING: Final = _Parsed(b"", {})
 
 @dataclass(slots=True)
 class Memory:
-    """The last responses of a task by window, and the tags that are kept where there are more than the limit."""
+    """The last responses of a task by window, and the tags that are kept where there are more than the limit.
+
+    ``windows_due`` is when each window is to be read again, in the loop's seconds.
+    """
 
     responses: dict[str, _Parsed] = field(default_factory=dict)
     kept_tags: dict[str, frozenset[str]] = field(default_factory=dict)
+    windows_due: dict[str, float] = field(default_factory=dict)
 
     def copy(self) -> Memory:
         """Return a copy that can change without changing this one."""
-        return Memory(dict(self.responses), dict(self.kept_tags))
+        return Memory(dict(self.responses), dict(self.kept_tags), dict(self.windows_due))
 
 
 class TaskReader:
@@ -91,21 +99,27 @@ class TaskReader:
     ) -> None:
         self._client = client
         self._windows = settings.windows
+        self._window_interval = settings.poll.window_interval
         self._timezone = settings.timezone
         self._tag_limit = settings.labels.tag_limit
         self._clock = clock
         self._count_unread = count_unread
 
     async def read(self, ref: TaskRef, memory: Memory) -> tuple[PollOutcome, ApiError | None]:
-        """Read the whole life, then each window, up to the first API call that fails; update ``memory``."""
-        outcome = PollOutcome()
+        """Read the whole life, then each window that is due, up to the first API call that fails; update ``memory``."""
+        outcome, started = PollOutcome(), asyncio.get_running_loop().time()
         try:
             outcome = PollOutcome(await self._stats(ref, memory, _WHOLE_LIFE, None))
             for window in self._windows:
-                span = window_span(window, self._clock(), self._timezone)
+                if started < memory.windows_due.get(window.label, started):
+                    continue
+                now = self._clock()
+                span = window_span(window, now, self._timezone)
                 stats = await self._stats(ref, memory, window.label, (span.begin, span.end))
-                reading = WindowReading(window.label, stats, span.expires)
+                reading = WindowReading(window.label, stats, span.expires, self._window_interval)
                 outcome = replace(outcome, windows=(*outcome.windows, reading))
+                until_due = min(EARLY_SHARE * self._window_interval, span.expires - now)
+                memory.windows_due[window.label] = started + until_due
         except ApiError as error:
             return replace(outcome, failure=error.failure), error
         return outcome, None

@@ -13,7 +13,6 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from exporter.api.gate import TokenBucket
 from exporter.config.faults import SettingsError
 from exporter.file_changes import Watched
 from exporter.web.connections import Refused, ServerTls
@@ -33,6 +32,27 @@ HEADERS: Final = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 }
 """What every answer carries, unless the web configuration says otherwise."""
+
+
+class TokenBucket:
+    """The ``rate_limit`` of the web configuration: a request every ``interval`` seconds on average, at most ``burst`` at once.
+
+    ``now`` is seconds of any steady clock.
+    """
+
+    def __init__(self, interval: float, burst: int, now: float) -> None:
+        self._interval = interval
+        self._burst = self._tokens = float(burst)
+        self._at = now
+
+    def take(self, now: float) -> bool:
+        """Take a token; return whether there was one."""
+        self._tokens = min(self._burst, self._tokens + (now - self._at) / self._interval)
+        self._at = now
+        if self._tokens < 1 - 1e-9:  # float noise
+            return False
+        self._tokens -= 1
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +167,7 @@ class Access:
     @web.middleware
     async def _admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Pass a request on, or turn it away as exporter-toolkit does: 429, then 401."""
-        if self._bucket is not None and self._bucket.take(asyncio.get_running_loop().time()):
+        if self._bucket is not None and not self._bucket.take(asyncio.get_running_loop().time()):
             return self._turn_away("rate_limited", 429, "too many requests: rate_limit of the web configuration")
         if not (hashes := self._in_force.hashes):
             return await handler(request)
@@ -172,4 +192,4 @@ class Access:
 
 def _make_bucket(config: WebConfig) -> TokenBucket | None:
     limit = config.rate_limit
-    return TokenBucket(1 / limit.interval, asyncio.get_running_loop().time(), limit.burst) if limit.interval else None
+    return TokenBucket(limit.interval, limit.burst, asyncio.get_running_loop().time()) if limit.interval else None

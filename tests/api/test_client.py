@@ -7,7 +7,7 @@ import base64
 import gzip
 import inspect
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,7 +21,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from exporter import __version__
-from exporter.api import client, responses
+from exporter.api import client, gate, responses
 from exporter.api.client import open_session
 from exporter.api.errors import (
     ApiTimeout,
@@ -297,7 +297,7 @@ async def test_a_throttle_in_the_envelope_holds_the_account_too() -> None:
     async with calling(Platform(envelope(None, code=429, status="error"))) as calls:
         error = await calls.fail()
         assert (error.reason, error.is_tasks_own, error.holds) == ("api_error", False, True)
-        assert calls.gate.held_seconds == pytest.approx(responses.DEFAULT_THROTTLE_SECONDS, abs=0.5)
+        assert calls.gate.held_seconds("stat") == pytest.approx(responses.DEFAULT_THROTTLE_SECONDS, abs=0.5)
 
 
 @pytest.mark.parametrize(
@@ -314,7 +314,7 @@ class TestRefusedToken:
             error = await calls.fail()
             assert not error.is_tasks_own
             assert isinstance(error, Unauthorized) == (status == 401)
-            assert calls.gate.held_seconds == pytest.approx(client.REFUSED_TOKEN_SECONDS, abs=0.5)
+            assert calls.gate.held_seconds("stat") == pytest.approx(client.REFUSED_TOKEN_SECONDS, abs=0.5)
 
     async def test_is_read_again_first(self, status: int, body: bytes, tmp_path: Path) -> None:
         """If the file was changed while the call was under way, there is no hold and the next call has the new one."""
@@ -324,7 +324,7 @@ class TestRefusedToken:
         platform.before_answering = lambda: file.write_text("planted-token-2")
         async with calling(platform, token=Token.from_file(file)) as calls:
             await calls.fail()
-            assert calls.gate.held_seconds == 0
+            assert calls.gate.held_seconds("stat") == 0
             platform.prepare(envelope({}))
             await calls.client.stat(REF)
         assert [request.headers["authorization"] for request in platform.requests] == [
@@ -346,7 +346,7 @@ class TestRefusedToken:
         platform.before_answering = swap
         async with calling(platform, token=token) as calls:
             await calls.fail()
-            assert calls.gate.held_seconds == 0
+            assert calls.gate.held_seconds("stat") == 0
 
     async def test_with_an_unreadable_file_holds(self, status: int, body: bytes, tmp_path: Path) -> None:
         """A token file that has gone leaves the old token, and the refusal is what is reported."""
@@ -357,7 +357,7 @@ class TestRefusedToken:
         async with calling(Platform(body or b"{}", status), token=token) as calls:
             error = await calls.fail()
             assert error.reason == ("http_401" if status == 401 else "api_error")
-            assert calls.gate.held_seconds > 0
+            assert calls.gate.held_seconds("stat") > 0
 
 
 async def test_a_changed_token_ends_a_hold(tmp_path: Path) -> None:
@@ -365,12 +365,12 @@ async def test_a_changed_token_ends_a_hold(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("planted-1")
     async with calling(Platform(), token=Token.from_file(file)) as calls:
-        calls.gate.hold(60)
+        calls.gate.quota.hold("stat", 60)
         assert not calls.client.refresh_token()
-        assert calls.gate.held_seconds > 0
+        assert calls.gate.held_seconds("stat") > 0
         file.write_text("planted-token-2")
         assert calls.client.refresh_token()
-        assert calls.gate.held_seconds == 0
+        assert calls.gate.held_seconds("stat") == 0
 
 
 async def test_the_last_call_of_a_quota_is_good_and_holds() -> None:
@@ -378,15 +378,68 @@ async def test_the_last_call_of_a_quota_is_good_and_holds() -> None:
     platform = Platform(envelope({}), X_RateLimit_Remaining="0", Retry_After="20")
     async with calling(platform) as calls:
         assert (await calls.client.stat(REF)).data == {}
-        assert calls.gate.held_seconds == pytest.approx(20, abs=0.5)
-        calls.gate.release()
+        assert calls.gate.held_seconds("stat") == pytest.approx(20, abs=0.5)
+        calls.gate.use_token("another")
         platform.prepare(envelope({}), X_RateLimit_Remaining="0")
         await calls.client.stat(REF)
-        assert calls.gate.held_seconds == pytest.approx(responses.EXHAUSTED_SECONDS, abs=0.5)
-        calls.gate.release()
+        assert calls.gate.held_seconds("stat") == pytest.approx(gate.EXHAUSTED_SECONDS, abs=0.5)
+        calls.gate.use_token("a third")
         platform.prepare(envelope({}), X_RateLimit_Remaining="1")
         await calls.client.stat(REF)
-        assert calls.gate.held_seconds == 0
+        assert calls.gate.held_seconds("stat") == 0
+
+
+async def test_the_quota_is_read_from_every_answer() -> None:
+    """``X-RateLimit-Limit`` and ``-Remaining`` of good answers and refusals say what is granted, left, and used by others."""
+    platform = Platform(envelope({}), X_RateLimit_Limit="60", X_RateLimit_Remaining="39")
+    async with calling(platform) as calls:
+        await calls.client.stat(REF)
+        use = calls.gate.quota.use
+        assert (use.granted, use.remaining, use.ours, use.others) == (60, 39, 1, 20)
+        platform.prepare(b"", status=404, X_RateLimit_Limit="60", X_RateLimit_Remaining="30")
+        await calls.fail()
+        use = calls.gate.quota.use
+        assert (use.remaining, use.ours, use.others) == (30, 2, 28)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "seconds"),
+    [(503, {"Retry_After": "8"}, 8), (503, {}, 0), (404, {"Retry_After": "8"}, 0), (502, {"Retry_After": "8"}, 8)],
+)
+async def test_an_outage_that_says_for_how_long_is_waited_out(
+    status: int, headers: dict[str, str], seconds: float
+) -> None:
+    """A 5xx with Retry-After holds back the endpoint for that time; the task's own refusals hold nothing."""
+    async with calling(Platform(b"", status=status, **headers)) as calls:
+        error = await calls.fail()
+        assert error.holds == (seconds > 0)
+        assert calls.gate.held_seconds("stat") == pytest.approx(seconds, abs=0.5)
+        assert calls.gate.held_seconds("tasks") == 0
+
+
+async def test_a_request_that_is_sent_once_more_waits_and_counts_like_any() -> None:
+    """If a kept connection turns out to be closed, the second request passes the gate, and both are counted."""
+    requests = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal requests
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            for body in (envelope({}), b""):  # the second request on a connection is never answered
+                await reader.readuntil(b"\r\n\r\n")
+                requests += 1
+                if body:
+                    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+                    writer.write(head.encode() + body)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with open_session(timeout_seconds=5) as session:
+            calls = Calls(session, f"http://127.0.0.1:{port}", Token(TOKEN), None)
+            for _ in range(3):
+                await calls.client.stat(REF)
+            assert requests == calls.gate.quota.use.ours == len(calls.seen)
+            assert [error and error.reason for _, _, error in calls.seen] == [None, "connect", None, "connect", None]
 
 
 async def test_a_ca_file_that_cannot_be_used_is_refused_at_once(tmp_path: Path) -> None:

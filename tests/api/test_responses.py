@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import time
 import zlib
 from collections.abc import Callable
 
@@ -17,7 +18,7 @@ from exporter.api.errors import (
     Throttled,
 )
 from exporter.api.model import parse_stats
-from exporter.api.responses import parse_envelope
+from exporter.api.responses import parse_envelope, read_hold, read_quota
 from tests.support.calls import (
     REF,
     Platform,
@@ -178,7 +179,7 @@ async def test_the_known_answer_comes_without_data() -> None:
         ({"Retry-After": "soon"}, responses.DEFAULT_THROTTLE_SECONDS),
         ({"Retry-After": "Mon, 01 Jan 0001 00:00:00 -0000"}, 1),
         ({"X-RateLimit-Reset": "1"}, 1),
-        ({"X-RateLimit-Reset": "99999999999"}, responses.MAX_HOLD_SECONDS),
+        ({"X-RateLimit-Reset": "9999999999"}, responses.MAX_HOLD_SECONDS),
         ({"Retry-After": "4", "X-RateLimit-Reset": "99999999999"}, 4),
         ({}, responses.DEFAULT_THROTTLE_SECONDS),
     ],
@@ -189,5 +190,59 @@ async def test_a_throttle_says_how_long_to_wait(headers: dict[str, str], seconds
     async with calling(Platform(b"", status=429, **{n.replace("-", "_"): v for n, v in headers.items()})) as calls:
         error = await calls.fail()
         assert isinstance(error, Throttled)
-        assert error.seconds == pytest.approx(seconds, abs=2e-3)
-        assert calls.gate.held_seconds == pytest.approx(seconds, abs=0.5)
+        assert error.hold_seconds == pytest.approx(seconds, abs=2e-3)
+        assert calls.gate.held_seconds("stat") == pytest.approx(seconds, abs=0.5)
+
+
+NOW = 1_795_870_800.0  # Sat, 28 Nov 2026 13:00:00 UTC
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "8"}, 8.0),
+        ({"Retry-After": "Sat, 28 Nov 2026 13:00:08 GMT"}, 8.0),
+        ({"Retry-After": "Saturday, 28-Nov-26 13:00:08 GMT"}, 8.0),
+        ({"Retry-After": "Sat Nov 28 13:00:08 2026"}, 8.0),
+        ({"X-RateLimit-Reset": "1795870808"}, 8.0),
+        ({"X-RateLimit-Reset": "1795870808000"}, 8.0),
+        ({"X-RateLimit-Reset": "8"}, 8.0),
+        ({"Retry-After": "8", "X-RateLimit-Reset": "30"}, 8.0),
+        ({"Retry-After": "soon", "X-RateLimit-Reset": "30"}, 30.0),
+        ({"Retry-After": "0"}, 1.0),
+        ({"Retry-After": "-5"}, 1.0),
+        ({"Retry-After": "999999999"}, 3600.0),
+        ({"X-RateLimit-Reset": "1795870000"}, 1.0),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "Sat, 99 Nov 2026 13:00:08 GMT"}, None),
+        ({"X-RateLimit-Reset": "-1"}, None),
+        ({}, None),
+    ],
+)
+def test_every_form_of_a_hold_is_read(
+    headers: dict[str, str], seconds: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seconds, the three forms of dates, Unix time, seconds to go and milliseconds mean the same wait in every time zone."""
+    for zone in ("UTC", "Asia/Shanghai", "America/New_York"):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        assert read_hold(headers, NOW) == seconds
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("limit", "remaining", "quota"),
+    [
+        ("60", "59", (60, 59)),
+        ("60", "0", (60, 0)),
+        ("60", None, None),
+        (None, "3", None),
+        ("60", "-1", None),
+        ("a", "b", None),
+    ],
+)
+def test_a_quota_is_read_only_whole(limit: str | None, remaining: str | None, quota: tuple[int, int] | None) -> None:
+    """What is granted and what remains are read together or not at all."""
+    headers = {"X-RateLimit-Limit": limit, "X-RateLimit-Remaining": remaining}
+    assert read_quota({name: value for name, value in headers.items() if value is not None}) == quota

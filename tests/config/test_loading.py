@@ -46,7 +46,7 @@ accounts:
     base_url: https://api.example.com
     user_id: 40863af8-db4a-41c6-a269-eb5bc386d97f
     token_file: /run/secrets/yunfu-token     # or token: …; a changed file is picked up without restart
-    rate_limit: 5                 # API calls per second, with a burst of one second's worth
+    rate_limit: 30/m              # N/m, N/s, or a number per second; shared by all accounts with this base_url and token
     concurrency: 8                # concurrent API calls
     proxy: null
     ca_file: null
@@ -112,7 +112,13 @@ def test_the_example_loads(file: Path) -> None:
         "auto_reload": False,
         "shard": {"ordinal": 0, "total": 1},
         "log": {"level": "info", "format": "logfmt"},
-        "poll": {"interval": 60.0, "idle_interval": 900.0, "timeout": 10.0, "stale_after": 300.0},
+        "poll": {
+            "interval": 60.0,
+            "idle_interval": 900.0,
+            "timeout": 10.0,
+            "window_interval": 300.0,
+            "stale_after": 300.0,
+        },
         "windows": (),
         "timezone": ZoneInfo("Asia/Shanghai"),
         "labels": {"tag_limit": 50},
@@ -125,7 +131,7 @@ def test_the_example_loads(file: Path) -> None:
                 "user_id": USER,
                 "token_file": Path("/run/secrets/yunfu-token"),
                 "token": None,
-                "rate_limit": 5.0,
+                "rate_limit": 0.5,
                 "concurrency": 8,
                 "proxy": None,
                 "ca_file": None,
@@ -161,6 +167,7 @@ def test_precedence(file: Path) -> None:
         "interval": 3.0,
         "idle_interval": 22.0,
         "timeout": 4.0,
+        "window_interval": 300.0,
         "stale_after": 300.0,
     }
     assert settings.accounts[0].name == "main"
@@ -290,7 +297,7 @@ ROOT_FAULTS: list[tuple[str, str]] = [
     ("pol: {interval: 1s}", "pol: unknown key; did you mean 'poll'?"),
     ("interval: 1s", "interval: unknown key; did you mean 'poll.interval'?"),
     ("poll: {intervall: 1s}", "poll.intervall: unknown key; did you mean 'poll.interval'?"),
-    ("poll: {often: 1s}", "poll.often: unknown key; expected one of interval, idle_interval, timeout, stale_after"),
+    ("poll: {often: 1s}", "poll.often: unknown key; expected one of interval, idle_interval, timeout, window_interval, stale_after"),
     ("poll:", "poll: is null; expected a mapping"),
     ("poll: {interval: ten}", "poll.interval: 'ten' is not a duration; expected 500ms, 10s, 5m, 1h30m, 1d or a number of seconds"),
     ("poll: {interval: 1:30}", "poll.interval: '1:30' is not a duration; expected 500ms, 10s, 5m, 1h30m, 1d or a number of seconds"),
@@ -328,7 +335,7 @@ ACCOUNT_FAULTS: list[tuple[str, str]] = [
     ("token: null", "token: missing; expected one of token and token_file"),
     ("token_file: x", "token: given beside token_file; expected one of token and token_file"),
     (f"tokn: {TOKEN}", "tokn: unknown key; did you mean 'accounts[0].token'?"),
-    ("rate_limit: 0", "rate_limit: '0' is out of range; expected above 0"),
+    ("rate_limit: 0", "rate_limit: '0' is out of range; expected above 0, as 30/m, 1/s or a number per second"),
     ("concurrency: 0", "concurrency: '0' is out of range; expected at least 1"),
     ("proxy: 'http://u:secret@[::'", "proxy: is not an http or https address; expected like http://user:password@proxy.example.com:3128"),
     ("discovery: null", "tasks: is empty and discovery is off; expected a task, or a discovery block (discovery: {})"),

@@ -41,6 +41,7 @@ def test_defaults() -> None:
         "interval": 60.0,
         "idle_interval": 900.0,
         "timeout": 10.0,
+        "window_interval": 300.0,
         "stale_after": 300.0,
     }
     assert settings.windows == ()
@@ -49,7 +50,7 @@ def test_defaults() -> None:
     assert settings.thresholds.min_answer_ratio == 0.2
     assert (settings.links.grafana, settings.links.runbook) == (None, None)
     (one,) = settings.accounts
-    assert (one.rate_limit, one.concurrency, one.proxy, one.ca_file, one.tasks) == (5.0, 8, None, None, ())
+    assert (one.rate_limit, one.concurrency, one.proxy, one.ca_file, one.tasks) == (None, 8, None, None, ())
     assert one.discovery == DiscoverySettings(
         generations=(1, 2),
         sub_accounts=False,

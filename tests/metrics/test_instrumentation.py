@@ -4,6 +4,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
 from exporter.api.model import Task, TaskRef, TaskState
+from exporter.api.quota import LimitReason, QuotaUse
 from exporter.metrics.exposition import TaskRenderer
 from exporter.metrics.instrumentation import AccountCollector, ExporterMetrics
 from exporter.metrics.own_families import EXPORTER_FAMILIES
@@ -16,6 +17,10 @@ ACCOUNTS = {
     "yunfu_account_discovery_last_success_timestamp_seconds": ("gauge", "account"),
     "yunfu_account_discovery_interval_seconds": ("gauge", "account"),
     "yunfu_account_rate_limit": ("gauge", "account"),
+    "yunfu_account_quota_limit": ("gauge", "account"),
+    "yunfu_account_quota_remaining": ("gauge", "account"),
+    "yunfu_account_quota_others": ("gauge", "account"),
+    "yunfu_account_quota_contended": ("gauge", "account"),
     "yunfu_account_tasks_left_out": ("gauge", "account"),
     "yunfu_account_tasks": ("gauge", "account state"),
 }
@@ -34,6 +39,7 @@ EXPORTER = {
     "yunfu_exporter_build_info": ("gauge", "version revision python_version"),
 }
 
+USE = QuotaUse(limit=200.0, alone=300.0, reason=LimitReason.OTHERS, granted=600, remaining=10, ours=20, others=30)
 REF = TaskRef("main", "61551b2c-e3f3-4707-b4ed-f362f0925e03")
 
 
@@ -64,9 +70,7 @@ def test_the_families_of_accounts_are_those_of_the_contract() -> None:
     """Names, types and labels of an account's metrics, once all of them have values."""
     store = Store(TaskRenderer(), lambda: 0.0)
     store.put_account(
-        AccountStatus(
-            "main", up=True, token_expiry=1.0, discovery_last_success=2.0, discovery_interval=60.0, rate_limit=5.0
-        )
+        AccountStatus("main", up=True, token_expiry=1.0, discovery_last_success=2.0, discovery_interval=60.0, quota=USE)
     )
     assert {metric.name: _shape(metric) for metric in AccountCollector(store).collect()} == ACCOUNTS
 
@@ -88,5 +92,13 @@ def test_an_account_shows_what_is_known_of_it_and_no_more() -> None:
         ("yunfu_account_tasks", "paused"): 0,
         ("yunfu_account_tasks", "unknown"): 0,
     }
+    store.put_account(AccountStatus("main", quota=QuotaUse(limit=30.0, alone=30.0, reason=LimitReason.DOCUMENTED)))
+    quota = {
+        s.name: s.value
+        for metric in registry.collect()
+        for s in metric.samples
+        if "quota" in s.name or "rate" in s.name
+    }
+    assert quota == {"yunfu_account_rate_limit": 0.5, "yunfu_account_quota_contended": 0}
     store.forget_account("main")
     assert not any(metric.samples for metric in registry.collect())

@@ -1,6 +1,7 @@
 """An account put together: windows through the real client, against the simulator's own count."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -97,7 +98,8 @@ async def test_requests_within_a_minute_are_the_same() -> None:
         return plain(request)
 
     simulator.answer = watched  # type: ignore[method-assign]  # to see what is asked
-    async with opened(simulator, windows=("15m", "today")) as (account, _):
+    poll = {"window_interval": 0.001}  # each poll reads the windows
+    async with opened(simulator, windows=("15m", "today"), poll=poll) as (account, _):
         await account.run_once()
         simulator.advance(58)
         await account.run_once()
@@ -238,24 +240,46 @@ async def test_a_fault_of_our_own_does_not_end_the_polls(name: str, seconds: flo
 
 @in_virtual_time
 async def test_an_account_that_starts_anew_is_still_held_back_and_has_no_second_burst() -> None:
-    """Opened again, also at another rate, an account keeps the rest of its hold, and then goes one call at a time."""
+    """Opened again, also at another rate, an account keeps the rest of its hold, and then goes at the pace of its rate."""
     loop = asyncio.get_running_loop()
-    account, around = account_of(Lists(), {})
+    around = account_of(Lists(), {})[1]
     settings = AccountSettings(name="main", base_url="http://h", user_id=Lists.user_id, token="t", discovery={})
-    for rate, hold in ((5.0, 100.0), (10.0, 60.0)):
-        async with open_account(
-            Settings(accounts=(settings.model_copy(update={"rate_limit": rate}),)),
-            settings.model_copy(update={"rate_limit": rate}),
-            Token("t"),
-            around,
-        ):
-            gate = around.gates[account.name]
+    for rate, hold in ((5.0, 100.0), (2.0, 60.0)):
+        account = settings.model_copy(update={"rate_limit": rate})
+        async with open_account(Settings(accounts=(account,)), account, Token("t"), around) as opened:
+            gate = opened.client.gate
             if rate == 5:
-                gate.hold(hold)
+                gate.quota.hold("stat", hold)
                 await asyncio.sleep(40)
-            assert gate.held_seconds == pytest.approx(60)
-    times = []
-    for _ in range(3):
-        async with gate:
-            times.append(loop.time())
-    assert times == pytest.approx([100, 100.1, 100.2], abs=0.01)
+            assert gate.held_seconds("stat") == pytest.approx(60)
+            times = []
+            for _ in range(0 if rate == 5 else 3):
+                async with gate.call("stat"):
+                    times.append(loop.time())
+    assert times == pytest.approx([100, 100.5, 101], abs=0.11)
+
+
+@in_virtual_time
+async def test_a_contended_quota_is_logged_at_its_begin_and_end(caplog: pytest.LogCaptureFixture) -> None:
+    """One line when others use our part of the quota, one when it is ours again; the metrics say how it is used."""
+    caplog.set_level(logging.INFO, "exporter.polling.account")
+    lists = Lists(tasks=[entry(1)])
+    account, around = account_of(lists, {})
+    gate = lists.gate.quota
+    async with living(account):
+        gate.observe(60, 10)
+        await asyncio.sleep(5)
+        samples = page(around)
+        assert samples["yunfu_account_quota_contended{}"] == 1
+        assert samples["yunfu_account_quota_limit{}"] == 60
+        assert samples["yunfu_account_quota_others{}"] == 50
+        assert samples["yunfu_account_rate_limit{}"] == pytest.approx(1 / 60)
+        for _ in range(7):
+            await asyncio.sleep(61)
+            gate.observe(60_000, 59_999)
+        await asyncio.sleep(5)
+        assert page(around)["yunfu_account_quota_contended{}"] == 0
+    assert [record.getMessage() for record in caplog.records] == [
+        "the API quota is contended; tasks are polled less often",
+        "the API quota is ours again",
+    ]

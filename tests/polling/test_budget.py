@@ -13,9 +13,6 @@ from exporter.demo.simulator import SimulatorOptions
 from exporter.polling.budget import budget_lines, warnings
 from tests.support.programs import answers, eventually, free_port, run_program, running, simulated, write_config
 
-SUFFICES = "the limit is enough for {} running tasks at poll.interval {}"
-ADVICE = "Raise rate_limit if the platform allows it, or poll.interval, or poll fewer tasks"
-
 
 def task_ids(count: int) -> list[dict[str, str]]:
     """Return so many configured tasks."""
@@ -26,7 +23,16 @@ def lines(account: Mapping[str, Any], *, listed: int | None = None, **more: Any)
     """Return the lines for an account and, beside it, more settings."""
     given = {"name": "main", "base_url": "http://h", "user_id": "40863af8-db4a-41c6-a269-eb5bc386d97f", "token": "t"}
     settings = Settings.model_validate({"accounts": [given | dict(account)], **more})
-    return budget_lines(settings, settings.accounts[0], listed)
+    return budget_lines(settings, settings.accounts, {"main": listed})
+
+
+OVER = (
+    "  warning: over the limit: tasks with many phone calls are polled more often, the others less, down to poll.idle_interval "
+    "({}) and beyond. Poll fewer tasks, or raise rate_limit if the platform grants more and your other programs do not need it"
+)
+CLOSE = "  warning: close to the limit"
+HALF = "  the limit is half of the 60 that the vendor documents, since rate_limit is not given, for all programs that use the token"
+STATED = "  the limit is rate_limit, for all programs that use the token"
 
 
 @pytest.mark.parametrize(
@@ -34,66 +40,86 @@ def lines(account: Mapping[str, Any], *, listed: int | None = None, **more: Any)
     [
         (
             {"account": {"tasks": task_ids(1)}},
-            ["account main: 1 task; if all run, they need 1 of 300 calls a minute (0%)"],
-        ),
-        (
-            {"account": {"tasks": task_ids(30), "rate_limit": 1}, "windows": ["today"]},
             [
-                "account main: 30 tasks; if all run, they need 60 of 60 calls a minute (100%)",
-                "  warning: close to the limit: " + SUFFICES.format(30, "1m"),
+                "account main: 1 task; if all run, they need 1 of 30 API calls per minute",
+                "  that is enough for 30 running tasks every 1m or 150 running tasks every 5m",
+                HALF,
             ],
         ),
         (
-            {"account": {"tasks": task_ids(49), "rate_limit": 1}},
+            {"account": {"tasks": task_ids(50), "rate_limit": 1}, "windows": ["today"]},
             [
-                "account main: 49 tasks; if all run, they need 49 of 60 calls a minute (82%)",
-                "  warning: close to the limit: " + SUFFICES.format(60, "1m"),
+                "account main: 50 tasks; if all run, they need 60 of 60 API calls per minute",
+                "  that is enough for 50 running tasks every 1m or 150 running tasks every 5m",
+                STATED,
+                CLOSE,
             ],
         ),
         (
-            {"account": {"tasks": task_ids(48), "rate_limit": 1}},
-            ["account main: 48 tasks; if all run, they need 48 of 60 calls a minute (80%)"],
-        ),
-        (
-            {"account": {"tasks": task_ids(20), "rate_limit": 0.5}, "windows": "today,1h", "poll": {"interval": "30s"}},
+            {
+                "account": {"tasks": task_ids(20), "rate_limit": "30/m"},
+                "windows": "today,1h",
+                "poll": {"interval": "30s"},
+            },
             [
-                "account main: 20 tasks; if all run, they need 120 of 30 calls a minute (400%)",
-                f"  warning: over the limit: {SUFFICES.format(5, '30s')}; intervals would stretch 4.0 times. {ADVICE}",
+                "account main: 20 tasks; if all run, they need 48 of 30 API calls per minute",
+                "  that is enough for 12 running tasks every 30s or 50 running tasks every 5m",
+                STATED,
+                OVER.format("15m"),
             ],
         ),
         (
             {"account": {"discovery": {}}},
             [
-                "account main: 2 of 300 calls a minute go into discovery; " + SUFFICES.format(298, "1m"),
+                "account main: 2 of 30 API calls per minute go into discovery",
+                "  that is enough for 27 running tasks every 1m or 139 running tasks every 5m",
+                HALF,
             ],
         ),
         (
             {"account": {"discovery": {"sub_accounts": True, "interval": "30s"}, "rate_limit": 0.1}},
             [
-                "account main: 8 of 6 calls a minute go into discovery; " + SUFFICES.format(0, "1m"),
+                "account main: 8 of 6 API calls per minute go into discovery",
+                "  that is enough for 0 running tasks every 1m or 0 running tasks every 5m",
+                STATED,
+                OVER.format("15m"),
             ],
         ),
         (
-            {"account": {"discovery": {"generations": [2]}}, "listed": 200},
-            ["account main: 200 tasks; if all run, they need 203 of 300 calls a minute (68%)"],
+            {"account": {"discovery": {"generations": [2]}, "rate_limit": "300/m"}, "listed": 200},
+            [
+                "account main: 200 tasks; if all run, they need 203 of 300 API calls per minute",
+                "  that is enough for 296 running tasks every 1m or 1484 running tasks every 5m",
+                STATED,
+            ],
         ),
         (
             {"account": {"discovery": {}}, "listed": 20_000, "poll": {"interval": "5m", "idle_interval": "1h"}},
             [
-                "account main: 5000 tasks; if all run, they need 1052 of 300 calls a minute (351%)",
-                f"  warning: over the limit: {SUFFICES.format(1240, '5m')}; intervals would stretch 3.5 times. {ADVICE}",
+                "account main: 5000 tasks; if all run, they need 1055 of 30 API calls per minute",
+                "  that is enough for 0 running tasks every 5m",
+                HALF,
+                OVER.format("1h"),
             ],
-        ),
-        (
-            {"account": {"discovery": {}, "tasks": task_ids(7)}, "listed": 0},
-            ["account main: 7 tasks; if all run, they need 9 of 300 calls a minute (3%)"],
         ),
     ],
     ids=lambda value: repr(value)[:90] if isinstance(value, dict) else "",
 )
 def test_the_budget_in_words(settings: dict[str, Any], expected: list[str]) -> None:
-    """Calls needed and allowed, a warning from four fifths on, and how far intervals would stretch beyond the limit."""
+    """Calls needed and allowed, what that is enough for, what decides the limit, and a warning from four fifths on."""
     assert lines(settings.pop("account"), **settings) == expected
+
+
+def test_accounts_with_one_token_are_added_up() -> None:
+    """The tasks of all accounts with a token count against its quota, and what the platform grants prevails over the documents."""
+    given = {"base_url": "http://h", "user_id": "40863af8-db4a-41c6-a269-eb5bc386d97f", "token": "t"}
+    accounts = [{**given, "name": name, "tasks": task_ids(20)} for name in ("a", "b")]
+    settings = Settings.model_validate({"accounts": accounts})
+    assert budget_lines(settings, settings.accounts, {}, 120) == [
+        "accounts a, b (one token): 40 tasks; if all run, they need 40 of 60 API calls per minute",
+        "  that is enough for 60 running tasks every 1m or 300 running tasks every 5m",
+        "  the limit is half of the 120 that the platform grants, since rate_limit is not given, for all programs that use the token",
+    ]
 
 
 def test_no_line_shows_a_token() -> None:

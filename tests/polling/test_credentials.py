@@ -10,7 +10,7 @@ import pytest
 
 from exporter.api.tokens import TokenError
 from exporter.config.settings import Settings
-from exporter.polling.credentials import TOKEN_WATCH_SECONDS, read_tokens
+from exporter.polling.credentials import TOKEN_WATCH_SECONDS, accounts_by_token, read_tokens
 from tests.support.accounts import breaking, collected_logs
 from tests.support.lists import USER, Lists, account_of, entry, living
 from tests.support.virtual_time import in_virtual_time
@@ -76,3 +76,24 @@ def test_all_that_is_wrong_with_credentials_is_said_at_once(tmp_path: Path) -> N
         f"accounts[2].ca_file: cannot be used: no certificate in it; {expected}",
         f"accounts[3].ca_file: cannot be used: No such file or directory; {expected}",
     ]
+
+
+def test_accounts_with_the_same_platform_and_token_have_one_rate_limit(tmp_path: Path) -> None:
+    """The same token as text, in one file, or in two, is one quota: another rate_limit for it is a fault, none given is not."""
+    for name in ("one", "two"):
+        (tmp_path / name).write_text("planted-token\n")
+    common: dict[str, object] = {"user_id": USER, "discovery": {}, "base_url": "http://h"}
+    accounts: list[dict[str, object]] = [
+        {"name": "text", "token": "planted-token", "rate_limit": "30/m"},
+        {"name": "file", "token_file": str(tmp_path / "one"), "rate_limit": 0.5},
+        {"name": "silent", "token_file": str(tmp_path / "two")},
+        {"name": "another", "token_file": str(tmp_path / "two"), "rate_limit": "60/m"},
+        {"name": "elsewhere", "token": "planted-token", "rate_limit": "60/m", "base_url": "http://other"},
+        {"name": "stranger", "token": "another-token", "rate_limit": "60/m"},
+    ]
+    settings = Settings.model_validate({"accounts": [{**common, **account} for account in accounts]})
+    tokens, faults = read_tokens(settings)
+    fault = "is 60/m, but account text has the same platform and token and 30/m; expected the same, since they share one quota"
+    assert faults == [f"accounts[3].rate_limit: {fault}"]
+    groups = [[account.name for account in group] for group in accounts_by_token(settings, tokens)]
+    assert groups == [["text", "file", "silent", "another"], ["elsewhere"], ["stranger"]]

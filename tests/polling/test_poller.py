@@ -19,9 +19,10 @@ from exporter.api.errors import (
     Throttled,
     Unauthorized,
 )
-from exporter.api.gate import Gate
 from exporter.api.model import Task, TaskRef, TaskState
+from exporter.api.quota import SLACK_SECONDS
 from exporter.config.values import WindowSettings
+from exporter.polling.intervals import STEP, STEPS_KEPT
 from exporter.polling.poller import BATCH_SECONDS
 from exporter.polling.schedule import spread
 from tests.support.polling import IDLE, INTERVAL, Bench, Script, failing, gaps, moving, resting, stats, task
@@ -273,61 +274,89 @@ async def test_task_removed_while_its_call_is_under_way() -> None:
 
 
 @in_virtual_time
-async def test_recorded_interval_stretches_with_the_demand() -> None:
-    """Over the rate limit the recorded interval is the stretched one, for all tasks from the first moment, windows included."""
+async def test_recorded_interval_is_what_the_quota_allows() -> None:
+    """Over the rate limit the recorded interval is the longer one, for all tasks from the first moment, windows included."""
     bench = Bench(rate_limit=1, windows=(WindowSettings("today"),))
     bench.poller.update(task(f"t{n}") for n in range(90))
-    assert {bench.record(f"t{n}").status.interval for n in range(90)} == {INTERVAL * 3}
+    (interval,) = {bench.record(f"t{n}").status.interval for n in range(90)}
+    assert interval is not None
+    least = 90 / (1 - 90 / 300)  # 90 polls in each interval, and 90 windows in each five minutes
+    assert 0.95 * least <= interval <= least * STEP**STEPS_KEPT
 
 
 @in_virtual_time
-async def test_interval_that_hardly_changes_is_recorded_by_the_next_poll() -> None:
-    """One more task among many leaves the records of the others as they are; many more change them at once."""
+async def test_a_window_is_read_at_an_interval_of_its_own() -> None:
+    """A task that is polled every minute has each window read every five minutes, and its window is not stale in between."""
+    bench = Bench(windows=(WindowSettings("today"),))
+    async with bench.polling(task("a")):
+        await asyncio.sleep(3600)
+    windows = [at for at, span in zip(bench.client.calls["a"], bench.client.spans, strict=True) if span is not None]
+    assert len(bench.client.calls["a"]) - len(windows) == 61
+    assert len(windows) == 12
+    assert max(gaps(windows)[1:]) <= 301
+    window = (bench.record("a").windows or {})["today"]
+    assert window.due - window.read_at == 300
+
+
+@in_virtual_time
+async def test_one_more_task_leaves_the_records_of_the_others_as_they_are() -> None:
+    """Intervals change in steps: one more task among many changes no other's, many more change all at once."""
     bench = Bench(rate_limit=1)
-    names = [f"t{n}" for n in range(240)]
-    bench.poller.update(map(task, names[:120]))
-    before = [bench.record(name) for name in names[:120]]
-    bench.poller.update(map(task, names[:121]))
+    names = [f"t{n}" for n in range(236)]
+    bench.poller.update(map(task, names[:118]))
+    before = [bench.record(name) for name in names[:118]]
+    bench.poller.update(map(task, names[:119]))
     assert all(bench.record(name) is record for name, record in zip(names, before, strict=False))
-    assert bench.record("t120").status.interval == pytest.approx(121)
-    await bench.poller.probe(task("t0"))
-    assert bench.record("t0").status.interval == pytest.approx(121)
     bench.poller.update(map(task, names))
-    assert [bench.record(name).status.interval for name in names] == pytest.approx([240] * 240)
+    assert [bench.record(name).status.interval for name in names] == pytest.approx([240] * 236, rel=STEP - 1)
 
 
 @in_virtual_time
-async def test_shortage_stretches_all_intervals_by_the_recorded_factor() -> None:
-    """With half the calls that are asked for, running and idle tasks are polled about every second interval."""
+async def test_shortage_makes_the_tasks_wait_that_make_few_calls() -> None:
+    """With too few API calls, busy tasks keep short intervals, quiet and idle ones have up to idle_interval, and no more API calls are made."""
     bench = Bench(rate_limit=0.5)
-    bench.client.gate = Gate(0.5, 4, lambda _: None)
-    running, idle = [f"r{n}" for n in range(45)], [f"i{n}" for n in range(225)]
-    bench.client.answers = dict.fromkeys(idle, resting)
-    tasks = [*map(task, running), *(task(name, TaskState.PAUSED) for name in idle)]
+    bench.client.passes_gate = True
+    busy, quiet, idle = ([f"{kind}{n}" for n in range(many)] for kind, many in (("b", 15), ("q", 60), ("i", 90)))
+    bench.client.answers = {
+        **dict.fromkeys(busy, moving),
+        **{name: lambda now: stats(now // 100) for name in quiet},
+        **dict.fromkeys(idle, resting),
+    }
+    tasks = [*map(task, [*busy, *quiet]), *(task(name, TaskState.PAUSED) for name in idle)]
     async with bench.polling(*tasks):
         await asyncio.sleep(12 * IDLE)
-    for names, interval in ((running, INTERVAL), (idle, IDLE)):
-        seen = [gap for name in names for gap in gaps(bench.client.calls[name][1:])]
-        assert sum(seen) / len(seen) == pytest.approx(2 * interval, rel=0.1)
-        assert max(seen) < 2 * 2 * interval
-        assert bench.record(names[0]).status.interval == pytest.approx(2 * interval)
+        start = asyncio.get_running_loop().time()
+        await asyncio.sleep(4 * IDLE)
+    seen = {
+        kind: [time for name in names for time in bench.client.calls[name] if time >= start]
+        for kind, names in (("busy", busy), ("quiet", quiet), ("idle", idle))
+    }
+    mean = {kind: 4 * IDLE * many / len(seen[kind]) for kind, many in (("busy", 15), ("quiet", 60), ("idle", 90))}
+    assert mean["busy"] < mean["quiet"] / 4
+    assert mean["quiet"] <= 1.1 * IDLE
+    assert mean["idle"] == pytest.approx(IDLE, rel=0.1)
+    assert sum(map(len, seen.values())) <= 0.5 * 4 * IDLE
+    for name in (busy[0], quiet[0], idle[0]):
+        recorded = bench.record(name).status.interval
+        assert recorded is not None
+        assert max(gaps(time for time in bench.client.calls[name] if time >= start)) <= 1.3 * recorded
 
 
 @in_virtual_time
 async def test_hold_of_the_account_ends_without_a_rush() -> None:
     """After an hour's hold all tasks are polled at the rate, the running ones first, and then at their places again."""
     bench = Bench(rate_limit=2)
-    bench.client.gate = Gate(2, 4, lambda _: None)
+    bench.client.passes_gate = True
     running, idle = [f"r{n}" for n in range(30)], [f"i{n}" for n in range(60)]
     bench.client.answers = dict.fromkeys(idle, resting)
     tasks = [*map(task, running), *(task(name, TaskState.PAUSED) for name in idle)]
     async with bench.polling(*tasks):
         await asyncio.sleep(2000)
-        bench.client.gate.hold(3600)
+        bench.client.gate.quota.hold("stat", 3600)
         await asyncio.sleep(3600 + 1800)
     times = sorted(time for calls in bench.client.calls.values() for time in calls if time > 2000.01)
     assert times[0] == pytest.approx(5600, abs=0.01)
-    assert min(gaps(times[:41])) >= 0.5 - 1e-6
+    assert min(gaps(times[:41])) >= 0.5 - SLACK_SECONDS - 1e-6
     for names, start in ((running, 5600 + 30), (idle, 5600 + 90)):
         assert all(any(5600 <= time <= start for time in bench.client.calls[name]) for name in names)
     for name in running:

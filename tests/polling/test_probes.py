@@ -8,7 +8,6 @@ from typing import Any, cast
 import pytest
 
 from exporter.api.client import YunfuClient
-from exporter.api.gate import Gate
 from exporter.api.responses import StatResponse
 from exporter.api.tokens import Token
 from exporter.demo.simulator import Fault, Simulator, SimulatorOptions
@@ -16,6 +15,7 @@ from exporter.polling.account import Account
 from exporter.polling.probes import TooManyProbesError
 from tests.support.accounts import opened, statuses
 from tests.support.clock import until
+from tests.support.gates import open_gate
 from tests.support.lists import Lists, account_of, entry, living, settings_of, uuid
 from tests.support.virtual_time import in_virtual_time
 
@@ -23,13 +23,9 @@ from tests.support.virtual_time import in_virtual_time
 class Gated(Lists):
     """Passes a gate before it answers, as the client does."""
 
-    def __init__(self, **lists: list[Any]) -> None:
-        super().__init__(**lists)
-        self.gate = Gate(1000, 8, lambda _: None)
-
     async def stat(self, ref: Any, span: object = None, known: bytes = b"") -> StatResponse:
         """Return statistics."""
-        async with self.gate:
+        async with self.gate.call("stat"):
             return await super().stat(ref, span, known)
 
 
@@ -40,7 +36,7 @@ async def test_a_probe_does_not_wait_for_the_end_of_a_hold() -> None:
     account, around = account_of(lists, {})
     async with living(account):
         before = around.store.records()[0]
-        lists.gate.hold(3600)
+        lists.gate.quota.hold("stat", 3600)
         for number, lines, kept in ((1, before.reading_lines, True), (2, (), True), (3, (), False)):
             started = around.clock()
             record = await account.probe(uuid(number), None)
@@ -50,7 +46,7 @@ async def test_a_probe_does_not_wait_for_the_end_of_a_hold() -> None:
             assert any(record.task.ref.id == uuid(number) for record in statuses(around)) is kept
         last = around.store.records()[0].status.last_success
         assert last == before.status.last_success
-        lists.gate.release()
+        lists.gate.use_token("another")
         assert (await account.probe(uuid(1), None)).status.up is True
 
 
@@ -73,11 +69,11 @@ async def test_probes_are_bounded_by_what_can_be_answered_in_time() -> None:
     settings = settings_of(discovery={})
     account = settings.accounts[0].model_copy(update={"rate_limit": 0.5, "concurrency": 2})
     around = account_of(lists, {})[1]
+    lists.gate = open_gate(0.5, 10)
     small = Account(settings, account, cast(YunfuClient, lists), Token("t"), around)
-    lists.gate.hold(5)
-    probes = [asyncio.create_task(small.probe(uuid(number), None)) for number in range(5)]  # 0.5 per second for 10 s
-    await asyncio.sleep(1)
+    probes = [asyncio.create_task(small.probe(uuid(number), None)) for number in range(6)]  # 0.5 per second for 10 s
+    await asyncio.sleep(0)
     with pytest.raises(TooManyProbesError, match="5 probes of account main are under way"):
         await small.probe(uuid(9), None)
-    assert all(record.status.up for record in await asyncio.gather(*probes))
+    assert all(record.status.up for record in (await asyncio.gather(*probes))[:5])
     assert (await small.probe(uuid(9), None)).status.up

@@ -14,7 +14,7 @@ from random import Random
 import pytest
 
 from exporter.config.faults import SettingsError
-from exporter.config.settings import AccountSettings, ShardSettings
+from exporter.config.settings import ShardSettings
 from exporter.demo.simulator import SimulatorOptions
 from exporter.polling.shards import Shard, find_shard
 from tests.support.programs import (
@@ -61,14 +61,9 @@ def test_the_hash_is_the_same_for_ever() -> None:
 
 
 def test_a_shard_has_its_part_of_the_quota() -> None:
-    """The rate is divided exactly, the calls at once so that each shard has one."""
-    account = AccountSettings.model_validate(
-        {"name": "main", "base_url": "http://h", "user_id": TASKS[0], "token": "t", "tasks": [{"id": TASKS[1]}]}
-        | {"rate_limit": 5, "concurrency": 8}
-    )
-    share = Shard(1, 3).share(account)
-    assert (share.rate_limit, share.concurrency) == (5 / 3, 3)
-    assert Shard(0, 20).share(account).concurrency == 1
+    """Each of three shards has a third of every quota."""
+    assert Shard(1, 3).part == pytest.approx(1 / 3)
+    assert Shard().part == 1
 
 
 @pytest.mark.parametrize(

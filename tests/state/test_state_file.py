@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exporter.api.model import TaskRef
@@ -76,7 +76,7 @@ def test_what_is_written_is_there_after_a_restart(path: Path, file: StateFile) -
     assert load(path) == ([newer, of_sub_account], [ACCOUNT])
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(ANY_TASK, max_size=5, unique_by=lambda task: task.task.ref))
 def test_any_tasks_come_back_as_they_were(tasks: list[SavedTask]) -> None:
     """Whatever the platform reports of tasks and their windows, the file gives back the same."""

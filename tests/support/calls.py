@@ -14,10 +14,10 @@ from exporter.api.client import YunfuClient, open_session
 from exporter.api.errors import (
     ApiError,
 )
-from exporter.api.gate import Gate
 from exporter.api.model import TaskRef
 from exporter.api.tokens import Token
 from exporter.demo.simulator.server import Request, Response, listen
+from tests.support.gates import open_gate
 from tests.support.tools import documented
 
 USER = "40863af8-db4a-41c6-a269-eb5bc386d97f"
@@ -69,7 +69,7 @@ class Calls:
     """A client, its gate, and the calls that its observer has seen."""
 
     def __init__(self, session: aiohttp.ClientSession, base_url: str, token: Token, proxy: str | None) -> None:
-        self.gate = Gate(1000, 8, lambda _: None)
+        self.gate = open_gate()
         self.seen: list[tuple[str, float, ApiError | None]] = []
         self.client = YunfuClient(
             session,

@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import cached_property
 from typing import Any, cast
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.api.client import YunfuClient
 from exporter.api.errors import ApiError
+from exporter.api.gate import AccountGate
 from exporter.api.responses import StatResponse
 from exporter.api.tokens import Token
 from exporter.config.settings import Settings
@@ -22,6 +24,7 @@ from exporter.metrics.instrumentation import AccountCollector, ExporterMetrics
 from exporter.metrics.store import Store
 from exporter.polling.account import Account, Surroundings
 from exporter.polling.discovery import Choice
+from tests.support.gates import open_gate
 from tests.support.simulated import SimulatedClient
 
 USER = "40863af8-db4a-41c6-a269-eb5bc386d97f"
@@ -98,6 +101,11 @@ class Lists:
         self.polled[ref.id, ref.sub_user_id] += 1
         self.answered += 1
         return StatResponse(b"%d" % self.answered, {"answer_rate": {"answered": self.answered, "noAnswer": 0}})
+
+    @cached_property
+    def gate(self) -> AccountGate:
+        """The gate that the calls would pass."""
+        return open_gate()
 
     def refresh_token(self) -> bool:
         """Have no token file."""

@@ -14,7 +14,7 @@ from exporter.api.client import YunfuClient
 from exporter.api.errors import (
     ApiError,
 )
-from exporter.api.gate import Gate
+from exporter.api.gate import AccountGate
 from exporter.api.model import Task, TaskRef, TaskState
 from exporter.api.responses import StatResponse
 from exporter.config.settings import AccountSettings, DiscoverySettings, LabelSettings, PollSettings, Settings
@@ -24,6 +24,7 @@ from exporter.metrics.instrumentation import ExporterMetrics
 from exporter.metrics.records import TaskRecord
 from exporter.metrics.store import Store
 from exporter.polling.poller import AccountPoller
+from tests.support.gates import open_gate
 
 INTERVAL, IDLE = 60.0, 900.0
 
@@ -67,19 +68,20 @@ def failing(error: ApiError, *, until: float = float("inf")) -> Script:
 class FakeClient:
     """Stands in for YunfuClient: notes each call's start and span, takes its time, and answers by script."""
 
-    def __init__(self) -> None:
+    def __init__(self, gate: AccountGate) -> None:
+        self.gate = gate
+        self.passes_gate = False
         self.calls: dict[str, list[float]] = defaultdict(list)
         self.spans: list[tuple[str, str] | None] = []
         self.answers: dict[str, Script] = {}
         self.latency: dict[str, float] = {}
-        self.gate: Gate | None = None
         self.knows_again = True
         self.known_again = 0
         self.at_once = self.most_at_once = 0
 
     async def stat(self, ref: TaskRef, span: tuple[str, str] | None = None, known: bytes = b"") -> StatResponse:
-        """Answer a call, having passed the gate if there is one."""
-        async with self.gate or nullcontext():
+        """Answer a call, having passed the gate if it is to."""
+        async with self.gate.call("stat") if self.passes_gate else nullcontext():
             data = await self.answer(ref, span)
         digest = repr(data).encode()
         if digest == known and self.knows_again:
@@ -116,7 +118,7 @@ class Bench:
         interval: float = INTERVAL,
     ) -> None:
         clock = asyncio.get_running_loop().time
-        self.client = FakeClient()
+        self.client = FakeClient(open_gate(rate_limit, concurrency))
         self.store = store or Store(TaskRenderer(()), clock)
         self.metrics = ExporterMetrics("0", "none")
         account = AccountSettings(

@@ -1,6 +1,6 @@
 """A day of 1,000 tasks, simulated: the proof of the schedule. ``python -m tests.system.test_fleet_day`` prints the figures.
 
-Everything that decides when a call is made is the exporter's own: Schedule, Cadence and TokenBucket. The fleet, the
+Everything that decides when a call is made is the exporter's own: Schedule, Cadence and Quota. The fleet, the
 platform and the time are simulated, event by event.
 """
 
@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.api.gate import TokenBucket
 from exporter.api.model import TaskState
+from exporter.api.quota import Quota
 from exporter.polling.schedule import Cadence, Due, Schedule
 
 LATENCY_SECONDS = 0.2
@@ -94,7 +94,8 @@ class _Day:
         self.rng = random.Random(seed)
         self.cadence = Cadence(fleet.interval, fleet.idle_interval)
         self.schedule: Schedule[int] = Schedule()
-        self.bucket = TokenBucket(fleet.rate_limit, 0.0)
+        self.quota = Quota()
+        self.quota.configure(fleet.rate_limit * 60)
         self.token_at = 0.0
         self.tasks = [_Task() for _ in range(fleet.tasks)]
         self.resting = list(range(fleet.tasks))
@@ -176,7 +177,7 @@ class _Day:
 
     def call(self, now: float) -> None:
         while self.page_wanted or self.schedule.next_due(now) == 0:
-            if wait := self.bucket.take(now):
+            if wait := self.quota.take(now):
                 self.token_at = now + wait
                 return
             self.count_call(now)

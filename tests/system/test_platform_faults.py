@@ -196,7 +196,7 @@ class World:
     def gate(self) -> Any:
         """The struck account's gate."""
         assert self.account is not None
-        return self.account.client._gate
+        return self.account.client.gate
 
     def status(self, task: str) -> TaskStatus:
         """Return what the store holds of a task."""
@@ -413,7 +413,7 @@ async def test_fault(
         assert story(caplog) == [begin]
         assert short_back_off == [] or row.then == "backs off"
         await platform.mend()
-        world.gate.release()
+        world.gate.use_token("another")
         await until(lambda: world.is_up(*world.own, *world.others))
         samples = await world.scrape()
         assert statistics(samples, world.struck) == good
@@ -456,7 +456,7 @@ class Elsewhere:
 
 async def check_hold(world: World, row: Row) -> None:
     """See that the account is held back for about as long as it should be, and that no task of it is called."""
-    assert row.hold - 8 < world.gate.held_seconds <= row.hold + 1
+    assert row.hold - 8 < world.gate.held_seconds("stat") <= row.hold + 1
     await world.others_polled(2)  # what was under way has ended
     calls = world.simulator.calls.copy()
     await world.others_polled(3)
@@ -467,7 +467,7 @@ async def check_retries(world: World, row: Row, asked: list[int]) -> None:
     """See that what is struck is retried, backing off from failure to failure unless it is taken for idle."""
     struck = world.struck_by(row)
     await until(lambda: world.failures(row.reason) >= 3 * len(struck))
-    assert world.gate.held_seconds == 0
+    assert world.gate.held_seconds("stat") == 0
     if len(struck) == 1:
         await until(lambda: world.is_up(world.sibling))
         assert asked == (list(range(1, len(asked) + 1)) if row.then == "backs off" else [])
@@ -539,7 +539,7 @@ async def test_a_changed_token_file_ends_the_hold_at_once(
     change(tmp_path, "planted-revoked")
     async with opened(WELL, monkeypatch, None) as (world, _), world.polling(Token.from_file(tmp_path / "token")):
         await until(lambda: world.failures("http_401"))
-        assert world.gate.held_seconds > client.REFUSED_TOKEN_SECONDS - 8
+        assert world.gate.held_seconds("stat") > client.REFUSED_TOKEN_SECONDS - 8
         expiry = 'yunfu_account_token_expiry_timestamp_seconds{account="struck"}'
         assert expiry not in await world.scrape()
         change(tmp_path, world.simulator.accounts[0].token)
@@ -580,7 +580,7 @@ async def test_oddities_are_no_failures(monkeypatch: pytest.MonkeyPatch, fault: 
         world.simulator.faults.append(replace(fault, account=world.simulator.accounts[0].user_id))
         async with world.polling():
             await until(lambda: world.is_up(world.struck) or world.is_up(world.sibling))
-            assert (20 < world.gate.held_seconds <= 30) == holds
-            world.gate.release()
+            assert (20 < world.gate.held_seconds("stat") <= 30) == holds
+            world.gate.use_token("another")
             await until(lambda: world.is_up(*world.own))
             assert failing(await world.scrape()) == []

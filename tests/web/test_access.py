@@ -14,10 +14,12 @@ from pathlib import Path
 import bcrypt
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exporter.config.faults import SettingsError
 from exporter.web import access as module
-from exporter.web.access import HEADERS, open_access
+from exporter.web.access import HEADERS, TokenBucket, open_access
 from tests.support.access import HASH, SERVER, VERIFY, SecuredPort, basic
 from tests.support.clock import until
 from tests.support.programs import (
@@ -82,6 +84,20 @@ async def test_headers(port: SecuredPort) -> None:
     assert reply.headers["x-xss-protection"] == "1"
     assert reply.headers["x-content-type-options"] == "nosniff"
     assert reply.headers["server"] == "yunfu-exporter"
+
+
+@given(st.floats(0.005, 20), st.integers(1, 50), st.lists(st.floats(0, 5), min_size=1, max_size=200))
+def test_bucket_never_exceeds_rate_and_burst(interval: float, burst: int, pauses: list[float]) -> None:
+    """In any span of time there are at most burst + length / interval requests, and a request after a pause of burst intervals passes."""
+    bucket, now, taken = TokenBucket(interval, burst, 0.0), 0.0, []
+    for pause in pauses:
+        now += pause
+        if bucket.take(now):
+            taken.append(now)
+    for first, begin in enumerate(taken):
+        for last, end in enumerate(taken[first:], first):
+            assert last - first + 1 <= burst + (end - begin) / interval + 1e-6
+    assert bucket.take(now + burst * interval)
 
 
 async def test_rate_limit(port: SecuredPort) -> None:
