@@ -24,6 +24,9 @@ from exporter.polling.account import Account, Surroundings
 from exporter.polling.shards import find_shard
 from exporter.reloading import Load, Reloading
 from exporter.running import Running
+from exporter.state.saving import StoreSource
+from exporter.state.state_file import StateFile
+from exporter.state.state_writer import writing
 from exporter.systemd import report_ready
 from exporter.web.access import Access, open_access
 from exporter.web.app import make_app, make_health_app
@@ -65,7 +68,7 @@ class Daemon:
 
         Raises OSError if an address cannot be listened on, SettingsError if the web configuration is bad.
         """
-        async with self._serving() as access, asyncio.TaskGroup() as group:
+        async with self._remembering(), self._serving() as access, asyncio.TaskGroup() as group:
             self._reloading = Reloading(self._running, access, self._load, group)
             with _signals(stop=self.stop, reload=self.reload):
                 self._running.start(self.settings.accounts, group)
@@ -125,6 +128,22 @@ class Daemon:
     def note_refusal(self, reason: str) -> None:
         """Count a request or connection that was turned away, for one of the reasons in ``words.labels.REFUSALS``."""
         self._running.around.metrics.note_refusal(reason)
+
+    @asynccontextmanager
+    async def _remembering(self) -> AsyncIterator[None]:
+        """Put back what the state file has, and keep the file up to date; go without it if it cannot be used."""
+        path = self.settings.state_file
+        file = None if path is None else await asyncio.to_thread(StateFile.open, path)
+        if file is None:
+            yield
+            return
+        source, shard = StoreSource(self.store), find_shard(self.settings.shard)
+        names = {account.name for account in self.settings.accounts}
+        state = await asyncio.to_thread(file.load)
+        source.restore(state, lambda ref: ref.account in names and shard.owns(ref.id))
+        log.info("state file read", file=path, tasks=len(state.tasks))
+        async with writing(file, source):
+            yield
 
     @asynccontextmanager
     async def _serving(self) -> AsyncIterator[Access]:

@@ -142,6 +142,6 @@ def _essence(settings: Settings, account: AccountSettings) -> tuple[object, ...]
 def _unchangeable(before: Settings, after: Settings) -> list[str]:
     return [
         f"{name}: cannot be changed by a reload; restart the exporter for it"
-        for name in ("listen", "health_listen", "web_config_file")
+        for name in ("listen", "health_listen", "web_config_file", "state_file")
         if getattr(before, name) != getattr(after, name)
     ]

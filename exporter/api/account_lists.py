@@ -65,6 +65,17 @@ class AccountLists:
                 listed[task.id] = task
         return listed
 
+    @property
+    def read_at(self) -> float | None:
+        """When the last of the lists was read whole, by the loop's clock; None: not all of them have been."""
+        times = [watch.read_at for watch in self._watches if not watch.lacking]
+        return min(times) if times and min(times) > float("-inf") else None
+
+    def resume(self, read_at: float) -> None:
+        """Count the lists as read whole at a time before they were watched here, so that they are not due at once."""
+        for watch in self._watches:
+            watch.resume(read_at)
+
     async def read(self, read: Callable[[ListWatch], Awaitable[object]], *, logs_failures: bool = True) -> None:
         """Read each list with ``read``, and record which ones fail or are odd."""
         tried: dict[ListWatch, ApiError | None] = {}

@@ -28,6 +28,7 @@ from exporter.api.errors import (
     EnvelopeError,
     HttpError,
     MalformedError,
+    Repeated,
     Throttled,
     TlsError,
     Unauthorized,
@@ -179,7 +180,7 @@ class _Call:
     """One API call of the observer's count; ``attempt`` is its place in the gate.
 
     aiohttp sends a GET once more if a kept connection turns out to be closed: that is another API call to the platform,
-    so the first is reported as failed, and the second passes the gate like any.
+    so both are reported, and the second passes the gate like any.
     """
 
     def __init__(self, attempt: Attempt, endpoint: str, observe: Observer) -> None:
@@ -192,7 +193,7 @@ class _Call:
     async def send(self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         """Send the request; not before the gate lets it pass, if it was sent before (a client middleware of aiohttp)."""
         if self._is_sent:
-            self.report(ConnectError("the connection was closed before the answer; the call is made once more"))
+            self.report(Repeated("the kept connection was closed before the answer; the call is made once more"))
             await self.attempt.renew()
             self._start = time.perf_counter()
         self._is_sent = True

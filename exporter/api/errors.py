@@ -3,6 +3,7 @@
 ApiError
 ├── ApiTimeout                timeout
 ├── ConnectError              connect      refused, reset, cut off, DNS, proxy
+│   ├── Repeated              connect      one attempt of a call, which goes on
 │   └── TlsError              tls
 ├── HttpError                 http_NNN     4xx by number; the rest as a class: http_3xx, http_5xx
 │   ├── Unauthorized          http_401     the account's token is not accepted
@@ -80,6 +81,10 @@ class ConnectError(ApiError):
     """The platform cannot be reached, or the connection broke."""
 
     reason = "connect"
+
+
+class Repeated(ConnectError):
+    """A request on a kept connection that turned out to be closed; it is sent once more, so no call has failed yet."""
 
 
 class TlsError(ConnectError):

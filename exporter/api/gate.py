@@ -107,7 +107,9 @@ class TokenGate:
     def share(self, account: str) -> float:
         """Return an account's part of the limit in force, in calls per minute, by what it and the others would spend."""
         limit, total = self._quota.limit(self._loop.time())[0], sum(member.demand for member in self._members.values())
-        return limit * self._members[account].demand / total if total else limit / len(self._members)
+        if not total or len(self._members) == 1:
+            return limit / len(self._members)
+        return limit * self._members[account].demand / total
 
     @property
     def is_unused(self) -> bool:

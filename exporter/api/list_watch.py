@@ -46,6 +46,8 @@ class ListWatch:
         """By task id. Those that no reading found stay until a reading of the whole list without a flaw."""
         self.is_known = False
         """Whether a reading of the whole list without a flaw has been made."""
+        self.read_at = float("-inf")
+        """When the whole list was last read."""
         self.lacking: ApiError | None = None
         """The answer that the platform has no such list, if it never gave one."""
         self._reader = reader
@@ -71,6 +73,11 @@ class ListWatch:
         """The average of the API calls per second that the list costs."""
         active = self._active_calls / self._interval if self._uses_filter else 0.0
         return active + self._whole_calls / self._whole_interval
+
+    def resume(self, read_at: float) -> None:
+        """Count the whole list as read at a time before this watch began; its tasks are not known here."""
+        self.read_at = read_at
+        self._whole_due = read_at + self._whole_interval
 
     async def refresh(self, now: float) -> None:
         """Read what is due. Raises ApiError if something cannot be read; what is known stays, and the rest is read."""
@@ -108,6 +115,7 @@ class ListWatch:
         self._shown_flaw = None if reading.flaw is Flaw.CHANGED is not self._flaw else reading.flaw
         self._flaw, self.lacking = reading.flaw, None
         self._whole_calls = reading.pages
+        self.read_at = now
         self._whole_due = now + self._whole_interval
         return reading
 

@@ -244,6 +244,10 @@ class Settings(BaseSettings):
     auto_reload: Boolean = Field(
         default=False, description="true: reload when the configuration file changes, as on SIGHUP"
     )
+    state_file: FilePath | None = Field(
+        None,
+        description="an SQLite file with the latest of every task, so that a restart costs no API call and no counter",
+    )
     shard: ShardSettings = ShardSettings()
     log: LogSettings = LogSettings()
     poll: PollSettings = PollSettings()

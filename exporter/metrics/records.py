@@ -92,6 +92,8 @@ class AccountStatus:
     discovery_interval: float | None = None
     quota: QuotaUse | None = None
     tasks_left_out: int = 0
+    lists_read: tuple[float, str] | None = None
+    """When all task lists were last read whole, and a digest of the settings that said which."""
 
 
 @dataclass(frozen=True, slots=True)

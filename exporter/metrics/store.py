@@ -200,10 +200,10 @@ class Store:
         counters = self._counters.get(ref)
         return None if counters is None else counters.sums()
 
-    def restore(self, saved: TaskRecord, sums: Sums | None) -> None:
+    def restore(self, saved: TaskRecord, sums: Sums | None, *, shows_counters: bool = True) -> None:
         """Put back a record of before a restart, which lacks only its lines; its counters go on from ``sums``."""
         self._counters[saved.status.task.ref] = TaskCounters(sums or Sums())
-        record = _rendered(saved, sums or Sums(), self._renderer)
+        record = _rendered(saved, sums if shows_counters else None, self._renderer)
         self._records[saved.status.task.ref] = replace(record, stale_after=self._stale_after)
 
     def count_states(self) -> Counter[tuple[str, TaskState]]:
@@ -250,9 +250,10 @@ def _windows(
     }
 
 
-def _rendered(saved: TaskRecord, sums: Sums, renderer: Renderer) -> TaskRecord:
+def _rendered(saved: TaskRecord, sums: Sums | None, renderer: Renderer) -> TaskRecord:
     ref = saved.status.task.ref
-    reading = saved.stats and Reading(saved.stats, sums.calls, sums.numbers, sums.resets)
+    counts = (sums.calls, sums.numbers, sums.resets) if sums else ({}, {}, None)
+    reading = saved.stats and Reading(saved.stats, *counts)
     return replace(
         saved,
         status_lines=renderer.status(saved.status),

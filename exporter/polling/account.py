@@ -12,7 +12,7 @@ from math import ceil
 from typing import Final
 
 from exporter.api.client import YunfuClient, open_session
-from exporter.api.errors import REASONS, ApiError
+from exporter.api.errors import REASONS, ApiError, Repeated
 from exporter.api.gate import AccountGate, TokenGates
 from exporter.api.lists import count_tasks
 from exporter.api.tokens import Token
@@ -216,6 +216,8 @@ async def open_account(
 def _observe(account: str, around: Surroundings, endpoint: str, seconds: float, error: ApiError | None) -> None:
     """Record an API call: its duration in seconds, its failure, and whether the platform serves the account."""
     around.metrics.request_duration.labels(account, endpoint).observe(seconds)
+    if isinstance(error, Repeated):
+        return
     if error is not None:
         around.metrics.failures.labels(account, endpoint, error.reason).inc()
     up = error is None or error.is_tasks_own

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
+from hashlib import blake2b
 from typing import Final
 
 from exporter.api.account_lists import AccountLists, ListError
@@ -153,6 +154,9 @@ class Discovery:
         self.interval = None if self._settings is None else self._settings.interval
         """Seconds between two readings of the lists; None: there are none to read."""
         self._resumed: dict[str, Task] = {}
+        self._digest = blake2b(
+            repr((account.base_url, account.user_id, account.discovery)).encode(), digest_size=8
+        ).hexdigest()
         self.hidden: dict[str, Choice] = {}
         """By task id, at most MAX_HIDDEN; ``hidden_total`` counts all."""
         self.hidden_total = 0
@@ -167,7 +171,15 @@ class Discovery:
         if self._settings is not None:
             self._resumed = {task.ref.id: task for task in known[len(self.configured) :]}
             self.account_lists.has_previous = bool(self._resumed)
+            self._resume_lists()
         self.update(self._divide([Choice(task) for task in known]), is_complete=self._settings is None)
+
+    def _resume_lists(self) -> None:
+        """Let the whole lists be read when they would have been, had nothing been restarted; at once if the settings changed."""
+        lists_read = self._store.account(self._account.name).lists_read
+        if self._resumed and lists_read is not None and lists_read[1] == self._digest:
+            ago = max(0.0, self._store.clock() - lists_read[0])
+            self.account_lists.resume(asyncio.get_running_loop().time() - ago)
 
     async def run(self) -> None:
         """Read what is due of the lists and update the tasks at the interval until cancelled; return if there are no lists."""
@@ -289,7 +301,11 @@ class Discovery:
             what = "more tasks than max_tasks; the rest is not polled"
             log.warning(what, account=self._account.name, left_out=left_out, max_tasks=max_tasks)
         success = before.discovery_last_success if self.account_lists.failure else self._store.clock()
-        self._store.put_account(replace(before, discovery_last_success=success, tasks_left_out=left_out))
+        now, read_at = asyncio.get_running_loop().time(), self.account_lists.read_at
+        lists_read = None if read_at is None else (self._store.clock() - (now - read_at), self._digest)
+        self._store.put_account(
+            replace(before, discovery_last_success=success, tasks_left_out=left_out, lists_read=lists_read)
+        )
 
 
 def _watches(

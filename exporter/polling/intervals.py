@@ -17,7 +17,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Hashable, Iterable
 from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from exporter.config.settings import PollSettings
 from exporter.polling.schedule import Schedule
@@ -127,6 +127,13 @@ class Sharing:
         return max(self.least, self.unknown if demand.rate is None else demand.rate)
 
 
+class Resumed(NamedTuple):
+    """The interval that a task had before a restart, in seconds, and when its next poll was due."""
+
+    interval: float
+    due: float
+
+
 class TaskIntervals(Generic[Key]):
     """The intervals at which an account's tasks are polled, kept in their schedule. Times are seconds of any steady clock."""
 
@@ -144,10 +151,16 @@ class TaskIntervals(Generic[Key]):
         """The API calls per second that the tasks would have with enough of them, for their windows too."""
         return _polls_per_second(self._asked.values()) + self._reads_per_second(self._asked.values())
 
-    def add(self, key: Key, identity: str, interval: float, now: float, *, at_once: bool) -> None:
-        """Add a task to the schedule; ``interval`` is the one that it has with enough polls."""
+    def add(self, key: Key, identity: str, interval: float, now: float, resumed: Resumed | None = None) -> None:
+        """Add a task to the schedule; ``interval`` is the one that it has with enough polls.
+
+        It is polled at once, or goes on as before a restart.
+        """
         self._asked[key], self._rates[key] = interval, CallRate()
-        self._schedule.add(key, identity, interval, now, at_once=at_once)
+        current, due = resumed or (interval, now)
+        self._schedule.add(key, identity, current, now, due=due)
+        if current == interval and due > now:
+            self._schedule.move_to_slot(key, now)
         self._adapt(key, now)
 
     def remove(self, key: Key) -> None:

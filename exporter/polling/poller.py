@@ -20,7 +20,7 @@ from exporter.logs import get_logger
 from exporter.metrics.instrumentation import ExporterMetrics
 from exporter.metrics.records import UNCHANGED, TaskRecord, Unchanged
 from exporter.metrics.store import Store
-from exporter.polling.intervals import TaskIntervals
+from exporter.polling.intervals import Resumed, TaskIntervals
 from exporter.polling.outages import Outages
 from exporter.polling.schedule import Cadence, Due, Schedule, back_off
 from exporter.polling.task_reader import Memory, TaskReader
@@ -58,6 +58,18 @@ class _Progress:
     def interval(self, cadence: Cadence) -> float:
         """Return the seconds between two polls of the task, as far as the quota allows it."""
         return cadence.of(self.task.state, still_polls=self.still_polls, finished=self.finished)
+
+    def resume(self, record: TaskRecord | None, now: float, unix_now: float) -> Resumed | None:
+        """Go on from what was read before a restart or reload; return when the next poll was due, None: nothing was read."""
+        if record is None or record.status.last_success is None or record.status.interval is None:
+            return None
+        success = record.status.last_success
+        self.read_at = now - (unix_now - success)
+        if record.stats is not None:
+            self.record(record.stats, moved=False)
+            self.phone_calls = (record.stats.answered or 0) + (record.stats.unanswered or 0)
+        due = success if record.status.due is None else record.status.due
+        return Resumed(record.status.interval, now + due - unix_now)
 
     def record(self, stats: TaskStats | Unchanged, *, moved: bool) -> None:
         """Record the statistics of a poll, and whether they differ from those of the poll before."""
@@ -224,10 +236,9 @@ class AccountPoller:
         progress = self._tasks.get(task.ref)
         if progress is None:
             self._tasks[task.ref] = progress = _Progress(task)
-            record = self._store.record(task.ref)
-            known = record is not None and record.status.last_success is not None
-            self._intervals.add(task.ref, task.ref.id, progress.interval(self._cadence), now, at_once=not known)
-            if not known:
+            resumed = progress.resume(self._store.record(task.ref), now, self._store.clock())
+            self._intervals.add(task.ref, task.ref.id, progress.interval(self._cadence), now, resumed)
+            if resumed is None:
                 self._untried.add(task.ref)
         elif task != progress.task:
             progress.task = task

@@ -111,13 +111,17 @@ class Schedule(Generic[Key]):
         """Return a key's interval in seconds. Raises KeyError."""
         return self._entries[key].interval
 
-    def add(self, key: Key, identity: str, interval: float, now: float, *, at_once: bool = True) -> None:
-        """Add a key; ``identity`` decides its slot in the interval (seconds). It is due at ``now``, or at its next slot."""
-        entry = _Entry(key, spread(identity), interval, now)
-        if not at_once:
-            entry.due = _next_turn(entry, now)
+    def add(self, key: Key, identity: str, interval: float, now: float, *, due: float | None = None) -> None:
+        """Add a key; ``identity`` decides its slot in the interval (seconds). It is due at ``due``, or if not given, now."""
+        entry = _Entry(key, spread(identity), interval, now if due is None else due)
         self._entries[key] = entry
         self._intervals[interval] += 1
+        self._push(entry)
+
+    def move_to_slot(self, key: Key, now: float) -> None:
+        """Bring a key's next poll forward to its next slot."""
+        entry = self._entries[key]
+        entry.due = min(entry.due, _next_turn(entry, now))
         self._push(entry)
 
     def remove(self, key: Key) -> None:

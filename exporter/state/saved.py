@@ -36,8 +36,7 @@ class SavedTask:
     """A task as it was last polled; the names are those of the store, where they are explained.
 
     ``interval`` is seconds. Each of ``polls`` is when it ended, its seconds and the reason of its failure (empty: none),
-    as texts: the numbers that the store packs them by are not those of every version. ``next_poll`` is when the schedule had its next poll, ``call_rate`` the recent phone calls
-    per second; None: not known.
+    as texts: the numbers that the store packs them by are not those of every version.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
@@ -53,8 +52,6 @@ class SavedTask:
     windows: Mapping[str, SavedWindow] = field(default_factory=dict)
     polls: tuple[tuple[float, float, str], ...] = ()
     counters: Sums | None = None
-    next_poll: float | None = None
-    call_rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +62,7 @@ class SavedAccount:
 
     name: str
     discovery_last_success: float | None = None
+    lists_read: tuple[float, str] | None = None
 
 
 _TASK: Final = TypeAdapter(SavedTask)

@@ -26,18 +26,21 @@ class StoreSource:
     def restore(self, state: SavedState, is_wanted: Callable[[TaskRef], bool]) -> None:
         """Put the tasks that are wanted, and what belongs to their accounts, back into the store.
 
-        The others leave the file with the next write. Configured labels are not put back: they may be others now.
+        The others leave the file with the next write. Configured labels are not put back: they may be others now. After a
+        ``kill``, the counters are not shown before the next poll: Prometheus has seen higher ones, and would take
+        the lower ones for a reset.
         """
         for saved in state.tasks:
             if is_wanted(saved.task.ref):
-                self._store.restore(_record(saved), saved.counters)
+                self._store.restore(_record(saved), saved.counters, shows_counters=state.is_complete)
             else:
                 self._changes.tasks.add(saved.task.ref)
         names = {record.status.task.ref.account for record in self._store.records()}
         for account in state.accounts:
             if account.name in names:
                 status = self._store.account(account.name)
-                self._store.put_account(replace(status, discovery_last_success=account.discovery_last_success))
+                success, lists_read = account.discovery_last_success, account.lists_read
+                self._store.put_account(replace(status, discovery_last_success=success, lists_read=lists_read))
             else:
                 self._changes.accounts.add(account.name)
 
@@ -72,7 +75,7 @@ class StoreSource:
     def saved_account(self, name: str) -> SavedAccount | None:
         """Return an account as it is now, or None if it has left."""
         status = next((status for status in self._store.accounts() if status.name == name), None)
-        return None if status is None else SavedAccount(name, status.discovery_last_success)
+        return None if status is None else SavedAccount(name, status.discovery_last_success, status.lists_read)
 
     def _note_task(self, ref: TaskRef) -> None:
         self._changes.tasks.add(ref)

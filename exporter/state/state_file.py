@@ -1,9 +1,10 @@
 """The file that tasks and accounts are kept in, so that a restart costs no API call and no counter.
 
-It is an SQLite database with ``PRAGMA application_id`` 0x59756E66 ("Yunf") and ``PRAGMA user_version`` 1, and two tables:
+It is an SQLite database with ``PRAGMA application_id`` 0x59756E66 ("Yunf") and ``PRAGMA user_version`` 1, and three tables:
 
     tasks(account, id, sub_user_id, record)   -- one row per task; sub_user_id is '' for the account's own tasks
     accounts(name, record)                    -- one row per account
+    endings(id)                               -- a row if the exporter before wrote all it knew and ended by itself
 
 ``record`` is the JSON that ``saved`` describes; to look at one: ``SELECT CAST(record AS TEXT) FROM tasks``. Names,
 numbers and times are in it, but no token and no phone number.
@@ -52,6 +53,7 @@ _TABLES: Final = (
         account TEXT NOT NULL, id TEXT NOT NULL, sub_user_id TEXT NOT NULL, record BLOB NOT NULL,
         PRIMARY KEY (account, id, sub_user_id))""",
     "CREATE TABLE IF NOT EXISTS accounts (name TEXT NOT NULL PRIMARY KEY, record BLOB NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS endings (id INTEGER PRIMARY KEY)",
 )
 _PUT_TASK: Final = (
     "INSERT INTO tasks VALUES (?, ?, ?, ?)"
@@ -69,10 +71,14 @@ class StateFileError(Exception):
 
 
 class SavedState(NamedTuple):
-    """What a state file holds."""
+    """What a state file holds.
+
+    ``is_complete`` says that nothing was known beyond it: the exporter before ended by itself and was not killed.
+    """
 
     tasks: list[SavedTask]
     accounts: list[SavedAccount]
+    is_complete: bool = True
 
 
 class StateFile:
@@ -103,13 +109,15 @@ class StateFile:
         """Return all that can be read. What cannot is logged in one line, and its rows are deleted."""
         tasks: list[SavedTask] = []
         accounts: list[SavedAccount] = []
+        is_complete = False
         try:
+            is_complete = bool(self._connection.execute("DELETE FROM endings").rowcount)
             unread = self._read("tasks", decode_task, tasks) + self._read("accounts", decode_account, accounts)
             if unread:
                 log.warning("state file has rows that cannot be read; they are dropped", file=self.path, rows=unread)
         except sqlite3.Error as error:
             log.warning("state file cannot be read to its end", file=self.path, read=len(tasks), error=error)
-        return SavedState(tasks, accounts)
+        return SavedState(tasks, accounts, is_complete)
 
     def begin(self) -> None:
         """Begin a transaction."""
@@ -147,8 +155,11 @@ class StateFile:
         with suppress(sqlite3.Error):
             self._connection.rollback()
 
-    def close(self) -> None:
-        """Close the file and let another process open it."""
+    def close(self, *, is_complete: bool = False) -> None:
+        """Close the file and let another process open it; ``is_complete`` says that all is written that is known."""
+        with suppress(sqlite3.Error):
+            if is_complete:
+                self._connection.execute("INSERT OR IGNORE INTO endings VALUES (1)")
         with suppress(sqlite3.Error):
             self._connection.close()
 

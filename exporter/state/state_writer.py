@@ -98,7 +98,7 @@ class StateWriter:
         while not is_last:
             is_last = await self._pause()
             await self.write()
-        await self._call(self._file.close)
+        await self._call(partial(self._file.close, is_complete=not self._failing))
 
     def stop(self) -> None:
         """End ``run``; a write that is under way is finished first."""

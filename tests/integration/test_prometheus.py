@@ -116,6 +116,50 @@ async def test_a_restart_of_the_exporter_is_no_burst(watched: Stack) -> None:
     assert sum(reported.values()) < _growth(first, fourth)[0].total()
 
 
+async def test_with_a_state_file_kills_cost_no_count(watched: Stack) -> None:
+    """Killed three times while campaigns call, the exporter counts all that happened, once, and shows no burst."""
+    options = ("--state_file", str(watched.directory / "state.db"))
+    async with watched.exporting(*options):
+        begin, before = await watched.catch_up(), watched.truths()
+        await _work(watched)
+    for _ in range(3):
+        watched.simulator.advance(600)
+        async with watched.exporting(*options, kill=True):
+            await _work(watched)
+    watched.simulator.advance(600)
+    async with watched.exporting(*options):
+        end, after = await _work(watched), watched.truths()
+        reported = await _increased(watched, "yunfu_task_calls_total", begin, end, "task", "outcome")
+    assert reported == pytest.approx(_all(_growth(before, after)[0], watched), rel=0.01)
+
+
+async def test_with_a_state_file_a_restart_shows_everything_at_once(unwatched: Stack) -> None:
+    """After a restart the statistics and counters are there with their age, and no task is polled before it was due."""
+    options = (
+        "--state_file",
+        str(unwatched.directory / "state.db"),
+        "--poll.interval",
+        "1h",
+        "--poll.idle_interval",
+        "1h",
+    )
+
+    async def samples() -> dict[str, str]:
+        async with unwatched.session.get(f"http://{unwatched.exporter}/metrics") as response:
+            lines = (await response.text()).splitlines()
+        return dict(line.rsplit(" ", 1) for line in lines if line.startswith("yunfu_task_"))
+
+    async def is_whole() -> bool:
+        return sum(name.startswith("yunfu_task_last_success") for name in await samples()) == len(unwatched.tasks)
+
+    async with unwatched.exporting(*options):
+        await until("every task was read", is_whole)
+        before, calls = await samples(), unwatched.simulator.calls["stat"]
+    async with unwatched.exporting(*options):
+        assert await samples() == before
+        assert unwatched.simulator.calls["stat"] == calls
+
+
 async def test_a_task_that_is_reset_is_neither_a_burst_nor_a_fall(stack: Stack) -> None:
     """The platform starts a task again from nothing: the counters go on from where they are, and one reset is told."""
     begin, before = await stack.catch_up(), stack.truths()

@@ -396,14 +396,13 @@ async def test_paused_tasks_are_polled_where_the_settings_ask_for_them() -> None
 async def test_tasks_known_before_stay_until_each_list_has_been_read() -> None:
     """After a reload, a list that fails takes no task along, although the other list can be read."""
     lists = Lists(tasks=[entry(1), entry(2)], new_tasks=[entry(3)])
-    account, around = account_of(lists, {})
+    account, around = account_of(lists, {"full_interval": "60s"})
     async with living(account):
         pass
     lists.lists["tasks"].pop()
     lists.envelopes["new_tasks", 1] = HttpError(500, "no")
-    again = Account(
-        settings_of(discovery={}), settings_of(discovery={}).accounts[0], cast(Any, lists), Token("t"), around
-    )
+    settings = settings_of(discovery={"full_interval": "60s"})
+    again = Account(settings, settings.accounts[0], cast(Any, lists), Token("t"), around)
     async with living(again):
         await asyncio.sleep(600)
         assert {record.status.task.ref.id for record in around.store.records()} == {uuid(1), uuid(2), uuid(3)}
@@ -421,3 +420,25 @@ async def test_the_kind_of_a_task_is_known() -> None:
     lists = Lists(tasks=[entry(1, task_type=5), entry(2, is_call_in=0), entry(3)])
     kinds = {choice.task.ref.id: choice.task.kind for choice in await account_of(lists, {})[0].discover()}
     assert kinds == {uuid(1): "inbound", uuid(2): "outbound", uuid(3): ""}
+
+
+@in_virtual_time
+async def test_a_restart_reads_no_whole_list_before_it_is_due() -> None:
+    """An account that starts anew goes on with the tasks known before, and reads the whole lists when they were due."""
+    lists = Lists(tasks=[entry(number) for number in range(250)])
+    account, around = account_of(lists, {"generations": [1]})
+    async with living(account):
+        await asyncio.sleep(5)
+    lists.calls.clear()
+    again = settings_of(discovery={"generations": [1]})
+    async with living(Account(again, again.accounts[0], cast(Any, lists), Token("t"), around)):
+        assert len(around.store.records()) == 250
+        await asyncio.sleep(20)
+        assert lists.calls["tasks"] == 4  # those that run, three pages, and those that wait
+        await asyncio.sleep(900)
+        assert lists.calls["tasks"] > 4 * 15
+    lists.calls.clear()
+    other = settings_of(discovery={"generations": [1], "include": "task 1"})
+    async with living(Account(other, other.accounts[0], cast(Any, lists), Token("t"), around)):
+        await asyncio.sleep(20)
+        assert lists.calls["tasks"] == 7, "with other settings the whole list is read at once"

@@ -99,17 +99,26 @@ def test_spread_is_fixed_and_even() -> None:
     assert max(tenths.values()) < 1.15 * 1000
 
 
-def test_new_key_is_due_at_once_or_at_its_turn() -> None:
-    """A key that is taken in is due at once, unless it is to wait for its place in the interval."""
-    schedule = schedule_of("new", now=1000.0)
-    schedule.add("known", "known", 60.0, 1000.0, at_once=False)
+def add_later(schedule: Schedule[str], key: str, identity: str, interval: float, now: float) -> None:
+    """Add a key that was polled just now, so that it is due at its next turn."""
+    schedule.add(key, identity, interval, now)
+    schedule.done(pop(schedule, now), now, now)
+
+
+def test_new_key_is_due_when_it_is_said_to_be() -> None:
+    """A key that is added is due at the time given; after that poll, at its next turn in the interval."""
+    schedule: Schedule[str] = Schedule()
+    add_later(schedule, "known", "known", 60.0, 1000.0)
+    schedule.add("new", "new", 60.0, 1000.0)
+    schedule.add("resumed", "resumed", 900.0, 1000.0, due=1400.0)
     assert schedule.next_due(1000.0) == 0
-    assert pop(schedule, 1000.0) == Due("new", 1000.0, 1)
+    assert pop(schedule, 1000.0).key == "new"
     assert schedule.pop(1000.0) is None
     turn = 1000.0 + schedule.next_due(1000.0)
     assert 1000 < turn <= 1060
     assert turn % 60 == pytest.approx(spread("known") * 60)
     assert pop(schedule, turn).key == "known"
+    assert 1000.0 + schedule.next_due(1000.0) == 1400
 
 
 def test_polls_of_many_tasks_spread_over_the_interval() -> None:
@@ -149,7 +158,7 @@ def test_a_late_poll_does_not_make_up_for_lost_time() -> None:
     place = spread("a") * 60
     for late, expected in [(60 * LATE_SHARE - 0.1, place + 120), (60 * LATE_SHARE + 0.1, place + 126.1)]:
         schedule: Schedule[str] = Schedule()
-        schedule.add("a", "a", 60.0, place, at_once=False)
+        add_later(schedule, "a", "a", 60.0, place)
         start = place + 60 + late
         assert poll(schedule, start) == "a"
         assert start + schedule.next_due(start) == pytest.approx(expected)
@@ -298,7 +307,7 @@ def test_void_entries_do_not_pile_up() -> None:
         for key in keys:
             schedule.set_interval(key, 900.0 if flip % 2 else 30.0, 1.0)
         schedule.remove(keys[0])
-        schedule.add(keys[0], keys[0], 60.0, 1.0, at_once=False)
+        schedule.add(keys[0], keys[0], 60.0, 1.0, due=50.0)
     assert queued(schedule) <= 3 * (2 * len(keys) + 17)
     assert {pop(schedule, 1e6).key for _ in keys} == set(keys)
     assert schedule.pop(1e6) is None
@@ -339,13 +348,13 @@ class ScheduleMachine(RuleBasedStateMachine):
         """Let time pass."""
         self.now += seconds
 
-    @rule(key=st.sampled_from("abcde"), interval=st.sampled_from([10.0, 60.0, 900.0]), at_once=st.booleans())
-    def add_or_change(self, key: str, interval: float, at_once: bool) -> None:  # noqa: FBT001  # drawn by hypothesis
+    @rule(key=st.sampled_from("abcde"), interval=st.sampled_from([10.0, 60.0, 900.0]), wait=st.sampled_from([0.0, 7.0]))
+    def add_or_change(self, key: str, interval: float, wait: float) -> None:
         """Take in a key, or change its interval."""
         if key in self.intervals:
             self.schedule.set_interval(key, interval, self.now)
         else:
-            self.schedule.add(key, key, interval, self.now, at_once=at_once)
+            self.schedule.add(key, key, interval, self.now, due=self.now + wait)
         self.intervals[key] = interval
 
     @rule(key=st.sampled_from("abcde"))
@@ -401,6 +410,6 @@ TestScheduleMachine.settings = settings(max_examples=60, stateful_step_count=40,
 def test_turns_are_later_and_within_an_interval(now: float, interval: float, identity: str) -> None:
     """Wherever time stands, a key's next turn lies after now and at most an interval (and float noise) away."""
     schedule: Schedule[str] = Schedule()
-    schedule.add("a", identity, interval, now, at_once=False)
+    add_later(schedule, "a", identity, interval, now)
     assert schedule.pop(now) is None
     assert 0 < schedule.next_due(now) <= interval * (1 + 1e-6) + 1e-6

@@ -216,8 +216,21 @@ def test_it_all_goes_through_a_file(tmp_path: Path, before: Exporter) -> None:
     file.begin()
     file.put_tasks([(task.task.ref, task) for task in state.tasks])
     file.commit()
-    file.close()
+    file.close(is_complete=True)
     again = StateFile.open(path)
     assert again is not None
     assert again.load() == state
     again.close()
+
+
+def test_after_a_kill_counters_wait_for_the_next_poll(before: Exporter) -> None:
+    """What was killed may have shown higher counters than it saved; lower ones would be a reset to Prometheus."""
+    after = restarted(before.state()._replace(is_complete=False), now=before.clock.now)
+    assert "yunfu_task_calls_total" in before.page()
+    assert "yunfu_task_calls_total" not in after.page()
+    assert "yunfu_task_answered_calls" in after.page()
+    after.poll(replace(STATS, answered=90))
+    assert 'yunfu_task_calls_total{account="main",task="' in after.page()
+    record = after.store.record(TASK.ref)
+    assert record is not None
+    assert b'outcome="answered"} 29' in b"".join(record.reading_lines)

@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from exporter.api.model import TaskRef
 from exporter.state.saved import SavedAccount, SavedTask
-from exporter.state.state_file import APPLICATION_ID, VERSION, SavedState, StateFile
+from exporter.state.state_file import APPLICATION_ID, VERSION, StateFile
 from tests.support.state import ACCOUNT, ANY_TASK, ref, saved, write
 
 REPOSITORY = Path(__file__).parents[2]
@@ -43,10 +44,31 @@ def opened(path: Path) -> StateFile:
     return file
 
 
-def load(path: Path) -> SavedState:
+class Held(NamedTuple):
+    """The tasks and accounts that a file holds."""
+
+    tasks: list[SavedTask]
+    accounts: list[SavedAccount]
+
+
+def load(path: Path) -> Held:
     """Return what a file holds, as after a restart."""
     with closing(opened(path)) as file:
-        return file.load()
+        state = file.load()
+        return Held(state.tasks, state.accounts)
+
+
+def test_a_file_knows_whether_its_exporter_ended_by_itself(tmp_path: Path) -> None:
+    """What was saved is complete only for the start that follows an end at which all was written."""
+    path = tmp_path / "state.db"
+    for is_complete in (True, False):
+        file = opened(path)
+        file.load()
+        file.close(is_complete=is_complete)
+        with closing(opened(path)) as again:
+            assert again.load().is_complete is is_complete
+        with closing(opened(path)) as once_more:
+            assert not once_more.load().is_complete
 
 
 def fill(path: Path, tasks: int = 1) -> None:
@@ -232,7 +254,7 @@ def test_a_damaged_file_is_set_aside(
     harm(path, random.Random(seed))
     harmed = path.stat().st_size
     with caplog.at_level(logging.INFO), closing(opened(path)) as file:
-        assert file.load() == ([], [])
+        assert file.load() == ([], [], False)
         write(file, [saved(ref())])
     assert [record.getMessage() for record in caplog.records] == [
         "state file is damaged and was set aside; a new one begins, counters start from 0"

@@ -87,9 +87,9 @@ class FakeFile:
         """Undo a transaction."""
         self._open = None
 
-    def close(self) -> None:
+    def close(self, *, is_complete: bool) -> None:
         """Close the file."""
-        self.is_closed = True
+        self.is_closed, self.is_complete = True, is_complete
 
 
 @dataclass

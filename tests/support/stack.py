@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -102,8 +103,8 @@ class Stack:
         return {task: truth(self.simulator, task) for task in self.tasks}
 
     @asynccontextmanager
-    async def exporting(self) -> AsyncIterator[None]:
-        """Run ``serve``, configured by a file; it must end well."""
+    async def exporting(self, *more: str, kill: bool = False) -> AsyncIterator[None]:
+        """Run ``serve``, configured by a file and more options; it is killed or must end well."""
         account = self.simulator.accounts[0]
         token_file, config = self.directory / "token", self.directory / "exporter.yaml"
         token_file.write_text(account.token, encoding="utf-8")
@@ -114,12 +115,15 @@ class Stack:
             encoding="utf-8",
         )
         output = self.directory / "exporter.log"
-        async with process_of(serve_words(config), output) as process:
+        async with process_of([*serve_words(config), *more], output) as process:
             await until(
                 f"the exporter is ready, see {output}", partial(self.is_ready, f"http://{self.exporter}/readyz")
             )
             yield
-        assert process.returncode == 0, output.read_text(encoding="utf-8")
+            if kill:
+                process.kill()
+                await process.wait()
+        assert process.returncode == (-signal.SIGKILL if kill else 0), output.read_text(encoding="utf-8")
 
     async def query(self, expression: str, at: float | None = None) -> list[dict[str, Any]]:
         """Return the answer to an instant query, now or at a time: what the Prometheus API has as ``data.result``."""

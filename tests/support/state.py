@@ -84,8 +84,6 @@ def saved(of: TaskRef, answered: int = 61) -> SavedTask:
         windows={"15m": SavedWindow(STATS, 1.5, 61.5, float("inf"))},
         polls=((1_751_000_000, 0.125, ""), (1_751_000_030, 3.0, "http_404")),
         counters=Sums({"answered": 5}, {"busy": 1}, 2, {"answered": 61}, {"busy": 3}),
-        next_poll=1_751_000_090.0,
-        call_rate=0.25,
     )
 
 
