@@ -101,7 +101,7 @@ class PollSettings(_Part):
     timeout: Duration = Field(10.0, description="timeout of one API call")
     window_interval: Duration = Field(300.0, description="how often to read each of the additional time windows")
     stale_after: Duration = Field(
-        300.0, description="how overdue a successful poll may be before the task's statistics leave /metrics"
+        300.0, description="remove a task's statistics from /metrics once its poll is overdue by this much"
     )
 
     @field_validator("idle_interval")

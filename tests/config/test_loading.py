@@ -35,7 +35,7 @@ poll:
   interval: 60s                   # a running task, and one whose numbers move
   idle_interval: 15m              # a paused, waiting or finished task
   timeout: 10s                    # one API call
-  stale_after: 5m                 # how overdue a successful poll may be before the task's statistics leave /metrics
+  stale_after: 5m                 # remove a task's statistics from /metrics once its poll is overdue by this much
 windows: []                       # additional time windows: today, yesterday, 15m, 1h, 24h …; a task's lifetime totals are always there
 timezone: Asia/Shanghai           # of the platform's times
 labels: {tag_limit: 50}           # maximum number of tag values per task; the rest are added up under tag="_other"

@@ -120,7 +120,7 @@ def test_commands_print_what_is_shown(block: Block, tmp_path: Path) -> None:
     """Of an account with 400 tasks and the defaults, the commands print just these lines."""
     _prepare(tmp_path)
     with simulated(SimulatorOptions(tasks=400, speed=0, history=False)) as platform:
-        account = platform.account(tasks=[], discovery={}, rate_limit=5)
+        account = platform.account(tasks=[], discovery={}, rate_limit=None)
         (tmp_path / "yunfu.yaml").write_text(yaml.safe_dump({"accounts": [account]}), encoding="utf-8")
         for part in block.text.removeprefix("$ ").split("\n$ "):
             command, _, shown = part.partition("\n")
