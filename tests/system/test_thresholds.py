@@ -105,7 +105,7 @@ _RUNBOOK: Final = (
     ("YunfuTaskPoorList", "0.3", "more than {} are invalid", "超过 {}。"),
     ("yunfu:task:silent", "30m", "no call for at least {};", "至少{}没有任何呼叫"),
     ("yunfu:task:silent", "900", "less often than every {},", "采集间隔超过 {}的任务"),
-    ("yunfu:task_results:increase1h", "1h", "in the last {}. The", "最近{}打掉"),
+    ("yunfu:task_results:increase1h", "1h", "in the last {}. The", "最近{}的外呼量"),
     ("YunfuExporterDown", "10m", "for most of {}.", "最近{}里"),
     ("YunfuExporterDown", "0.5", "for {} of", "{}时间"),
     ("YunfuExporterDown", "7d", "in the last {}.", "最近 {}内"),
