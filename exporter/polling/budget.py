@@ -8,7 +8,7 @@ from math import floor
 from typing import Final
 from urllib.parse import urlsplit
 
-from exporter.api.lists import PER_PAGE
+from exporter.api.lists import PER_PAGE, task_lists
 from exporter.api.quota import DEFAULT_SHARE, DOCUMENTED_LIMIT
 from exporter.config.settings import AccountSettings, Settings
 from exporter.config.values import format_duration
@@ -87,12 +87,14 @@ def _poll_calls(settings: Settings, interval: float) -> float:
 
 
 def _list_calls(settings: Settings, account: AccountSettings, tasks: int) -> float:
-    """Return the API calls per minute that discovery takes; each shard reads all lists."""
-    if account.discovery is None:
+    """Return the API calls per minute that discovery takes: for active tasks and for whole lists; each shard reads all lists."""
+    discovery = account.discovery
+    if discovery is None:
         return 0.0
-    lists = len(account.discovery.generations) * (2 if account.discovery.sub_accounts else 1)
-    pages = lists + tasks / PER_PAGE
-    return pages * (60 / account.discovery.interval + 60 / account.discovery.full_interval) * settings.shard.total
+    lists = task_lists(account.user_id, discovery.generations, sub_accounts=discovery.sub_accounts)
+    active = sum(len(each.active) or 1 for each in lists) + tasks / PER_PAGE
+    whole = len(lists) + tasks / PER_PAGE
+    return (active * 60 / discovery.interval + whole * 60 / discovery.full_interval) * settings.shard.total
 
 
 def warnings(account: AccountSettings) -> list[str]:

@@ -71,15 +71,15 @@ STATED = "  the limit is rate_limit, for all programs that use the token"
         (
             {"account": {"discovery": {}}},
             [
-                "account main: 2 of 30 API calls per minute go into discovery",
-                "  that is enough for 27 running tasks every 1m or 139 running tasks every 5m",
+                "account main: 3 of 30 API calls per minute go into discovery",
+                "  that is enough for 26 running tasks every 1m or 134 running tasks every 5m",
                 HALF,
             ],
         ),
         (
             {"account": {"discovery": {"sub_accounts": True, "interval": "30s"}, "rate_limit": 0.1}},
             [
-                "account main: 8 of 6 API calls per minute go into discovery",
+                "account main: 12 of 6 API calls per minute go into discovery",
                 "  that is enough for 0 running tasks every 1m or 0 running tasks every 5m",
                 STATED,
                 OVER.format("15m"),
@@ -96,7 +96,7 @@ STATED = "  the limit is rate_limit, for all programs that use the token"
         (
             {"account": {"discovery": {}}, "listed": 20_000, "poll": {"interval": "5m", "idle_interval": "1h"}},
             [
-                "account main: 5000 tasks; if all run, they need 1055 of 30 API calls per minute",
+                "account main: 5000 tasks; if all run, they need 1056 of 30 API calls per minute",
                 "  that is enough for 0 running tasks every 5m",
                 HALF,
                 OVER.format("1h"),
