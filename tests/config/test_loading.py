@@ -21,7 +21,7 @@ USER = "40863af8-db4a-41c6-a269-eb5bc386d97f"
 TASK = "61551b2c-e3f3-4707-b4ed-f362f0925e03"
 ENVIRON = {"YUNFU_BASE_URL": "https://api.example.com", "YUNFU_USER_ID": USER, "YUNFU_TOKEN": TOKEN}
 ROOT_KEYS = (
-    "listen, health_listen, web_config_file, web, auto_reload, shard, log, poll, windows, timezone, labels, thresholds, links, "
+    "listen, health_listen, web_config_file, web, auto_reload, state_file, shard, log, poll, windows, timezone, labels, thresholds, links, "
     "accounts"
 )
 
@@ -123,6 +123,7 @@ def test_the_example_loads(file: Path) -> None:
         "timezone": ZoneInfo("Asia/Shanghai"),
         "labels": {"tag_limit": 50},
         "thresholds": {"min_answer_ratio": 0.2},
+        "state_file": None,
         "links": {"grafana": None, "runbook": None},
         "accounts": (
             {
@@ -290,7 +291,7 @@ ROOT_FAULTS: list[tuple[str, str]] = [
     ("web_config_file: {}", "web_config_file: is a mapping; expected text, in quotes if need be"),
     ("web: {reload: 0}", "web.reload: '0' is neither; expected true or false"),
     ("web: {reloads: true}", "web.reloads: unknown key; did you mean 'web.reload'?"),
-    ("_env_file: x", f"_env_file: unknown key; expected one of {ROOT_KEYS}"),
+    ("_env_file: x", "_env_file: unknown key; did you mean 'state_file'?"),
     (f"{TOKEN}: x", f"something like a token: unknown key; expected one of {ROOT_KEYS}"),
     (f"{OPAQUE}: x", f"something long: unknown key; expected one of {ROOT_KEYS}"),
     ("Poll: {}", "Poll: unknown key; did you mean 'poll'?"),

@@ -12,6 +12,7 @@ import yaml
 
 from tests.support.backfill import read_rules
 from tests.support.dashboards import library_families, own_families, task_families
+from tests.support.markdown import Document
 from tests.support.tools import ROOT, attempt, need
 
 FOLDER = ROOT / "prometheus"
@@ -129,7 +130,10 @@ def test_the_runbooks_links_lead_somewhere(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     anchors = {heading.lower() for heading in re.findall(r"^#+ (\w+)$", text, re.MULTILINE)}
     for link in re.findall(r"\]\(([^)]+)\)", text):
-        assert (link[1:] in anchors) if link.startswith("#") else (path.parent / link).exists(), link
+        name, _, anchor = link.partition("#")
+        target = (path.parent / name).resolve()
+        assert target.exists(), link
+        assert not anchor or anchor in (Document(target).anchors if name else anchors), link
 
 
 @pytest.mark.parametrize("path", [*RULE_FILES, *RUNBOOKS, FOLDER / "alertmanager.yml"], ids=lambda path: path.stem)
