@@ -44,6 +44,11 @@ class AccountLists:
         return next(iter(self._failures.values()), None)
 
     @property
+    def keeps_previous(self) -> bool:
+        """Whether tasks of the lists that fail are in use as they were read before."""
+        return self.has_previous or any(watch.tasks for watch in self._watches if watch.list.endpoint in self._failures)
+
+    @property
     def are_known(self) -> bool:
         """Whether each list has been read whole, but for those that the platform lacks."""
         return all(watch.is_known or watch.lacking for watch in self._watches) and not self._lacks_all

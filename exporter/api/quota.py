@@ -135,7 +135,7 @@ class Quota:
         self._configured: float | None = None
         self._part = spending.part
         self._calls: deque[float] = deque()
-        self._next = 0.0
+        self._slot = -math.inf
         self._in_flight = 0
         self._granted: int | None = None
         self._remaining: int | None = None
@@ -158,13 +158,11 @@ class Quota:
     def take(self, now: float) -> float:
         """Count a call that starts now and return 0, or count none and return the seconds to wait."""
         limit = self.limit(now)[0]
-        wait = max(
-            self._window_wait(limit, now), self._reserve_wait(now), self._next - now if self._spending.paced else 0.0
-        )
+        pace = MINUTE / limit if self._spending.paced else 0.0
+        wait = max(self._window_wait(limit, now), self._reserve_wait(now), self._slot + pace - now)
         if wait > 1e-9:  # float noise: waiting just long enough must do
             return wait
-        pace = MINUTE / limit
-        self._next = max(self._next, now - SLACK_SECONDS) + pace
+        self._slot = max(self._slot + pace, now - SLACK_SECONDS)  # its successor goes by the limit of then, not of now
         self._calls.append(now)
         self._in_flight += 1
         if self._minute is not None:

@@ -86,7 +86,8 @@ def add_demo_options(parser: ArgumentParser) -> None:
         help="the first of the three ports on 127.0.0.1 that they listen on (default: %(default)s)",
     )  # fmt: skip
     parser.set_defaults(speed=20.0)  # lunch after seven minutes, night after half an hour
-    parser.set_defaults(quota=60, others=20)  # what the vendor documents, and a customer who also works
+    # What the vendor documents, and a customer who also works; the token is the partner's.
+    parser.set_defaults(quota=60, others=20, shared_token=True)
 
 
 def demo(options: Namespace, _: Sequence[str]) -> int:
@@ -145,7 +146,6 @@ def _demo_settings(simulator: Simulator, url: str, listen: Address, stack: Stack
             base_url=url,
             user_id=account.user_id,
             token=account.token,
-            rate_limit=50,
             discovery=DiscoverySettings(
                 interval=2 * interval, states=("running", "waiting", "paused"), sub_accounts=bool(account.sub_users)
             ),

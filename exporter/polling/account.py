@@ -174,6 +174,7 @@ class Account:
             calls_allowed=self.client.gate.share,
             held_seconds=self.client.held_seconds,
             discovery_failure=self._discovery.account_lists.failure,
+            keeps_previous_list=self._discovery.account_lists.keeps_previous,
             hidden=self._discovery.hidden,
             hidden_total=self._discovery.hidden_total,
             odd_lists=self._discovery.account_lists.odd_lists,

@@ -13,15 +13,17 @@ from exporter.polling.discovery import Choice
 class AccountFacts:
     """The facts of an account.
 
-    ``calls_needed`` and ``calls_allowed`` are API calls per minute; ``discovery_failure`` is why the last discovery failed. ``hidden``
-    has the hidden tasks by their id, of very many only the first; ``hidden_total`` counts all. ``odd_lists`` says by the
-    task list's endpoint what is odd about it.
+    ``calls_needed`` and ``calls_allowed`` are API calls per minute; ``discovery_failure`` is why the last discovery failed, and
+    ``keeps_previous_list`` whether its tasks are in use as they were read before. ``hidden`` has the hidden tasks by their
+    id, of very many only the first; ``hidden_total`` counts all. ``odd_lists`` says by the task list's endpoint what is odd
+    about it.
     """
 
     calls_needed: float
     calls_allowed: float
     held_seconds: float = 0.0
     discovery_failure: Failure | None = None
+    keeps_previous_list: bool = False
     hidden: Mapping[str, Choice] = field(default_factory=dict)
     hidden_total: int = 0
     odd_lists: Mapping[str, str] = field(default_factory=dict)

@@ -93,6 +93,18 @@ REFUSALS: Final = {
 }
 """Why a request or connection is turned away, by the value of the ``reason`` label of yunfu_exporter_http_refusals_total."""
 
+LIMIT_REASONS: Final = {
+    "configured": Text("rate_limit as configured", "配置的 rate_limit"),
+    "granted": Text("the exporter's part of what the platform grants", "平台允许次数中 exporter 的份额"),
+    "documented": Text(
+        "the exporter's part of the 60 that are documented; the platform has not said what it grants",
+        "文档所写 60 次中 exporter 的份额，平台尚未告知实际允许的次数",
+    ),
+    "others": Text("what other programs leave", "其他程序用剩的次数"),
+    "throttled": Text("lowered after a 429, and rising again step by step", "收到 429 后已降低，正逐步恢复"),
+}
+"""What decides how many API calls per minute the exporter may make."""
+
 WINDOWS: Final = {"today": Text("today", "今日"), "yesterday": Text("yesterday", "昨日")}
 """A span of time, by the value of the ``window`` label; others are durations and name themselves."""
 

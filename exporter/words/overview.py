@@ -51,15 +51,23 @@ ACCOUNTS: Final = {
     "account.down": Text("Down", "不可用"),
     "account.unknown": Text("Not called yet", "尚未调用"),
     "account.token": Text("Token", "Token"),
-    "account.quota": Text("API calls a minute", "每分钟接口调用"),
-    "account.quota_use": Text("{needed} needed of {allowed} allowed", "需要 {needed}，允许 {allowed}"),
+    "account.quota": Text("API calls per minute", "每分钟接口调用"),
+    "account.quota_use": Text("{needed} needed of {allowed}", "需 {needed} 次，上限 {allowed} 次"),
+    "account.limit": Text("Limit {limit}: {why}", "上限 {limit} 次：{why}"),
+    "account.granted": Text("Platform grants {n}", "平台允许 {n} 次"),
+    "account.ours": Text("exporter used {n}", "exporter 已用 {n} 次"),
+    "account.others": Text("other programs up to {n}", "其他程序最多 {n} 次"),
     "account.tasks": Text("Tasks", "任务"),
     "account.polled": Text("{n} polled", "采集 {n} 个"),
     "account.discovery": Text("Discovery", "任务发现"),
     "account.discovery_off": Text("off: only the listed tasks", "关闭：只采集配置中列出的任务"),
     "account.discovery_never": Text("has not worked yet", "尚未成功"),
-    "account.discovery_fails": Text(
+    "account.discovery_fails": Text("Discovery fails: {why}", "任务发现失败：{why}"),
+    "account.discovery_keeps": Text(
         "Discovery fails; the previous list stays in use: {why}", "任务发现失败，沿用上次的列表：{why}"
+    ),
+    "account.odd_list": Text(
+        "A task list of the platform is not as documented: {list}.", "平台的任务列表与文档不符：{list}。"
     ),
     "account.token_expired": Text(
         "The token expired {when}. Get a new one on the platform and put it in the token file; it takes effect within a second.",
@@ -71,9 +79,21 @@ ACCOUNTS: Final = {
     ),
     "account.held": Text("Calls are paused for another {span}.", "接口调用已暂停，{span}后继续。"),
     "account.over_quota": Text(
-        "The quota is too small: all intervals are stretched {times} times. Raise rate_limit if the platform allows it, "
-        "lengthen poll.interval, or poll fewer tasks.",
-        "配额不足：所有采集间隔延长到 {times} 倍。若平台允许可调高 rate_limit，也可加长 poll.interval 或减少采集的任务。",
+        "The quota is too small, so running tasks that make few phone calls are polled less often. Raise rate_limit if the "
+        "platform allows it, lengthen poll.interval, or poll fewer tasks.",
+        "配额不足，通话少的外呼中任务采集频率会降低。若平台允许可调高 rate_limit，也可加长 poll.interval 或减少采集的任务。",
+    ),
+    "account.contended_others": Text(
+        "Other programs use much of the token's quota and leave {limit} API calls per minute to the exporter instead of {alone}. Find out "
+        "which programs use this token; if all of them need it, ask the platform's operator for a larger quota.",
+        "其他程序占用了此 token 的大量配额，每分钟只给 exporter 留下 {limit} 次接口调用（原可用 {alone} 次）。"
+        "请查明哪些程序在使用此 token；若都确有需要，请向平台运营方申请更高的配额。",
+    ),
+    "account.contended_throttled": Text(
+        "The platform answered 429 (too many calls), so the exporter makes {limit} API calls per minute instead of {alone}, and more again "
+        "step by step. Find out which other programs use this token, or lower rate_limit.",
+        "平台返回了 429（请求过多），exporter 每分钟只调用接口 {limit} 次（原可用 {alone} 次），之后逐步恢复。"
+        "请查明还有哪些程序在使用此 token，或调低 rate_limit。",
     ),
     "account.left_out": Text(
         "{n} {n:task is|tasks are} not polled because the account is over its max_tasks. Raise discovery.max_tasks, "

@@ -8,11 +8,13 @@ from enum import StrEnum
 from typing import Final
 
 from exporter.api.model import TaskState
+from exporter.api.quota import LimitReason, QuotaUse
 from exporter.metrics.records import AccountStatus
 from exporter.polling.facts import AccountFacts
 from exporter.web.pages.judging import Survey
 from exporter.web.pages.language import Ago, Ahead, Phrase, Span, phrase
 from exporter.web.pages.problems import failure_phrase
+from exporter.words.labels import ENDPOINTS, LIMIT_REASONS
 
 SOON_SECONDS: Final = 7 * 86_400
 """A token that expires within this time is shown as a problem."""
@@ -54,6 +56,19 @@ class AccountRow:
     def quota(self) -> float:
         """The calls that are needed as a share of those that are allowed."""
         return self.facts.calls_needed / self.facts.calls_allowed
+
+    @property
+    def limit(self) -> Phrase | None:
+        """The API calls per minute that the token's limit allows now, and why not more; None if that is not known."""
+        use = self.status.quota
+        return use and phrase("account.limit", limit=round(use.limit), why=LIMIT_REASONS[use.reason])
+
+    @property
+    def quota_used(self) -> Sequence[Phrase]:
+        """What the platform grants the token, and who used how much of it in the last minute, as far as it says."""
+        use = self.status.quota
+        shown = use and (("granted", use.granted), ("ours", use.ours), ("others", use.others))
+        return [phrase(f"account.{key}", n=calls) for key, calls in shown or () if calls is not None]
 
     @property
     def tone(self) -> Tone:
@@ -104,10 +119,20 @@ def _problems(account: AccountStatus, facts: AccountFacts, now: float) -> list[P
     if facts.held_seconds > 1:
         problems.append(Problem(phrase("account.held", span=Span(facts.held_seconds)), Tone.WARN))
     if facts.discovery_failure is not None and facts.discovery_failure != account.failure:
-        words = phrase("account.discovery_fails", why=failure_phrase(facts.discovery_failure))
+        key = "account.discovery_keeps" if facts.keeps_previous_list else "account.discovery_fails"
+        words = phrase(key, why=failure_phrase(facts.discovery_failure))
         problems.append(Problem(words, Tone.WARN, str(facts.discovery_failure)))
-    if (used := facts.calls_needed / facts.calls_allowed) > 1:
-        problems.append(Problem(phrase("account.over_quota", times=f"{used:.1f}"), Tone.WARN))
+    for endpoint, why in facts.odd_lists.items():
+        problems.append(Problem(phrase("account.odd_list", list=ENDPOINTS[endpoint]), Tone.WARN, why))
+    if account.quota is not None and account.quota.is_contended:
+        problems.append(Problem(_contended(account.quota), Tone.WARN))
+    if facts.calls_needed > facts.calls_allowed:
+        problems.append(Problem(phrase("account.over_quota"), Tone.WARN))
     if account.tasks_left_out:
         problems.append(Problem(phrase("account.left_out", n=account.tasks_left_out), Tone.WARN))
     return problems
+
+
+def _contended(use: QuotaUse) -> Phrase:
+    key = "account.contended_throttled" if use.reason is LimitReason.THROTTLED else "account.contended_others"
+    return phrase(key, limit=round(use.limit), alone=round(use.alone))

@@ -78,7 +78,7 @@ class Speaker:
     def value(self, value: object) -> object:
         """Format a value to be filled in."""
         match value:
-            case Phrase():
+            case Phrase() | Text():
                 return self(value)
             case Ago() | Ahead():
                 key = "ago" if isinstance(value, Ago) else "ahead"
