@@ -135,7 +135,7 @@ class Quota:
         self._configured: float | None = None
         self._part = spending.part
         self._calls: deque[float] = deque()
-        self._slot = -math.inf
+        self._next = 0.0
         self._in_flight = 0
         self._granted: int | None = None
         self._remaining: int | None = None
@@ -158,11 +158,13 @@ class Quota:
     def take(self, now: float) -> float:
         """Count a call that starts now and return 0, or count none and return the seconds to wait."""
         limit = self.limit(now)[0]
-        pace = MINUTE / limit if self._spending.paced else 0.0
-        wait = max(self._window_wait(limit, now), self._reserve_wait(now), self._slot + pace - now)
+        wait = max(
+            self._window_wait(limit, now), self._reserve_wait(now), self._next - now if self._spending.paced else 0.0
+        )
         if wait > 1e-9:  # float noise: waiting just long enough must do
             return wait
-        self._slot = max(self._slot + pace, now - SLACK_SECONDS)  # its successor goes by the limit of then, not of now
+        pace = MINUTE / limit
+        self._next = max(self._next, now - SLACK_SECONDS) + pace
         self._calls.append(now)
         self._in_flight += 1
         if self._minute is not None:
@@ -177,6 +179,7 @@ class Quota:
         """Take an answer's ``X-RateLimit-Limit`` and ``-Remaining``, before the call is counted out."""
         if granted <= 0:
             return
+        limit_before = self.limit(now)[0]
         self._granted, self._remaining = granted, max(0, min(remaining, granted))
         used, minute = granted - self._remaining, self._minute
         if minute is None or now >= minute.seen + MINUTE or 2 * used < minute.used:
@@ -187,6 +190,8 @@ class Quota:
             self._minute = _Minute(now, before, used, min(used - before, self._in_flight))
         else:
             minute.used = max(minute.used, used)
+        if (limit := self.limit(now)[0]) > limit_before:
+            self._next = min(self._next, now + MINUTE / limit)  # the pace follows at once
 
     def throttle(self, now: float, hold_seconds: float) -> None:
         """Halve the limit after a 429; further ones while calls are held for it are the same one."""

@@ -147,7 +147,10 @@ def _demo_settings(simulator: Simulator, url: str, listen: Address, stack: Stack
             user_id=account.user_id,
             token=account.token,
             discovery=DiscoverySettings(
-                interval=2 * interval, states=("running", "waiting", "paused"), sub_accounts=bool(account.sub_users)
+                interval=2 * interval,
+                full_interval=30 * interval,
+                states=("running", "waiting", "paused"),
+                sub_accounts=bool(account.sub_users),
             ),
         )
         for index, account in enumerate(simulator.accounts)

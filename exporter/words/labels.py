@@ -95,13 +95,13 @@ REFUSALS: Final = {
 
 LIMIT_REASONS: Final = {
     "configured": Text("rate_limit as configured", "配置的 rate_limit"),
-    "granted": Text("the exporter's part of what the platform grants", "平台允许次数中 exporter 的份额"),
+    "granted": Text("share of what is granted", "平台允许次数中的份额"),
     "documented": Text(
-        "the exporter's part of the 60 that are documented; the platform has not said what it grants",
-        "文档所写 60 次中 exporter 的份额，平台尚未告知实际允许的次数",
+        "share of the documented 60; the platform has not said what it grants",
+        "文档所写 60 次中的份额，平台未告知允许的次数",
     ),
     "others": Text("what other programs leave", "其他程序用剩的次数"),
-    "throttled": Text("lowered after a 429, and rising again step by step", "收到 429 后已降低，正逐步恢复"),
+    "throttled": Text("lower after a 429, rising step by step", "收到 429 后已降低，正逐步恢复"),
 }
 """What decides how many API calls per minute the exporter may make."""
 

@@ -112,6 +112,7 @@ async def test_a_list_that_fails_leaves_the_others_alone(
     await account.round()
     failure = await account.round()
     assert account.lists.tasks().keys() == {uuid(2)}
+    assert account.lists.keeps_previous is has_previous
     assert not account.lists.are_known
     assert failure == Failure("http_403", "the list tasks: forbidden")
     begin = "discovery fails; the previous list stays in use" if has_previous else "discovery fails"
@@ -122,6 +123,7 @@ async def test_a_list_that_fails_leaves_the_others_alone(
     account.platform.envelopes["tasks", 1] = HttpError(403, "forbidden")
     await account.round()
     assert account.lists.tasks().keys() == {uuid(1), uuid(2)}
+    assert account.lists.keeps_previous
     assert said(caplog) == [
         ("discovery works again", "tasks"),
         ("discovery fails; the previous list stays in use", "tasks"),

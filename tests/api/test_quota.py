@@ -62,6 +62,16 @@ def test_calls_are_spread_over_the_minute() -> None:
     assert min(b - a for a, b in pairwise(calls)) >= 1.9
 
 
+def test_the_pace_follows_the_first_answer_at_once() -> None:
+    """Once an answer grants more, the next call goes by that: after a tenth of a second, and not after two seconds."""
+    quota = Quota()
+    assert quota.take(0.0) == 0.0
+    quota.observe(0.05, 1200, 1199)
+    quota.finish()
+    assert quota.take(0.05) == pytest.approx(0.1)
+    assert quota.take(0.15) == 0.0
+
+
 def test_a_command_that_runs_once_waits_only_for_the_limit() -> None:
     """Without pacing, the calls that the limit allows are made at once, and the next one 61 s after the first."""
     assert made(Quota(COMMAND), 62) == pytest.approx([0, 0, 0, 0, 0, 0, 61, 61, 61, 61, 61, 61], abs=0.01)

@@ -10,9 +10,10 @@ import exporter.web.pages
 from exporter.api.errors import REASONS, ApiError
 from exporter.api.lists import task_lists
 from exporter.api.model import STATUSES, TaskState, TaskStats
+from exporter.api.quota import LimitReason
 from exporter.metrics.counters import TaskCounters
 from exporter.metrics.tags import OTHER
-from exporter.words.labels import LABELS
+from exporter.words.labels import LABELS, LIMIT_REASONS
 from grafana import palette
 from grafana.words import ALERTS
 from tests.support.backfill import read_rules
@@ -56,6 +57,15 @@ def test_the_outcomes_counted_are_those_that_have_words() -> None:
 def test_the_rest_of_the_tags_has_words() -> None:
     """What is beyond the limit of tags is not a tag's name."""
     assert set(LABELS["tag"]) == {OTHER}
+
+
+def test_every_reason_of_the_limit_is_said_in_both_languages() -> None:
+    """What decides the calls per minute has words, in the order of the enumeration."""
+    assert tuple(LIMIT_REASONS) == tuple(LimitReason)
+    for text in LIMIT_REASONS.values():
+        assert text.en.strip()
+        assert not HAN.search(text.en)
+        assert HAN.search(text.zh)
 
 
 @pytest.mark.parametrize("label", LABELS)

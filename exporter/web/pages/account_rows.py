@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from exporter.api.errors import Failure
 from exporter.api.model import TaskState
 from exporter.api.quota import LimitReason, QuotaUse
 from exporter.metrics.records import AccountStatus
@@ -61,14 +62,16 @@ class AccountRow:
     def limit(self) -> Phrase | None:
         """The API calls per minute that the token's limit allows now, and why not more; None if that is not known."""
         use = self.status.quota
-        return use and phrase("account.limit", limit=round(use.limit), why=LIMIT_REASONS[use.reason])
+        return None if use is None else phrase("account.limit", limit=round(use.limit), why=LIMIT_REASONS[use.reason])
 
     @property
     def quota_used(self) -> Sequence[Phrase]:
         """What the platform grants the token, and who used how much of it in the last minute, as far as it says."""
         use = self.status.quota
-        shown = use and (("granted", use.granted), ("ours", use.ours), ("others", use.others))
-        return [phrase(f"account.{key}", n=calls) for key, calls in shown or () if calls is not None]
+        if use is None:
+            return []
+        used = {"account.granted": use.granted, "account.ours": use.ours, "account.others": use.others}
+        return [phrase(key, n=calls) for key, calls in used.items() if calls is not None]
 
     @property
     def tone(self) -> Tone:
@@ -118,7 +121,7 @@ def _problems(account: AccountStatus, facts: AccountFacts, now: float) -> list[P
         problems.append(Problem(phrase("account.token_soon", when=Ahead(left)), Tone.WARN))
     if facts.held_seconds > 1:
         problems.append(Problem(phrase("account.held", span=Span(facts.held_seconds)), Tone.WARN))
-    if facts.discovery_failure is not None and facts.discovery_failure != account.failure:
+    if facts.discovery_failure is not None and not _is_same(facts.discovery_failure, account.failure):
         key = "account.discovery_keeps" if facts.keeps_previous_list else "account.discovery_fails"
         words = phrase(key, why=failure_phrase(facts.discovery_failure))
         problems.append(Problem(words, Tone.WARN, str(facts.discovery_failure)))
@@ -131,6 +134,11 @@ def _problems(account: AccountStatus, facts: AccountFacts, now: float) -> list[P
     if account.tasks_left_out:
         problems.append(Problem(phrase("account.left_out", n=account.tasks_left_out), Tone.WARN))
     return problems
+
+
+def _is_same(one: Failure, other: Failure | None) -> bool:
+    """Return whether two failures have the same words for people."""
+    return other is not None and one.reason == other.reason
 
 
 def _contended(use: QuotaUse) -> Phrase:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from exporter.api.errors import Failure
+from exporter.api.quota import LimitReason, QuotaUse
 from exporter.polling.facts import AccountFacts
 from exporter.web.pages.account_rows import Tone
 from tests.support.pages import ENGLISH, NOW, REFUSED, Filled, stats
@@ -30,10 +31,48 @@ from tests.support.pages import ENGLISH, NOW, REFUSED, Filled, stats
         (
             {},
             {"discovery_failure": Failure("http_5xx", "x")},
-            ["Discovery fails; the previous list stays in use"],
+            ["Discovery fails: The platform has an internal error."],
             Tone.WARN,
         ),
-        ({}, {"calls_needed": 600}, ["The quota is too small: all intervals are stretched 2.0 times."], Tone.WARN),
+        (
+            {},
+            {"discovery_failure": Failure("http_5xx", "x"), "keeps_previous_list": True},
+            ["Discovery fails; the previous list stays in use: The platform has an internal error."],
+            Tone.WARN,
+        ),
+        (
+            {"up": False, "failure": REFUSED},
+            {"discovery_failure": Failure(REFUSED.reason, "the list tasks: no")},
+            ["The platform does not accept the token."],
+            Tone.BAD,
+        ),
+        (
+            {},
+            {"odd_lists": {"tasks": "x", "new_tasks": "y"}},
+            [
+                "A task list of the platform is not as documented: Tasks 1.0.",
+                "A task list of the platform is not as documented: Tasks 2.0.",
+            ],
+            Tone.WARN,
+        ),
+        ({"quota": QuotaUse(limit=28, alone=30, reason=LimitReason.OTHERS)}, {}, [], Tone.GOOD),
+        (
+            {"quota": QuotaUse(limit=18, alone=30, reason=LimitReason.OTHERS)},
+            {},
+            [
+                "Other programs use much of the token's quota and leave 18 API calls per minute to the exporter instead of 30."
+            ],
+            Tone.WARN,
+        ),
+        (
+            {"quota": QuotaUse(limit=15, alone=30, reason=LimitReason.THROTTLED)},
+            {"calls_needed": 600},
+            [
+                "The platform answered 429 (too many calls), so the exporter makes 15 API calls per minute instead of 30",
+                "The quota is too small, so running tasks that make few phone calls are polled less often.",
+            ],
+            Tone.WARN,
+        ),
         ({"tasks_left_out": 1}, {}, ["1 task is not polled because the account is over its max_tasks."], Tone.WARN),
     ],
 )
@@ -48,6 +87,40 @@ def test_an_account_s_troubles_are_said_in_words(
     assert len(said) == len(words)
     assert all(text.startswith(start) for text, start in zip(said, words, strict=True))
     assert row.tone is tone
+
+
+@pytest.mark.parametrize(
+    ("use", "limit", "used"),
+    [
+        (None, "", []),
+        (
+            QuotaUse(limit=30, alone=30, reason=LimitReason.DOCUMENTED, ours=4),
+            "Token limit 30: share of the documented 60; the platform has not said what it grants",
+            ["exporter used 4"],
+        ),
+        (
+            QuotaUse(
+                limit=560.4, alone=600, reason=LimitReason.OTHERS, granted=1200, remaining=9, ours=305, others=400
+            ),
+            "Token limit 560: what other programs leave",
+            ["Platform grants 1,200", "exporter used 305", "others up to 400"],
+        ),
+    ],
+)
+def test_the_quota_says_who_uses_it(filled: Filled, use: QuotaUse | None, limit: str, used: list[str]) -> None:
+    """The limit in force and why; what is granted, ours and the others', as far as the platform says."""
+    filled.account(quota=use)
+    (row,) = filled.overview().accounts
+    assert ("" if row.limit is None else ENGLISH(row.limit)) == limit
+    assert list(map(ENGLISH, row.quota_used)) == used
+
+
+def test_what_is_odd_about_a_list_is_in_the_words_of_the_log(filled: Filled) -> None:
+    """The log's line can be found by what the page says."""
+    why = "a page is empty although the list claims more tasks"
+    filled.facts["main"] = AccountFacts(calls_needed=30, calls_allowed=300, odd_lists={"tasks": why})
+    ((problem,),) = [row.problems for row in filled.overview().accounts]
+    assert problem.detail == why
 
 
 def test_accounts_in_trouble_come_first_and_are_named(filled: Filled) -> None:
