@@ -114,7 +114,7 @@ def test_the_stack_runs_and_ends_with_the_demo(tmp_path: Path, monkeypatch: pyte
             in text
         )
         assert "The rules run 20 times as fast, like the simulated time." in text
-        assert "tasks are read every 3 s; simulated time runs 20 times as fast." in text
+        assert "tasks are read every 5 s; simulated time runs 20 times as fast." in text
         assert re.search(
             rf"curl -d '{{\"kind\": \"carrier_block\", \"task\": \"[0-9a-f-]{{36}}\"}}' http://{simulator}/", text
         )
