@@ -156,7 +156,14 @@ class _Life:
         shift = HALF_PAST_FOUR.replace(year=end.year, month=end.month, day=end.day).timestamp() - self.plan.end
         start = self.plan.begin + shift
         options = SimulatorOptions(
-            seed=self.plan.seed, tasks=self.plan.tasks, accounts=len(ACCOUNTS), sub_accounts=1, speed=1, start=start
+            seed=self.plan.seed,
+            tasks=self.plan.tasks,
+            accounts=len(ACCOUNTS),
+            sub_accounts=1,
+            speed=1,
+            start=start,
+            quota=600,
+            others=60,
         )
         return Simulator(options, clock=self.clock)
 
