@@ -22,7 +22,7 @@ from exporter.config.settings import Settings
 CHART: Final = Path(__file__).parent / "yunfu-exporter"
 RULES: Final = CHART / "files" / "rules"
 THRESHOLDS: Final = CHART / "files" / "thresholds.yaml"
-SET_BY_CHART: Final = {"listen", "health_listen", "web_config_file", "shard", "auto_reload"}
+SET_BY_CHART: Final = {"listen", "health_listen", "web_config_file", "state_file", "shard", "auto_reload"}
 """Keys of the configuration that are not the user's to give in ``config``."""
 
 READMES: Final = {"README.md": "en", "README.zh-CN.md": "zh"}

@@ -338,6 +338,13 @@ REFUSED = [
     ),
     ({"prometheusRule": {"alerts": {"YunfuTaskStalled": {"severty": "info"}}}}, "'severty'"),
     ({"dashboards": {"languages": ["de"]}}, "must be one of"),
+    ({"config": {"state_file": "/srv/state.db"}}, "'state_file'"),
+    ({"state": {"persistence": {"size": "1 GB"}}}, "does not match pattern"),
+    ({"state": {"persistence": {"existingClaim": "mine"}}}, "existingClaim is not used"),
+    (
+        {"shards": 2, "state": {"persistence": {"enabled": True, "existingClaim": "mine"}}},
+        "shards cannot share a claim",
+    ),
 ]
 
 
@@ -378,11 +385,43 @@ def test_pods_are_restricted() -> None:
         assert (spec["automountServiceAccountToken"], spec["enableServiceLinks"]) == (False, False), where
         assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys(), where
         kinds = {key for volume in spec.get("volumes", []) for key in volume if key != "name"}
-        assert kinds <= {"configMap", "secret", "projected"}, where
+        assert kinds <= {"configMap", "secret", "projected", "emptyDir", "persistentVolumeClaim"}, where
         assert not any("hostPort" in port for port in spec["containers"][0].get("ports", [])), where
         assert all("subPath" not in mount for mount in spec["containers"][0].get("volumeMounts", [])), where
         seen += 1
     assert seen == 2 * (len(CI_VALUES) - 1)
+
+
+@A_FILE
+def test_each_pod_has_its_own_state_file(values: Path) -> None:
+    """It is in a folder that the pod may write to; shards share no volume, and a lone pod's claim is made or the user's."""
+    manifests = rendered("--values", values)
+    (workload,) = of_kind(manifests, "Deployment", "StatefulSet")
+    pod = Pod(manifests, Path(), {})
+    volumes = {volume["name"]: volume for volume in pod.spec["volumes"]}
+    templates = {each["metadata"]["name"] for each in workload["spec"].get("volumeClaimTemplates", [])}
+    mounts = {mount["name"]: Path(mount["mountPath"]) for mount in pod.container["volumeMounts"]}
+    files = [Path(word.partition("=")[2]) for word in pod.container["args"] if word.startswith("--state_file=")]
+    if values.name.startswith("environment-"):  # turns it off
+        assert (files, mounts.keys() & {"state"}, volumes.keys() & {"state"}) == ([], set(), set())
+        return
+    assert [file.parent for file in files] == [mounts["state"]]
+    assert not any(mount.get("readOnly") for mount in pod.container["volumeMounts"] if mount["name"] == "state")
+    assert ("state" in templates) + ("state" in volumes) == 1
+    if claim := volumes.get("state", {}).get("persistentVolumeClaim"):
+        assert workload["kind"] == "Deployment"
+        made = [each["metadata"]["name"] for each in of_kind(manifests, "PersistentVolumeClaim")]
+        assert made == ([] if values.name.startswith("surface-") else [claim["claimName"]])
+
+
+def test_a_new_version_leaves_the_claims_of_shards_as_they_are() -> None:
+    """Kubernetes refuses any change of a StatefulSet's claims: no version and no label of the user's is on them."""
+    (before, after) = (
+        the(rendered("--values", CHART / "ci" / "shards-values.yaml", *more), "StatefulSet")["spec"]
+        for more in ((), ("--set=commonLabels.team=outbound", "--set=image.tag=v9", "--set=shards=4"))
+    )
+    assert before["volumeClaimTemplates"] == after["volumeClaimTemplates"]
+    assert before["template"] != after["template"]
 
 
 @A_FILE

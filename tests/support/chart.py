@@ -114,6 +114,8 @@ class Pod:
         for mount in self.container["volumeMounts"]:
             target = self.folder / mount["mountPath"].lstrip("/")
             target.mkdir(parents=True, exist_ok=True)
+            if not mount.get("readOnly"):
+                continue  # the exporter's to write to
             version = target / f"..{len(list(target.iterdir()))}"
             version.mkdir()
             for name, text in self._files(volumes[mount["name"]]):
@@ -132,7 +134,9 @@ class Pod:
 
     def local(self, text: str) -> str:
         """Return a text with the paths of the pod's file system as they are on this machine."""
-        return re.sub(r"/(etc/yunfu-exporter|run/secrets/yunfu|etc/platform|vault)\b", rf"{self.folder}\g<0>", text)
+        return re.sub(
+            r"/((?:etc|var/lib)/yunfu-exporter|run/secrets/yunfu|etc/platform|vault)\b", rf"{self.folder}\g<0>", text
+        )
 
     def _files(self, volume: Manifest) -> Iterator[tuple[str, str]]:
         """Yield the files of a volume: those of Secrets and ConfigMaps."""

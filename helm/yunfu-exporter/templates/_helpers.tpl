@@ -159,3 +159,23 @@ annotations:
 {{- if .Values.web.existingSecret }}{{ .Values.web.existingSecret }}
 {{- else if $config }}{{ include "yunfu-exporter.fullname" . }}-web{{ end -}}
 {{- end }}
+
+{{/* The state file */}}
+
+{{- define "yunfu-exporter.stateFolder" }}/var/lib/yunfu-exporter{{ end }}
+
+{{/* True if a state file is to outlive its pod. */}}
+{{- define "yunfu-exporter.isPersistent" -}}
+{{- if and .Values.state.enabled .Values.state.persistence.enabled }}true{{ end -}}
+{{- end }}
+
+{{- define "yunfu-exporter.claim" -}}
+{{- with .Values.state.persistence -}}
+accessModes: {{ toJson .accessModes }}
+{{- with .storageClass }}
+storageClassName: {{ . | quote }}
+{{- end }}
+resources:
+  requests: {storage: {{ .size }}}
+{{- end }}
+{{- end }}

@@ -37,6 +37,9 @@ spec:
         {{- if $webSecret }}
         - --web_config_file=/etc/yunfu-exporter/web/{{ empty .Values.web.existingSecret | ternary "web.yaml" .Values.web.existingSecretKey }}
         {{- end }}
+        {{- if .Values.state.enabled }}
+        - --state_file={{ include "yunfu-exporter.stateFolder" . }}/state.db
+        {{- end }}
         {{- if and $isSharded .Values.existingConfig.secretName }}
         - --shard.ordinal=auto
         - --shard.total={{ .Values.shards }}
@@ -91,6 +94,9 @@ spec:
         {{- if .Values.web.tls.clientCaSecretName }}
         - {name: client-ca, mountPath: /etc/yunfu-exporter/client-ca, readOnly: true}
         {{- end }}
+        {{- if .Values.state.enabled }}
+        - {name: state, mountPath: {{ include "yunfu-exporter.stateFolder" . }}}
+        {{- end }}
         {{- with .Values.extraVolumeMounts }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
@@ -133,6 +139,13 @@ spec:
     {{- with .Values.web.tls.clientCaSecretName }}
     - name: client-ca
       secret: {secretName: {{ . }}, defaultMode: 0440, items: [{key: ca.crt, path: ca.crt}]}
+    {{- end }}
+    {{- if and .Values.state.enabled (not (include "yunfu-exporter.isPersistent" .)) }}
+    - name: state
+      emptyDir: {}
+    {{- else if and .Values.state.enabled (not $isSharded) }}
+    - name: state
+      persistentVolumeClaim: {claimName: {{ default (printf "%s-state" (include "yunfu-exporter.fullname" .)) .Values.state.persistence.existingClaim }}}
     {{- end }}
     {{- with .Values.extraVolumes }}
     {{- toYaml . | nindent 4 }}
