@@ -1,6 +1,8 @@
 # The image of yunfu-exporter, 34 MB over its base. Build it: make image (BUILDER=podman or buildah for those).
-# Run it with the configuration mounted as a directory, so that a changed file is seen, or with YUNFU_ variables:
-#   docker run --read-only --publish 10042:10042 --volume ./conf:/etc/yunfu-exporter:ro yunfu-exporter \
+# Run it with the configuration mounted as a directory, so that a changed file is seen, or with YUNFU_ variables. The latest of
+# every task is saved in a volume, so that a restart has it at once:
+#   docker run --read-only --publish 10042:10042 --volume ./conf:/etc/yunfu-exporter:ro \
+#     --volume yunfu-exporter:/var/lib/yunfu-exporter --env YUNFU_STATE_FILE=/var/lib/yunfu-exporter/state.db yunfu-exporter \
 #     serve --config /etc/yunfu-exporter/yunfu.yaml
 # BASE is any image with Python 3.11 or newer and its venv module; releases pin it by digest (docs/releasing.md).
 ARG BASE=python:3.13-slim-bookworm
@@ -20,6 +22,7 @@ RUN tools/bin/pip install --require-hashes --only-binary :all: --requirement req
     find /opt/yunfu-exporter -exec touch --no-dereference --date "@${SOURCE_DATE_EPOCH}" {} +
 COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY exporter exporter
+RUN mkdir state && touch --date "@${SOURCE_DATE_EPOCH}" state
 ARG SOURCE_REVISION
 RUN tools/bin/hatchling build --target wheel && \
     tools/bin/pip --python /opt/yunfu-exporter/bin/python install --prefix /build/code \
@@ -38,6 +41,8 @@ LABEL org.opencontainers.image.title="yunfu-exporter" \
       org.opencontainers.image.revision="${SOURCE_REVISION}"
 COPY --from=build /opt/yunfu-exporter /opt/yunfu-exporter
 COPY --from=build /build/code /opt/yunfu-exporter
+# A volume that is mounted here first gets this owner. No VOLUME, and no YUNFU_STATE_FILE: without a volume there is nowhere to write.
+COPY --from=build --chown=65532:65532 /build/state /var/lib/yunfu-exporter
 ENV PATH=/opt/yunfu-exporter/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 65532:65532
 EXPOSE 10042

@@ -131,6 +131,17 @@ def test_only_root_can_change_it(image: Image) -> None:
     assert not names & {"pip", "hatchling", "direct_url.json", "tests"}
 
 
+def test_its_user_may_save_its_state(image: Image) -> None:
+    """A volume that is mounted at the folder for it first gets its owner; the image declares no volume itself."""
+    folder = image.files / "var" / "lib" / "yunfu-exporter"
+    found = folder.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (NOBODY, NOBODY, 0o755)
+    assert [*folder.iterdir()] == []
+    above = folder.parent.stat()
+    assert (above.st_uid, above.st_gid) == (0, 0)
+    assert not image.configuration.get("Volumes")
+
+
 def test_it_compiles_nothing_at_the_start(image: Image) -> None:
     """Each module has its bytecode, valid whatever the times of the files are: a read-only root could keep none."""
     modules = [*image.code.glob("exporter/**/*.py"), *image.code.glob("aiohttp/*.py")]

@@ -160,6 +160,7 @@ def unit(machine: Machine, served: Platform) -> Iterator[Machine]:
     yield machine
     machine.systemctl("stop")
     machine.systemctl("reset-failed")
+    machine.systemctl("clean", "--what=state")
 
 
 def test_it_serves_once_it_is_started(unit: Machine) -> None:
@@ -175,6 +176,17 @@ def test_it_is_started_again_after_a_crash(unit: Machine) -> None:
     assert unit.systemctl("kill", "--signal=KILL") == 0
     eventually(lambda: unit.shows("ActiveState", "NRestarts") == ["active", "1"])
     eventually(lambda: unit.samples("yunfu_account_up{") == ["1.0"])
+
+
+def test_it_goes_on_after_a_restart(unit: Machine) -> None:
+    """Its state is in the folder that is the service's alone, and what was seen before is shown at once after a restart."""
+    eventually(lambda: unit.samples("yunfu_task_up{") == ["1"] * 5)
+    seen = unit.samples("yunfu_task_last_success_timestamp_seconds{")
+    assert unit.systemctl("restart") == 0
+    assert unit.samples("yunfu_task_last_success_timestamp_seconds{") == seen
+    state = "/var/lib/private/yunfu-exporter"
+    modes = unit.run("stat", "--format", "%a", state, f"{state}/state.db").stdout.split()
+    assert modes == ["700", "600"]
 
 
 def test_a_reload_says_in_the_status_how_it_went(unit: Machine, served: Platform) -> None:

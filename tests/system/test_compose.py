@@ -65,6 +65,17 @@ def test_nothing_else_needs_the_simulator() -> None:
     assert needing == {"yunfu-exporter": ["simulator"]}
 
 
+def test_the_state_outlives_the_container() -> None:
+    """The state file is in a volume, which gets its owner from the folder that the image gives to the exporter's user."""
+    exporter = SERVICES["yunfu-exporter"]
+    folder = str(Path(exporter["environment"]["YUNFU_STATE_FILE"]).parent)
+    (volume,) = exporter["volumes"]
+    assert volume.partition(":")[2] == folder
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    (owner,) = re.findall(r"^USER (\S+)$", dockerfile, re.MULTILINE)
+    assert re.search(rf"^COPY .*--chown={owner} \S+ {folder}$", dockerfile, re.MULTILINE)
+
+
 def test_what_is_found_by_name_is_there() -> None:
     """The addresses in the examples and variables are services with such a port."""
     texts = [(ROOT / "prometheus" / "prometheus.yml").read_text(encoding="utf-8")]

@@ -68,6 +68,14 @@ def test_the_unit_lets_password_checks_give_way() -> None:
     assert not {"chown", "setuid"} & allowed
 
 
+def test_the_unit_gives_the_service_a_folder_for_its_state() -> None:
+    """The state file is in the folder that systemd makes for the service's user, and nobody else may read it."""
+    text = UNIT.read_text(encoding="utf-8")
+    assert re.findall(r"^StateDirectory=(.*)$", text, re.MULTILINE) == ["yunfu-exporter"]
+    assert re.findall(r"^StateDirectoryMode=(.*)$", text, re.MULTILINE) == ["0700"]
+    assert "\nEnvironment=YUNFU_STATE_FILE=%S/yunfu-exporter/" in text  # %S: where systemd has such folders
+
+
 def test_the_unit_keeps_the_token_to_the_service() -> None:
     """The token is a credential, and no key puts one into the environment or the command line, which others can read."""
     unit = configparser.RawConfigParser(strict=False, allow_no_value=True)
@@ -75,6 +83,7 @@ def test_the_unit_keeps_the_token_to_the_service() -> None:
     unit.read(UNIT)
     service = unit["Service"]
     assert service["LoadCredential"] == "token:/etc/yunfu-exporter/token"
-    assert not {"Environment", "EnvironmentFile", "PassEnvironment"} & {*service}
+    given = re.findall(r"^(?:Environment|EnvironmentFile|PassEnvironment) *=(.*)$", UNIT.read_text(), re.MULTILINE)
+    assert given == ["YUNFU_STATE_FILE=%S/yunfu-exporter/state.db"]
     assert service["ExecStart"] == f"{INSTALLED} serve --config /etc/yunfu-exporter/yunfu.yaml"
     assert "/run/credentials/yunfu-exporter.service/token" in UNIT.read_text()
