@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.support.programs import eventually, free_port, run_program, running
+from tests.support.programs import answers, eventually, free_address, running
 from tests.support.tools import ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+
+
+def metrics(address: str) -> str:
+    """Return /metrics, or nothing if nobody answers yet."""
+    reply = answers(f"http://{address}/metrics")()
+    return reply.text if reply else ""
 
 
 @pytest.fixture(params=SERVICES)
@@ -104,13 +112,18 @@ def test_the_configuration_files_are_where_the_images_look() -> None:
 
 
 def test_the_exporter_reads_the_simulator(tmp_path: Path) -> None:
-    """With the words and variables of the file, the simulator serves and the exporter reads every task."""
-    words, environment = list(SERVICES["simulator"]["command"]), dict(SERVICES["yunfu-exporter"]["environment"])
-    address = f"127.0.0.1:{free_port()}"
+    """With the words and variables of the file, the simulator serves, and the exporter reads tasks and saves them."""
+    words, exporter = list(SERVICES["simulator"]["command"]), SERVICES["yunfu-exporter"]
+    address, listen = free_address(), free_address()
     words[words.index("--listen") + 1] = address
+    state = tmp_path / "state.db"
+    moved = {"YUNFU_BASE_URL": f"http://{address}", "YUNFU_STATE_FILE": str(state), "YUNFU_LISTEN": listen}
     with running(tmp_path, *words) as simulator:
-        eventually(lambda: "YUNFU_TOKEN" in simulator.out.read_text(encoding="utf-8"))
-        done = run_program("once", env={**environment, "YUNFU_BASE_URL": f"http://{address}"})
-    assert done.returncode == 0, done.stderr
-    assert re.search(r"^yunfu_task_up\{.*\} 1$", done.stdout, re.MULTILINE)
-    assert 'yunfu_account_up{account="default"} 1' in done.stdout
+        eventually(lambda: "YUNFU_TOKEN" in simulator.printed)
+        with running(tmp_path, *exporter["command"], env={**exporter["environment"], **moved}) as program:
+            eventually(lambda: re.search(r"^yunfu_task_up\{.*\} 1$", metrics(listen), re.MULTILINE))
+            assert 'yunfu_account_up{account="default"} 1' in metrics(listen)
+            assert program.stop() == 0
+    assert "level=error" not in program.logs
+    with closing(sqlite3.connect(state)) as saved:
+        assert saved.execute("SELECT count(*) FROM tasks").fetchone() > (0,)
