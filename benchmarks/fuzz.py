@@ -33,6 +33,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from exporter.api.client import YunfuClient
 from exporter.api.errors import ApiError
+from exporter.api.gate import AccountGate, TokenGates
 from exporter.api.model import Task, TaskRef, TaskState
 from exporter.api.responses import StatResponse, parse_envelope, parse_stat_response
 from exporter.api.tokens import Token
@@ -180,6 +181,15 @@ class Hostile:
 
     def __init__(self) -> None:
         self.body = b""
+        self.gate = AccountGate(
+            TokenGates(),
+            account="main",
+            base_url="http://h",
+            token="t",  # noqa: S106  # nothing answers to it
+            configured=60_000,
+            concurrency=8,
+            waited=lambda _: None,
+        )
 
     async def stat(self, _: TaskRef, __: object = None, known: bytes = b"") -> StatResponse:
         """Answer the payload as statistics."""
@@ -386,7 +396,16 @@ def exporter(port: int) -> Iterator[tuple[int, Path]]:
     words = [sys.executable, "-m", "exporter"]
     with tempfile.TemporaryDirectory() as directory:
         log, token = Path(directory) / "log", "planted"
-        simulate = [*words, "simulate", "--listen", f"127.0.0.1:{platform}", "--tasks", "50", "--no-history"]
+        simulate = [
+            *words,
+            "simulate",
+            "--listen",
+            f"127.0.0.1:{platform}",
+            "--tasks",
+            "50",
+            "--no-history",
+            "--quota=60000",
+        ]
         with subprocess.Popen(simulate, stdout=subprocess.PIPE, text=True) as simulator:
             assert simulator.stdout is not None
             simulator.stdout.readline()

@@ -184,7 +184,9 @@ class Quota:
         used, minute = granted - self._remaining, self._minute
         if minute is None or now >= minute.seen + MINUTE or 2 * used < minute.used:
             before = 0
-            if minute is not None:
+            if minute is None:  # what was used before may be ours, from before a restart
+                before = used - min(used, self._in_flight)
+            else:
                 self._others.append(minute.others)
                 before = minute.used if used >= minute.used else 0
             self._minute = _Minute(now, before, used, min(used - before, self._in_flight))

@@ -19,6 +19,7 @@ class StoreSource:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._unshown: dict[TaskRef, float | None] = {}
         self._changes = Changes(set(), set())
         store.task_changed = self._note_task
         store.account_changed = self._note_account
@@ -33,6 +34,8 @@ class StoreSource:
         for saved in state.tasks:
             if is_wanted(saved.task.ref):
                 self._store.restore(_record(saved), saved.counters, shows_counters=state.is_complete)
+                if not state.is_complete:
+                    self._unshown[saved.task.ref] = saved.last_success
             else:
                 self._changes.tasks.add(saved.task.ref)
         names = {record.status.task.ref.account for record in self._store.records()}
@@ -43,6 +46,12 @@ class StoreSource:
                 self._store.put_account(replace(status, discovery_last_success=success, lists_read=lists_read))
             else:
                 self._changes.accounts.add(account.name)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no task still has counters from before a ``kill``, which were not shown since."""
+        records = ((self._store.record(ref), before) for ref, before in self._unshown.items())
+        return not any(record and record.status.last_success == before for record, before in records)
 
     def take_changes(self) -> Changes:
         """Return what changed since the last call."""

@@ -46,6 +46,10 @@ class Changes(NamedTuple):
 class Source(Protocol):
     """Where the writer takes from what it writes. All values are immutable: they are read in a thread."""
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether what is written is all that was ever shown."""
+
     def take_changes(self) -> Changes:
         """Return what changed since the last call."""
 
@@ -98,7 +102,8 @@ class StateWriter:
         while not is_last:
             is_last = await self._pause()
             await self.write()
-        await self._call(partial(self._file.close, is_complete=not self._failing))
+        is_complete = self._source.is_complete and not self._failing
+        await self._call(partial(self._file.close, is_complete=is_complete))
 
     def stop(self) -> None:
         """End ``run``; a write that is under way is finished first."""

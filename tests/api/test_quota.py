@@ -98,6 +98,7 @@ def test_a_falling_remainder_that_is_not_ours_slows_us_down() -> None:
     """What the others use in a minute, and a fifth of the quota, are not ours; it is over when they have been gone for minutes."""
     quota = Quota()
     quota.take(0.0)
+    quota.observe(0.05, 60, 59)
     quota.observe(0.1, 60, 24)  # 36 are used, 35 of them by others
     quota.finish()
     assert quota.limit(1) == (48 - 35, LimitReason.OTHERS)
@@ -126,6 +127,7 @@ def test_the_last_fifth_of_a_minute_is_never_ours() -> None:
 def test_one_call_per_minute_is_made_even_if_the_others_use_all() -> None:
     """However much the others use, one call per minute looks whether there is quota again."""
     quota, now = Quota(), 0.0
+    quota.observe(now, 60, 60)
     for _ in range(5):
         quota.take(now)
         quota.observe(now + 0.1, 60, 0)
@@ -211,6 +213,7 @@ def test_what_is_used_is_said_with_its_reason() -> None:
     """The use of a quota names the limit in force with its reason, what is granted and left, and whose calls they were."""
     quota = Quota()
     quota.take(0.0)
+    quota.observe(0.05, 60, 59)
     quota.observe(0.1, 60, 29)
     quota.finish()
     use = quota.use(1.0)
@@ -218,11 +221,21 @@ def test_what_is_used_is_said_with_its_reason() -> None:
     assert use.is_contended
 
 
+def test_what_was_used_before_the_first_answer_is_nobodys_in_particular() -> None:
+    """The calls of this exporter before a restart are in the same minute, and are not taken for those of others."""
+    quota = Quota()
+    quota.take(0.0)
+    quota.observe(0.1, 60, 30)
+    use = quota.use(1.0)
+    assert (use.limit, use.others, use.is_contended) == (30, 0, False)
+
+
 def test_a_few_calls_of_others_are_no_contention() -> None:
     """A configured limit above four fifths of what is granted is cut to them, which is nobody's fault."""
     quota = Quota()
     quota.configure(60)
     quota.take(0.0)
+    quota.observe(0.05, 60, 59)
     quota.observe(0.1, 60, 57)
     use = quota.use(1.0)
     assert (use.limit, use.alone, use.others, use.is_contended) == (46, 48, 2, False)

@@ -267,6 +267,7 @@ async def test_a_contended_quota_is_logged_at_its_begin_and_end(caplog: pytest.L
     account, around = account_of(lists, {})
     gate = lists.gate.quota
     async with living(account):
+        gate.observe(60, 60)
         gate.observe(60, 10)
         await asyncio.sleep(5)
         samples = page(around)

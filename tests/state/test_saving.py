@@ -229,7 +229,9 @@ def test_after_a_kill_counters_wait_for_the_next_poll(before: Exporter) -> None:
     assert "yunfu_task_calls_total" in before.page()
     assert "yunfu_task_calls_total" not in after.page()
     assert "yunfu_task_answered_calls" in after.page()
+    was_complete = after.source.is_complete
     after.poll(replace(STATS, answered=90))
+    assert (was_complete, after.source.is_complete) == (False, True), "an end before that poll is not complete either"
     assert 'yunfu_task_calls_total{account="main",task="' in after.page()
     record = after.store.record(TASK.ref)
     assert record is not None

@@ -25,6 +25,7 @@ class FakeSource:
     accounts: dict[str, SavedAccount] = field(default_factory=dict)
     changes: Changes = field(default_factory=lambda: Changes(set(), set()))
     fault: Exception | None = None
+    is_complete: bool = True
 
     def put(self, *numbers: int, answered: int = 61) -> None:
         """Change tasks."""

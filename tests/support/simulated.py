@@ -14,6 +14,7 @@ from exporter.api.errors import HttpError, NotFound
 from exporter.api.responses import StatResponse, parse_envelope, parse_stat_response
 from exporter.demo.simulator import Simulator, SimulatorOptions
 from exporter.demo.simulator.server import Request, Response
+from tests.support.gates import open_gate
 
 HALF_PAST_NINE: Final = 1_751_247_000.0  # Monday 2025-06-30 09:30 in China
 
@@ -58,6 +59,7 @@ class SimulatedClient:
         loop = asyncio.get_running_loop()
         self.simulator = Simulator(options, clock=lambda: HALF_PAST_NINE + loop.time())
         self.user_id = self.simulator.accounts[0].user_id
+        self.gate = open_gate()
         self.calls: Counter[str] = Counter()
         self.polls: defaultdict[str, list[float]] = defaultdict(list)
 
