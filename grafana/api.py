@@ -184,17 +184,21 @@ def lags(panels: Panels) -> timeseries.Panel:
 
 
 def unread(panels: Panels) -> timeseries.Panel:
-    """Return a graph of what could not be read."""
-    counter = chosen("yunfu_exporter_unread_fields_total")
+    """Return a graph of what could not be read and what was missing."""
+    unread_fields, missing_fields = (chosen(f"yunfu_exporter_{kind}_fields_total") for kind in ("unread", "missing"))
     return panels.timeseries(
-        Text("Unread parts of responses a minute", "每分钟无法解析的响应字段"),
+        Text("Unread and missing parts of responses per minute", "每分钟无法解析或缺少的响应字段"),
         Text(
-            "Parts of the platform's responses that could not be read, by field. Empty is good; if not, the platform has"
-            " changed its answers: please report the field.",
-            "平台响应中无法解析的字段。为空表示正常；否则说明平台响应格式有变，请反馈该字段。",
+            "Parts of the platform's responses that could not be read, or were not there although its documentation has them,"
+            " by field. Empty is good; if not, the platform has changed its answers: please report the field.",
+            "平台响应中无法解析的字段，以及文档所列而响应中没有的字段。为空表示正常；否则说明平台响应格式有变，请反馈该字段。",
         ),
         PER_MINUTE,
-        Query(f"sum by (field) (rate({counter}[$__rate_interval])) * 60", "{{field}}"),
+        Query(f"sum by (field) (rate({unread_fields}[$__rate_interval])) * 60", "{{field}}"),
+        Query(
+            f"sum by (field) (rate({missing_fields}[$__rate_interval])) * 60",
+            Text("{{field}} missing", "缺少 {{field}}"),
+        ),
     ).no_value(panels.say(_NONE))
 
 

@@ -54,6 +54,7 @@ REASON_COLOURS: Final = {
     "throttled": "#f2c94c",
     "api_error": "#b08968",
     "malformed": "#7a5436",
+    "unknown_format": "#4a5568",
 }
 ENDPOINT_COLOURS: Final = {
     "stat": NEUTRAL,

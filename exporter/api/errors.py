@@ -12,6 +12,7 @@ ApiError
 │   └── Throttled             throttled    429: the account has to wait
 ├── EnvelopeError             api_error    HTTP 200, but the envelope says no
 └── MalformedError            malformed    not JSON, damaged, too large, not an envelope
+    └── UnknownFormat         unknown_format  statistics with none of the documented parts
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ _ACCOUNT_STATUSES = frozenset(
 
 REASONS = (
     "timeout", "connect", "tls", "http_401", "http_403", "http_404", "http_5xx", "throttled", "api_error", "malformed",
+    "unknown_format",
 )  # fmt: skip
 """The reasons that are counted from 0, so that increase() sees the first failure; others appear when they happen."""
 
@@ -155,3 +157,10 @@ class MalformedError(ApiError):
     """The answer is not what the API documents, as a whole."""
 
     reason = "malformed"
+
+
+class UnknownFormat(MalformedError):
+    """The statistics of a task hold none of the documented parts."""
+
+    reason = "unknown_format"
+    is_tasks_own = True

@@ -15,6 +15,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from exporter.api.documented import missing_parts, show_names, unknown_parts
+
 STATUSES: Final = (
     "waiting",
     "connected",
@@ -39,7 +41,6 @@ MAX_ENTRIES: Final = 100
 """Distinct statuses, intentions or rounds read from one response; the documented ones number 13, 5 and 5."""
 
 _MAX_COUNT: Final = 2**53  # the sample values of Prometheus are doubles: exact up to here
-_BLOCKS: Final = frozenset({"answer_rate", "intention", "number_status", "rounds", "tags", "llm_tags"})
 _NUMBER: Final = re.compile(r"\s*[+-]?\d{1,30}(\.\d{1,30})?([eE][+-]?\d{1,3})?\s*", re.ASCII)
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 _GRADE: Final = re.compile(r"([A-E])级")
@@ -98,7 +99,8 @@ class TaskStats:
     """The statistics of one task over one span of time. Counts are whole numbers, ratios 0-1; None: not in the response.
 
     The mappings go from label value to count or ratio and hold just what the response listed.
-    ``unread`` counts, by the platform's field name, the parts that were there but could not be read.
+    ``unread`` counts, by the platform's field name, the parts that were there but could not be read. ``missing`` are the
+    documented parts that were not there at all, ``unknown`` the first few of those that are not documented.
     """
 
     answered: int | None = None
@@ -112,15 +114,16 @@ class TaskStats:
     tag_calls: Mapping[str, int] = field(default_factory=dict)
     llm_tag_calls: Mapping[str, int] = field(default_factory=dict)
     unread: Mapping[str, int] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
 def parse_stats(data: object) -> TaskStats:
     """Parse the ``data`` of a statistics response, whatever it is."""
     reader = _Reader()
     blocks = reader.mapping(data, "data")
-    for name, block in blocks.items():
-        if name not in _BLOCKS and block is not None:
-            reader.miss("unknown")
+    if unknown := unknown_parts(blocks):
+        reader.unread["unknown"] = len(unknown)
     rate = reader.mapping(blocks.get("answer_rate"), "answer_rate")
     intention_calls, intention_ratios = _intentions(reader, blocks.get("intention"))
     return TaskStats(
@@ -135,6 +138,8 @@ def parse_stats(data: object) -> TaskStats:
         tag_calls=_tags(reader, blocks.get("tags"), "tags"),
         llm_tag_calls=_tags(reader, blocks.get("llm_tags"), "llm_tags"),
         unread=reader.unread,
+        missing=missing_parts(blocks),
+        unknown=show_names(unknown),
     )
 
 
@@ -205,8 +210,8 @@ class _Reader:
             self.miss(name)
         return {}
 
-    def entries(self, value: object, name: str) -> list[dict[str, object]]:
-        """Return the objects of a list; PHP serialises a list with a gap as an object."""
+    def entries(self, value: object, name: str, key: str) -> list[dict[str, object]]:
+        """Return the objects of a list that have a field at all; PHP serialises a list with a gap as an object."""
         if isinstance(value, dict):
             value = list(value.values())
         if not isinstance(value, list):
@@ -216,7 +221,7 @@ class _Reader:
         entries = [entry for entry in value if isinstance(entry, dict)]
         for _ in range(len(value) - len(entries) - value.count(None)):
             self.miss(name)
-        return entries
+        return [entry for entry in entries if key in entry]
 
     def add(self, counts: dict[str, int], label: str, value: object, name: str, limit: float = MAX_ENTRIES) -> None:
         """Add a count under its label; entries that share a label are parts of one sum."""
@@ -243,7 +248,7 @@ def _to_ratio(percent: float) -> float | None:
 def _numbers(reader: _Reader, block: object) -> dict[str, int]:
     """Parse ``[{"status": CODE, "count": NUMBER}]`` by label; the codes are the indices of STATUSES."""
     counts: dict[str, int] = {}
-    for entry in reader.entries(block, "number_status"):
+    for entry in reader.entries(block, "number_status", "status"):
         code = read_count(entry.get("status"))
         if code is None:
             reader.miss("number_status.status")
@@ -257,7 +262,7 @@ def _intentions(reader: _Reader, block: object) -> tuple[dict[str, int], dict[st
     """Parse ``[{"name": "A级(…)", "total": NUMBER, "percent": 0-100}]`` into counts and ratios (0-1) by grade."""
     counts: dict[str, int] = {}
     ratios: dict[str, float] = {}
-    for entry in reader.entries(block, "intention"):
+    for entry in reader.entries(block, "intention", "name"):
         label = _intention_label(_name(entry))
         if not label:
             reader.miss("intention.name")
@@ -310,7 +315,7 @@ def _tags(reader: _Reader, block: object, name: str) -> dict[str, int]:
     Their number is not bounded here, but by ``limit_tags``.
     """
     counts: dict[str, int] = {}
-    for entry in reader.entries(block, name):
+    for entry in reader.entries(block, name, "count"):
         label = _name(entry) or _name(entry.get("llm_intention_tag")) or _name(entry.get("tag"))
         if label:
             reader.add(counts, label, entry.get("count"), f"{name}.count", math.inf)

@@ -21,7 +21,17 @@ from typing import Any, Final, NamedTuple, NoReturn
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
-from exporter.api.errors import EnvelopeError, Forbidden, HttpError, MalformedError, NotFound, Throttled, Unauthorized
+from exporter.api.documented import has_documented_part, show_names
+from exporter.api.errors import (
+    EnvelopeError,
+    Forbidden,
+    HttpError,
+    MalformedError,
+    NotFound,
+    Throttled,
+    Unauthorized,
+    UnknownFormat,
+)
 from exporter.api.model import read_count, read_number
 
 MAX_BODY_BYTES: Final = 8 * 1024 * 1024
@@ -73,13 +83,16 @@ def parse_envelope(body: bytes) -> Mapping[str, Any]:
 
 
 def parse_stat_response(body: bytes, known: bytes = b"") -> StatResponse:
-    """Parse a response with statistics, unless ``known`` is its digest. Raises EnvelopeError or MalformedError."""
+    """Parse a response with statistics, unless ``known`` is its digest. Raises EnvelopeError, MalformedError or UnknownFormat."""
     digest = hashlib.blake2b(body, digest_size=16).digest()
     if digest == known:
         return StatResponse(digest, None)
     data = parse_envelope(body).get("data")
     if not isinstance(data, dict) and data != []:  # PHP writes an empty map as a list
         raise MalformedError("the answer's data is no object")
+    if data and not has_documented_part(data):
+        came = ", ".join(show_names(list(data)))
+        raise UnknownFormat(f"the answer's data has none of the documented parts, but {came}")
     return StatResponse(digest, data)
 
 

@@ -48,6 +48,7 @@ class ExporterMetrics:
             Histogram, "yunfu_exporter_poll_lag_seconds", buckets=(0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 900)
         )
         self.unread_fields = self._make(Counter, "yunfu_exporter_unread_fields_total")
+        self.missing_fields = self._make(Counter, "yunfu_exporter_missing_fields_total")
         self.reload_successful = self._make(Gauge, "yunfu_exporter_config_last_reload_successful")
         self.reload_success_timestamp = self._make(Gauge, "yunfu_exporter_config_last_reload_success_timestamp_seconds")
         self._http_refusals = self._make(Counter, "yunfu_exporter_http_refusals_total")
@@ -71,8 +72,8 @@ class ExporterMetrics:
 
     def forget_account(self, account: str) -> None:
         """Remove all series of an account."""
-        own = self.request_duration, self.failures, self.throttled_seconds, self.poll_lag, self.unread_fields
-        for metric in own:
+        fields = self.unread_fields, self.missing_fields
+        for metric in (self.request_duration, self.failures, self.throttled_seconds, self.poll_lag, *fields):
             metric.remove_by_labels({"account": account})
 
     def note_refusal(self, reason: str) -> None:

@@ -183,6 +183,15 @@ EXPORTER_FAMILIES: Final[Mapping[str, OwnFamily]] = {
             ("account", "field"),
         ),
         OwnFamily(
+            "yunfu_exporter_missing_fields_total",
+            "counter",
+            Text(
+                "Documented parts that the platform's responses did not have at all, by the platform's field name; an empty one is not missing.",
+                "平台响应中完全没有的文档所列字段，按平台的字段名统计；为空不算缺少。",
+            ),
+            ("account", "field"),
+        ),
+        OwnFamily(
             "yunfu_exporter_config_last_reload_successful",
             "gauge",
             Text(

@@ -142,9 +142,8 @@ class AccountPoller:
         self._account = account.name
         self._cadence = Cadence(settings.poll.interval, settings.poll.idle_interval)
         self.gate = client.gate
-        self._reader = TaskReader(client, settings, clock=clock, count_unread=self._count_unread)
+        self._reader = TaskReader(client, settings, metrics=metrics, clock=clock)
         self._store = store
-        self._metrics = metrics
         self._lag = metrics.poll_lag.labels(account.name)
         self._rng = rng
         self._schedule: Schedule[TaskRef] = Schedule()
@@ -302,9 +301,6 @@ class AccountPoller:
         ref = progress.task.ref
         if self._intervals.ask(ref, progress.interval(self._cadence), asyncio.get_running_loop().time()):
             self._store.put_task(progress.task, self._schedule.interval(ref))
-
-    def _count_unread(self, name: str, count: int) -> None:
-        self._metrics.unread_fields.labels(self._account, name).inc(count)
 
     def _update_first_round(self) -> None:
         if self._untried:

@@ -16,12 +16,17 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from exporter.api.client import YunfuClient
+from exporter.api.documented import OLDER_EDITION_LACKS
 from exporter.api.errors import ApiError
 from exporter.api.model import TaskRef, TaskStats, parse_stats
 from exporter.config.settings import Settings
 from exporter.config.values import WindowSettings
+from exporter.logs import get_logger
+from exporter.metrics.instrumentation import ExporterMetrics
 from exporter.metrics.records import UNCHANGED, PollOutcome, Unchanged, WindowReading
 from exporter.metrics.tags import limit_tags
+
+log = get_logger(__name__)
 
 EARLY_SHARE: Final = 0.98
 """The part of a window's interval after which a poll reads it again: the poll that falls due with it may be a little early."""
@@ -58,13 +63,14 @@ def _format(moment: datetime) -> str:
 
 
 class _Parsed(NamedTuple):
-    """A response that was parsed: its digest, and how often each field could not be read."""
+    """A response that was parsed: its digest, how often each field could not be read, and which were missing."""
 
     digest: bytes
     unread: Mapping[str, int]
+    missing: tuple[str, ...]
 
 
-_NOTHING: Final = _Parsed(b"", {})
+_NOTHING: Final = _Parsed(b"", {}, ())
 
 
 @dataclass(slots=True)
@@ -84,18 +90,10 @@ class Memory:
 
 
 class TaskReader:
-    """Reads tasks of one account.
-
-    ``clock`` is Unix time; ``count_unread`` receives the name and count of each field that cannot be read.
-    """
+    """Reads tasks of one account, and counts the fields of answers that cannot be read or are missing. ``clock`` is Unix time."""
 
     def __init__(
-        self,
-        client: YunfuClient,
-        settings: Settings,
-        *,
-        clock: Callable[[], float],
-        count_unread: Callable[[str, int], None],
+        self, client: YunfuClient, settings: Settings, *, metrics: ExporterMetrics, clock: Callable[[], float]
     ) -> None:
         self._client = client
         self._windows = settings.windows
@@ -103,7 +101,8 @@ class TaskReader:
         self._timezone = settings.timezone
         self._tag_limit = settings.labels.tag_limit
         self._clock = clock
-        self._count_unread = count_unread
+        self._metrics = metrics
+        self._is_edition_logged = False
 
     async def read(self, ref: TaskRef, memory: Memory) -> tuple[PollOutcome, ApiError | None]:
         """Read the whole life, then each window that is due, up to the first API call that fails; update ``memory``."""
@@ -130,20 +129,28 @@ class TaskReader:
         before = memory.responses.get(window, _NOTHING)
         response = await self._client.stat(ref, span, before.digest)
         if response.data is None:
-            self._report_unread(before.unread)
+            self._report(ref.account, before)
             return UNCHANGED
         stats = parse_stats(response.data)
-        self._report_unread(stats.unread)
-        memory.responses[window] = _Parsed(response.digest, stats.unread)
+        memory.responses[window] = parsed = _Parsed(response.digest, stats.unread, stats.missing)
+        self._report(ref.account, parsed)
         if max(len(stats.tag_calls), len(stats.llm_tag_calls)) <= self._tag_limit:
             return stats
         tags = self._limit(memory, f"tag {window}", stats.tag_calls)
         llm_tags = self._limit(memory, f"llm_tag {window}", stats.llm_tag_calls)
         return replace(stats, tag_calls=tags, llm_tag_calls=llm_tags)
 
-    def _report_unread(self, unread: Mapping[str, int]) -> None:
-        for name, count in unread.items():
-            self._count_unread(name, count)
+    def _report(self, account: str, parsed: _Parsed) -> None:
+        """Count what could not be read and what was missing; what the older edition lacks is logged once instead."""
+        for name, count in parsed.unread.items():
+            self._metrics.unread_fields.labels(account, name).inc(count)
+        known = OLDER_EDITION_LACKS if {*parsed.missing} >= OLDER_EDITION_LACKS else frozenset()
+        if known and not self._is_edition_logged:
+            self._is_edition_logged = True
+            log.info("the platform is of an older edition, which has no tags", account=account)
+        for name in parsed.missing:
+            if name not in known:
+                self._metrics.missing_fields.labels(account, name).inc()
 
     def _limit(self, memory: Memory, which: str, counts: Mapping[str, int]) -> Mapping[str, int]:
         """Bound the tags, and remember which are kept, so that two of about the same size do not take turns."""

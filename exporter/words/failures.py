@@ -58,5 +58,10 @@ FAILURES: Final = {
         "The answer is not the platform's API. Does base_url lead to it, or is a proxy or a login page in between?",
         "应答不是平台接口的格式。请确认 base_url 指向平台接口，且中间没有代理或登录页。",
     ),
+    "reason.unknown_format": Text(
+        "The platform answers, but with none of the parts that its documentation lists. Check base_url and run check --live; "
+        "look for a newer version of the exporter, or report what came instead.",
+        "平台有应答，但不含文档所列的任何内容。请检查 base_url 并运行 check --live；升级 exporter，或反馈实际收到的内容。",
+    ),
     "reason.other": Text("The last poll failed; the log says more.", "上次采集失败，详见日志。"),
 }

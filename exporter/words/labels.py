@@ -65,6 +65,7 @@ REASONS: Final = {
     "throttled": Text("429 throttled", "429 被限流"),
     "api_error": Text("Refused by the API", "接口返回失败"),
     "malformed": Text("Unreadable answer", "响应无法解析"),
+    "unknown_format": Text("Unknown format", "格式与文档不符"),
 }
 """Why a call to the platform's API failed, by the value of the ``reason`` label."""
 

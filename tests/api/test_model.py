@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -313,8 +314,16 @@ def test_what_cannot_be_read_gives_no_value_and_is_counted(
     data: object, values: dict[str, Any], unread: dict[str, int]
 ) -> None:
     """Absent and null give nothing; what is there but cannot be read gives no value and counts under its field."""
-    stats = parse_stats(data)
+    stats = replace(parse_stats(data), missing=(), unknown=())
     assert stats == TaskStats(**values, unread=unread)
+
+
+def test_a_field_that_is_not_there_is_missing_and_not_unread() -> None:
+    """An entry without its status or its name is left out and counts as missing only; unknown parts have their names."""
+    stats = parse_stats({**_rate(answered=1), "number_status": [{"count": 1}], "intention": [{"total": 2}], "新": {}})
+    assert (stats.numbers, stats.intention_calls, stats.unread) == ({}, {}, {"unknown": 1})
+    assert {"answer_rate.noAnswer", "number_status.status", "intention.name", "rounds"} <= {*stats.missing}
+    assert stats.unknown == ("新",)
 
 
 def test_counts_are_whole_numbers_and_ratios_are_never_minus_zero() -> None:

@@ -145,6 +145,16 @@ async def test_the_data_of_statistics_is_an_object(data: object, *, is_read: boo
             assert str(await calls.fail()) == "the answer's data is no object"
 
 
+async def test_statistics_with_none_of_the_documented_parts_are_of_an_unknown_format() -> None:
+    """What came instead is named; one documented part, though it is empty, is enough."""
+    async with calling(Platform(envelope({"callStats": {"ok": 1}, "a\nb": 2, "13800138000": 3}))) as calls:
+        error = await calls.fail()
+        assert (error.reason, error.is_tasks_own, error.holds) == ("unknown_format", True, False)
+        assert str(error) == "the answer's data has none of the documented parts, but callStats, a…b, …"
+    async with calling(Platform(envelope({"callStats": {}, "rounds": []}))) as calls:
+        assert (await calls.client.stat(REF)).data == {"callStats": {}, "rounds": []}
+
+
 async def test_the_known_answer_comes_without_data() -> None:
     """An answer whose digest is known is not read again; one that differs in a byte is, and so is one that failed before."""
     platform = Platform()

@@ -21,7 +21,8 @@ from tests.support.history import Served
 MEANT_TO_BE_EMPTY: dict[tuple[str, str, str], str] = {
     ("task", "Answer rate, past $window", "B"): "no task is just a little under its threshold when the day ends",
     ("task", "Age of data", "B"): "no task is overdue, but not yet stale, when the day ends",
-    ("exporter", "Unread parts of responses a minute", "A"): "the simulator sends nothing that cannot be read",
+    ("exporter", "Unread and missing parts of responses per minute", "A"): "the simulator's answers can be read",
+    ("exporter", "Unread and missing parts of responses per minute", "B"): "the simulator leaves nothing out",
 }
 """Queries that have no answer on such a day, by dashboard, English title and letter; and why."""
 

@@ -30,6 +30,7 @@ EXPORTER = {
     "yunfu_exporter_api_throttled_seconds": ("counter", "account"),
     "yunfu_exporter_poll_lag_seconds": ("histogram", "account"),
     "yunfu_exporter_unread_fields": ("counter", "account field"),
+    "yunfu_exporter_missing_fields": ("counter", "account field"),
     "yunfu_exporter_config_last_reload_successful": ("gauge", ""),
     "yunfu_exporter_config_last_reload_success_timestamp_seconds": ("gauge", ""),
     "yunfu_exporter_http_refusals": ("counter", "reason"),
@@ -57,6 +58,7 @@ def test_the_exporters_own_families_are_those_of_the_contract() -> None:
     metrics.throttled_seconds.labels(account="main").inc()
     metrics.poll_lag.labels(account="main").observe(0.1)
     metrics.unread_fields.labels(account="main", field="tags").inc()
+    metrics.missing_fields.labels(account="main", field="tags").inc()
     metrics.show_links("https://grafana.example.com", None)
     shapes = {metric.name: _shape(metric) for metric in metrics.registry.collect()}
     assert {name: shape for name, shape in shapes.items() if name.startswith("yunfu_")} == EXPORTER

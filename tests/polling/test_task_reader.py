@@ -109,9 +109,9 @@ def live_through(seed: int, *, knows_again: bool) -> tuple[list[object], int]:
     async def watch(bench: Bench, minutes: int) -> None:
         for _ in range(minutes):
             await asyncio.sleep(60)
-            unread = bench.metrics.unread_fields.collect()
+            fields = [*bench.metrics.unread_fields.collect(), *bench.metrics.missing_fields.collect()]
             seen.append(
-                (bench.store.records(), {name: len(calls) for name, calls in bench.client.calls.items()}, unread)
+                (bench.store.records(), {name: len(calls) for name, calls in bench.client.calls.items()}, fields)
             )
 
     @in_virtual_time
@@ -134,13 +134,58 @@ def live_through(seed: int, *, knows_again: bool) -> tuple[list[object], int]:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_that_answers_are_known_again_changes_nothing(seed: int, caplog: pytest.LogCaptureFixture) -> None:
-    """Records, counters, cadence and unread fields are the same as if each answer had been read anew."""
+    """Records, counters, cadence, unread and missing fields are the same as if each answer had been read anew."""
     caplog.set_level(logging.CRITICAL, "exporter")
     known_again, times = live_through(seed, knows_again=True)
     read_anew, never = live_through(seed, knows_again=False)
     for one, other in zip(known_again, read_anew, strict=True):
         assert one == other
     assert never == 0 < times
+
+
+def missed(bench: Bench) -> dict[str, float]:
+    """Return the missing fields and how often each was counted."""
+    (family,) = bench.metrics.missing_fields.collect()
+    return {sample.labels["field"]: sample.value for sample in family.samples}
+
+
+@in_virtual_time
+async def test_a_missing_field_counts_with_each_answer() -> None:
+    """Also with one that is the same as before, and with a window's; what is empty or null is not missing."""
+    bench = Bench(windows=(WindowSettings("today"),))
+    whole: dict[str, Any] = {
+        "answer_rate": None,
+        "intention": [],
+        "number_status": {},
+        "rounds": [],
+        "tags": [],
+        "llm_tags": None,
+    }
+    bench.client.answers["a"] = lambda _: whole
+    bench.client.answers["b"] = lambda _: {**whole, "number_status": [{"count": 1}], "rounds": {"1": 1}, "tags": None}
+    bench.client.answers["c"] = lambda _: {"answer_rate": [], "intention": [], "number_status": [], "llm_tags": []}
+    async with bench.polling(task("a"), task("b"), task("c")):
+        await asyncio.sleep(3 * INTERVAL)
+    answers = {name: len(calls) for name, calls in bench.client.calls.items()}
+    assert answers["b"] > 2
+    assert missed(bench) == {
+        "number_status.status": answers["b"], "rounds": answers["c"], "tags": answers["c"],
+    }  # fmt: skip
+
+
+@in_virtual_time
+async def test_what_an_older_edition_lacks_is_logged_once_and_not_counted(caplog: pytest.LogCaptureFixture) -> None:
+    """One line for all tasks of an account; another missing field counts nevertheless."""
+    caplog.set_level(logging.INFO, "exporter")
+    bench = Bench()
+    older: dict[str, Any] = {"answer_rate": [], "intention": [], "number_status": []}
+    bench.client.answers = {"a": lambda _: {**older, "rounds": []}, "b": lambda _: older}
+    async with bench.polling(task("a"), task("b")):
+        await asyncio.sleep(3 * INTERVAL)
+    assert missed(bench) == {"rounds": len(bench.client.calls["b"])}
+    assert [record.message for record in caplog.records if "older edition" in record.message] == [
+        "the platform is of an older edition, which has no tags"
+    ]
 
 
 @pytest.mark.parametrize("lost", ["forgotten", "fault", "cancelled"])

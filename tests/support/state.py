@@ -37,6 +37,8 @@ ANY_STATS = st.builds(
     tag_calls=_BY_LABEL,
     llm_tag_calls=_BY_LABEL,
     unread=_BY_LABEL,
+    missing=st.lists(_TEXTS, max_size=3).map(tuple),
+    unknown=st.lists(_TEXTS, max_size=3).map(tuple),
 )
 _TIMES = st.floats(allow_nan=False)
 _WINDOWS = st.dictionaries(_TEXTS, st.builds(SavedWindow, ANY_STATS, _TIMES, _TIMES, _TIMES), max_size=2)

@@ -97,6 +97,7 @@ ROWS = [
     Row("half a document", Fault(kind="truncated"), "malformed"),
     Row("not JSON", Fault(kind="not_json"), "malformed"),
     Row("HTML with 200", Fault(kind="html"), "malformed"),
+    Row("none of the documented parts", Fault(kind="unknown_format"), "unknown_format", answered=True),
     Row("refusal in the envelope", Fault(kind="envelope", status=500), "api_error", answered=True),
     Row("401 in the envelope", Fault(kind="envelope", status=401), "api_error", 60.0),
 ]

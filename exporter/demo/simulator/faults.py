@@ -21,6 +21,7 @@ KINDS: Final = (
     "envelope",  # HTTP 200, but the envelope has another code
     "truncated",  # half a document
     "not_json",  # something else altogether
+    "unknown_format",  # the envelope of a good answer around none of the documented parts
     "reset",  # the connection is reset before the answer
     "cut",  # the connection is cut in the middle of the body
     "slow_headers",  # the head stops after its first line for a while
@@ -135,6 +136,7 @@ _HTML: Final = b"<html><head><title>502 Bad Gateway</title></head><body><center>
 _DOCUMENTS: Final = {
     "html": Response(_HTML, content_type="text/html"),
     "not_json": Response(b"<?xml version='1.0'?>"),
+    "unknown_format": Response(envelope({"callStatistics": {"connected": 61}, "numbers": []})),
 }
 _NONE_LEFT: Final = ("X-RateLimit-Remaining", "0")
 _MESSAGES: Final = {6007: "2.0任务启动中"}

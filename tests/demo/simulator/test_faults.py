@@ -30,6 +30,7 @@ FAULTS: dict[str, tuple[Fault, int | str, str, dict[str, str]]] = {
     "envelope": (Fault(kind="envelope", status=500), 200, "envelope 500", {}),
     "truncated": (Fault(kind="truncated"), 200, "no json", {}),
     "not_json": (Fault(kind="not_json"), 200, "no json", {}),
+    "unknown_format": (Fault(kind="unknown_format"), 200, "envelope 200", {}),
     "reset": (Fault(kind="reset"), "no answer", "", {}),
     "cut": (Fault(kind="cut"), "no body", "", {}),
     "slow_headers": (Fault(kind="slow_headers", seconds=0.1), 200, "right, late", {}),
