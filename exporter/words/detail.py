@@ -48,6 +48,10 @@ DETAIL: Final = {
         "Everything the platform reported {success} is on /metrics: {n} series. What it did not report has no series; the table says why.",
         "{success}平台返回的数据都在 /metrics 上，共 {n} 条时间序列。平台没有返回的数据没有时间序列，原因见下表。",
     ),
+    "detail.unknown": Text(
+        "The platform's last answer has fields that the exporter does not know: {fields}.",
+        "平台最近的应答中有 exporter 不认识的字段：{fields}。",
+    ),
     "detail.restart": Text(
         "Counters (…_total) begin at 0 when the exporter starts, and count only growth between two polls.",
         "计数器（…_total）在 exporter 启动时从 0 开始，只累计两次采集之间的增量。",
@@ -80,6 +84,10 @@ ABSENCE: Final = {
     "absent.stale": Text("The numbers were too old to be shown.", "数据过旧，已移除。"),
     "absent.not_told": Text("The platform's last answer did not contain it.", "平台最近的应答中没有此项。"),
     "absent.empty": Text("The platform's last answer lists none.", "平台最近的应答中列表为空。"),
+    "absent.missing": Text(
+        "The platform's last answer does not have the documented field at all ({fields}).",
+        "平台最近的应答中完全没有文档所列的字段（{fields}）。",
+    ),
     "absent.unread": Text(
         "The platform's last answer had it in a form that cannot be read ({fields}); yunfu_exporter_unread_fields_total counts these.",
         "平台最近的应答中此项格式无法识别（{fields}）；yunfu_exporter_unread_fields_total 对此计数。",

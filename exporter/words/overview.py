@@ -29,6 +29,10 @@ VERDICT: Final = {
     ),
     "verdict.failing": Text("{n} {n:task|tasks} cannot be read", "{n} 个任务读取失败"),
     "verdict.overdue": Text("{n} {n:task is|tasks are} overdue", "{n} 个任务的数据已过期"),
+    "verdict.empty": Text(
+        "{n} running {n:task is|tasks are} read, but {n:has|have} neither calls nor numbers ({why})",
+        "{n} 个外呼中的任务能读到，却既没有呼叫也没有号码（{why}）",
+    ),
     "verdict.new": Text("{n} {n:task has|tasks have} not been polled yet", "{n} 个任务尚未采集"),
     "verdict.served": Text("{of:the account is|all accounts are} being polled", "{of} 个账号采集正常"),
     "verdict.not_called": Text("no account has been called yet", "尚未调用任何账号的接口"),

@@ -62,6 +62,17 @@ TASKS: Final = {
         "Over its lifetime, {ratio} of {calls} calls were answered; the threshold is {threshold}.",
         "任务累计 {calls} 通呼叫，接通率 {ratio}，低于阈值 {threshold}。",
     ),
+    "task.empty": Text(
+        "It is running and was read, but has neither calls nor numbers: {why}.",
+        "外呼中的任务能读到，却既没有呼叫也没有号码：{why}。",
+    ),
+    "empty.missing": Text("the answer lacks {fields}", "应答中缺少 {fields}"),
+    "empty.instead": Text(
+        "the answer lacks {fields}, and has unknown fields instead: {unknown}",
+        "应答中缺少 {fields}，却有未知字段 {unknown}",
+    ),
+    "empty.unread": Text("the answer's {fields} cannot be read", "应答中的 {fields} 无法识别"),
+    "empty.nothing": Text("the platform reports none", "平台没有给出"),
     "task.new": Text("It has not been polled yet.", "尚未采集。"),
     "task.leaving": Text(
         "The platform no longer lists it (since {since}); it leaves /metrics soon.",

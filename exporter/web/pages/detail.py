@@ -58,6 +58,12 @@ class Detail:
     lines: str
 
     @property
+    def unknown(self) -> Phrase | None:
+        """The fields of the last answer that are not known; None if there are none."""
+        fields = self.seen.stats.unknown
+        return phrase("detail.unknown", fields=", ".join(fields)) if fields else None
+
+    @property
     def present(self) -> Sequence[Series]:
         """The series that are there."""
         return [each for each in self.series if each.why_not is None]
@@ -78,6 +84,7 @@ class Detail:
 _TONES: Final = {
     Standing.FAILING: Tone.BAD,
     Standing.OVERDUE: Tone.BAD,
+    Standing.EMPTY: Tone.WARN,
     Standing.LOW: Tone.WARN,
     Standing.WELL: Tone.GOOD,
 }
@@ -205,7 +212,15 @@ def _why_absent(family: Family[Any], seen: Glance, general: Phrase | None, now: 
     """Return why a family has no sample; a lasting one stays when the statistics are stale, so it has its own reason."""
     if general is not None and (not family.lasting or seen.record.is_gone(now)):
         return general
-    unread = [field for field in seen.stats.unread if {field, field.partition(".")[0]} & {*family.fields}]
-    if unread:
+    if unread := [field for field in seen.stats.unread if _concerns(field, family)]:
         return phrase("absent.unread", fields=", ".join(unread))
+    if missing := [field for field in seen.stats.missing if _concerns(field, family)]:
+        return phrase("absent.missing", fields=", ".join(missing))
     return phrase(f"absent.{family.absence}")
+
+
+def _concerns(field: str, family: Family[Any]) -> bool:
+    """Return whether a family is read from a field of the platform's: from itself, from its block, or from a part of it."""
+    return any(
+        f"{one}.".startswith(f"{other}.") for own in family.fields for one, other in ((field, own), (own, field))
+    )

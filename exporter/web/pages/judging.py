@@ -18,15 +18,16 @@ _NO_STATS: Final = TaskStats()
 
 
 class Standing(IntEnum):
-    """The condition of a task, the worst first. The first three need attention."""
+    """The condition of a task, the worst first. The first four need attention."""
 
     FAILING = 0
     OVERDUE = 1
-    LOW = 2
-    NEW = 3
-    WELL = 4
-    LEAVING = 5
-    UNPOLLED = 6
+    EMPTY = 2
+    LOW = 3
+    NEW = 4
+    WELL = 5
+    LEAVING = 6
+    UNPOLLED = 7
 
     @property
     def needs_look(self) -> bool:
@@ -74,6 +75,12 @@ class Glance:
         return self.record.status.task.state.may_call and (self.progress or 0) < 1
 
     @property
+    def is_empty(self) -> bool:
+        """Whether the task is running but has neither calls nor numbers, by what the alert YunfuFormatUnknown looks at."""
+        is_running = self.record.status.task.state is TaskState.RUNNING
+        return is_running and self.stats.answered is None and not self.numbers
+
+    @property
     def is_low(self) -> bool:
         """Whether the answer ratio is below its threshold, with however few calls."""
         return self.answer_ratio is not None and self.answer_ratio < self.record.status.task.min_answer_ratio
@@ -88,6 +95,8 @@ def glance(record: TaskRecord, now: float) -> Glance:
     """Judge a task by its record at a moment (Unix seconds)."""
     is_fresh = record.is_fresh(now)
     seen = Glance(record=record, standing=_standing(record, is_fresh=is_fresh), is_fresh=is_fresh)
+    if seen.standing is Standing.WELL and seen.is_empty:
+        return replace(seen, standing=Standing.EMPTY)
     if seen.standing is Standing.WELL and seen.is_active and seen.is_low and not seen.has_few_calls:
         return replace(seen, standing=Standing.LOW)
     return seen
@@ -97,7 +106,8 @@ def glance(record: TaskRecord, now: float) -> Glance:
 class Survey:
     """All tasks at a glance, and what they add up to; taken in piece by piece, so that others can run in between.
 
-    ``active`` counts the active tasks with fresh statistics, ``running`` those of them that the platform lists as running.
+    ``active`` counts the active tasks with fresh statistics that are not empty, ``running`` those of them that the platform
+    lists as running.
     """
 
     now: float
@@ -118,7 +128,7 @@ class Survey:
             self.states[task.ref.account, task.state] += 1
             if record.status.interval is not None:
                 self.polled[task.ref.account] += 1
-                if each.is_fresh and each.is_active:
+                if each.is_fresh and each.is_active and not each.is_empty:
                     self.active += 1
                     self.running += task.state is TaskState.RUNNING
 

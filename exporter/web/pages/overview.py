@@ -13,7 +13,7 @@ from exporter.polling.facts import AccountFacts
 from exporter.web.pages.account_rows import AccountRow, Tone, account_rows
 from exporter.web.pages.judging import Glance, Standing, Survey
 from exporter.web.pages.language import Phrase, phrase
-from exporter.web.pages.problems import task_problem
+from exporter.web.pages.problems import task_problem, why_empty
 from exporter.web.pages.question import Question, Show, Sort
 
 PER_PAGE: Final = 50
@@ -161,8 +161,8 @@ def _verdict(survey: Survey, accounts: Sequence[AccountRow]) -> tuple[list[Phras
 
 def _verdict_on_tasks(survey: Survey) -> tuple[list[Phrase], Tone]:
     polled, standings = survey.polled.total(), survey.standings
-    new, failing, overdue, low = (
-        standings[each] for each in (Standing.NEW, Standing.FAILING, Standing.OVERDUE, Standing.LOW)
+    new, failing, overdue, empty, low = (
+        standings[each] for each in (Standing.NEW, Standing.FAILING, Standing.OVERDUE, Standing.EMPTY, Standing.LOW)
     )
     if not polled:
         return [phrase("verdict.none")], Tone.MUTED
@@ -170,13 +170,16 @@ def _verdict_on_tasks(survey: Survey) -> tuple[list[Phrase], Tone]:
         return [phrase("verdict.starting", n=new)], Tone.MUTED
     said = [phrase("verdict.failing", n=failing)] if failing else []
     said += [phrase("verdict.overdue", n=overdue)] if overdue else []
+    if empty:
+        why = why_empty([each.stats for each in survey.seen if each.standing is Standing.EMPTY])
+        said.append(phrase("verdict.empty", n=empty, why=why))
     if survey.active:  # of those that cannot be read nothing can be said
         kind = "running" if survey.running == survey.active else "active"
         said.append(phrase(f"verdict.{'low' if low else 'no_low'}_{kind}", n=low, of=survey.active))
     elif not said:
         said.append(phrase("verdict.idle"))
     said += [phrase("verdict.new", n=new)] if new else []
-    return said, Tone.BAD if failing or overdue else Tone.WARN if low else Tone.GOOD
+    return said, Tone.BAD if failing or overdue else Tone.WARN if low or empty else Tone.GOOD
 
 
 def _verdict_on_accounts(accounts: Sequence[AccountRow]) -> tuple[Phrase, Tone]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from exporter.api.errors import Failure
+from exporter.api.model import TaskStats
 from exporter.web.pages.judging import Glance, Standing
 from exporter.web.pages.language import Ago, Phrase, Share, Span, phrase
 from exporter.words.pages import WORDS
 
 _UNKNOWN: Final = "reason.other"
+_MOST_NAMES: Final = 5
 
 
 def failure_phrase(failure: Failure | None) -> Phrase:
@@ -25,6 +28,29 @@ def failure_phrase(failure: Failure | None) -> Phrase:
     )
 
 
+def why_empty(stats: Sequence[TaskStats]) -> Phrase:
+    """Return why tasks have neither calls nor numbers: what their answers lack, have instead, or have in an unknown form."""
+    missing = _names(field for each in stats for field in each.missing if _is_counted(field))
+    unread = _names(field for each in stats for field in each.unread if _is_counted(field))
+    unknown = _names(field for each in stats for field in each.unknown)
+    if missing and unknown:
+        return phrase("empty.instead", fields=missing, unknown=unknown)
+    if missing:
+        return phrase("empty.missing", fields=missing)
+    return phrase("empty.unread", fields=unread) if unread else phrase("empty.nothing")
+
+
+def _is_counted(field: str) -> bool:
+    """Return whether calls or numbers are read from a field of the platform's."""
+    return field.partition(".")[0] in ("answer_rate", "number_status")
+
+
+def _names(fields: Iterable[str]) -> str:
+    """Return the first few distinct names as a text."""
+    distinct = [*dict.fromkeys(fields)]
+    return ", ".join(distinct[:_MOST_NAMES]) + (", …" if len(distinct) > _MOST_NAMES else "")
+
+
 def task_problem(seen: Glance, now: float, *, is_account_down: bool) -> Phrase | None:
     """Return why a task needs a look, or is not read; None if it is well."""
     status = seen.record.status
@@ -34,6 +60,8 @@ def task_problem(seen: Glance, now: float, *, is_account_down: bool) -> Phrase |
         case Standing.OVERDUE:
             late = Span(max(0.0, now - (status.due or now)))
             return phrase("task.overdue_account" if is_account_down else "task.overdue", late=late)
+        case Standing.EMPTY:
+            return phrase("task.empty", why=why_empty([seen.stats]))
         case Standing.LOW:
             ratio, threshold = Share(seen.answer_ratio or 0), Share(status.task.min_answer_ratio)
             return phrase("task.low", ratio=ratio, threshold=threshold, calls=seen.calls or 0)

@@ -57,6 +57,18 @@ def test_why_a_series_is_not_there_is_said(filled: Filled) -> None:
     assert why["yunfu_task_concurrency_limit"].startswith("The platform's list does not contain it")
     assert why[detail.WINDOWS] == "No window is configured (windows)."
 
+    other = filled.task(
+        "other", TaskStats(numbers={"busy": 1}, missing=("answer_rate", "intention.percent"), unknown=("callRate", "x"))
+    )
+    why = filled.why_not(other)
+    lacks = "The platform's last answer does not have the documented field at all ({}).".format
+    assert why["yunfu_task_answered_calls"] == why["yunfu_task_progress_ratio"] == lacks("answer_rate")
+    assert why["yunfu_task_intention_ratio"] == lacks("intention.percent")
+    unknown = filled.detail(other).unknown
+    assert unknown is not None
+    assert ENGLISH(unknown) == "The platform's last answer has fields that the exporter does not know: callRate, x."
+    assert filled.detail(fresh).unknown is None
+
     new = filled.task("new")
     assert set(filled.why_not(new).values()) == {"It has not been polled yet.", "No poll has worked yet."}
     paused = filled.task("paused", polled=False)

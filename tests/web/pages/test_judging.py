@@ -23,13 +23,16 @@ from tests.support.pages import FAILED, INTERVAL, Filled, stats
         (stats(0.1, calls=30), TaskState.RUNNING, Standing.LOW),
         (stats(0.1, progress=1.0), TaskState.RUNNING, Standing.WELL),
         (stats(0.2), TaskState.RUNNING, Standing.WELL),
-        (stats(None), TaskState.RUNNING, Standing.WELL),
+        (stats(None), TaskState.RUNNING, Standing.EMPTY),
+        (stats(None, waiting=0), TaskState.RUNNING, Standing.WELL),
+        (stats(None), TaskState.WAITING, Standing.WELL),
+        (stats(None), TaskState.UNKNOWN, Standing.WELL),
     ],
 )
 def test_a_task_is_judged_by_plain_rules(
     filled: Filled, outcome: PollOutcome | None, state: TaskState, standing: Standing
 ) -> None:
-    """A low answer rate counts while calls are to be expected, and from 30 calls on."""
+    """A low answer rate counts while calls are to be expected, and from 30 calls on; a running task has calls or numbers."""
     filled.task("a", outcome, state)
     assert filled.overview().rows[0].seen.standing is standing
 
@@ -52,4 +55,4 @@ def test_what_was_not_told_is_not_made_up(filled: Filled) -> None:
 
 def test_what_needs_a_look_comes_first() -> None:
     """The standings that need a look are the worst ones."""
-    assert [standing.needs_look for standing in sorted(Standing)] == [True] * 3 + [False] * 4
+    assert [standing.needs_look for standing in sorted(Standing)] == [True] * 4 + [False] * 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.api.model import Task, TaskRef, TaskState
+from exporter.api.model import Task, TaskRef, TaskState, TaskStats
 from exporter.polling.discovery import Choice, HidingRule
 from exporter.polling.facts import AccountFacts
 from exporter.web.pages.account_rows import Tone
@@ -37,6 +37,20 @@ def test_the_verdict_counts_what_needs_a_look(filled: Filled) -> None:
     )
     filled.now += INTERVAL + STALE_AFTER + 1
     assert filled.verdict() == ("1 task cannot be read; 2 tasks are overdue; the account is being polled", Tone.BAD)
+
+
+def test_running_tasks_without_calls_and_numbers_are_not_called_fine(filled: Filled) -> None:
+    """The verdict has their number and why, and does not count them among those whose answer rate is well."""
+    filled.task("a", stats(0.3))
+    filled.task("b", TaskStats(missing=("answer_rate", "number_status"), unknown=("callRate",)))
+    filled.task("c", TaskStats(missing=("answer_rate",)))
+    why = "the answer lacks answer_rate, number_status, and has unknown fields instead: callRate"
+    well = "none of 1 running task is below its answer-rate threshold; the account is being polled"
+    empty = f"2 running tasks are read, but have neither calls nor numbers ({why})"
+    assert filled.verdict() == (f"{empty}; {well}", Tone.WARN)
+    assert filled.names(show="look") == ["b", "c"]
+    filled.store.forget(filled.task("a").ref)
+    assert filled.verdict() == (f"{empty}; the account is being polled", Tone.WARN)
 
 
 def fill(filled: Filled) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from exporter.api.model import TaskStats
 from tests.support.pages import ENGLISH, INTERVAL, REFUSED, STALE_AFTER, Filled, stats
 
 
@@ -16,3 +17,23 @@ def test_an_overdue_task_is_laid_to_its_account_if_that_is_down(filled: Filled) 
     (row,) = filled.overview().rows
     assert row.problem is not None
     assert "its account cannot use the platform" in ENGLISH(row.problem)
+
+
+def test_a_running_task_with_neither_calls_nor_numbers_says_why(filled: Filled) -> None:
+    """What the answer lacks, what it has instead, what cannot be read of it, or that the platform reports none."""
+    causes = {
+        "lacking": TaskStats(missing=("answer_rate", "number_status.status", "tags")),
+        "renamed": TaskStats(missing=("answer_rate", "number_status"), unknown=("callRate", "numbers")),
+        "odd": TaskStats(unread={"answer_rate.answered": 1, "unknown": 1}, missing=("tags", "llm_tags")),
+        "none": TaskStats(missing=("tags", "llm_tags"), unknown=("extra",)),
+    }
+    for name, cause in causes.items():
+        filled.task(name, cause)
+    said = {row.seen.record.status.task.name: ENGLISH(row.problem) for row in filled.overview().rows if row.problem}
+    begin = "It is running and was read, but has neither calls nor numbers: "
+    assert said == {
+        "lacking": f"{begin}the answer lacks answer_rate, number_status.status.",
+        "renamed": f"{begin}the answer lacks answer_rate, number_status, and has unknown fields instead: callRate, numbers.",
+        "odd": f"{begin}the answer's answer_rate.answered cannot be read.",
+        "none": f"{begin}the platform reports none.",
+    }
