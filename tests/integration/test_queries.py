@@ -34,8 +34,9 @@ QUIET_RULES: dict[str, str] = {
 } | dict.fromkeys(
     (
         "YunfuAccountStale", "YunfuApiFailing", "YunfuTokenExpiring", "YunfuQuotaExceeded", "YunfuDiscoveryFailing",
-        "YunfuTasksLeftOut", "YunfuFieldUnreadable", "YunfuExporterDown", "YunfuExporterGone", "YunfuReloadFailed",
-        "YunfuShardMissing", "YunfuShardsDisagree",
+        "YunfuTasksLeftOut", "YunfuFieldUnreadable", "YunfuFormatUnknown", "yunfu:account_tasks:empty",
+        "yunfu:account_unknown_answers:increase30m", "yunfu:account_missing_fields:increase1h", "YunfuExporterDown",
+        "YunfuExporterGone", "YunfuReloadFailed", "YunfuShardMissing", "YunfuShardsDisagree",
     ),
     "the exporter and the platform work all day; prometheus/tests/exporter_test.yaml has the outages",
 )  # fmt: skip

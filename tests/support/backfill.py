@@ -55,6 +55,18 @@ def _read_rule(rule: Mapping[str, Any]) -> Rule:
     return Rule(name, rule["expr"], "alert" in rule, rule.get("labels", {}), pending)
 
 
+def needed(wanted: Iterable[Rule], rules: Iterable[Rule]) -> list[Rule]:
+    """Return the recording rules that some rules build on, directly or not."""
+    recordings, left = [rule for rule in rules if not rule.is_alert], list(wanted)
+    found: list[Rule] = []
+    while left:
+        rule = left.pop()
+        more = [other for other in recordings if rule.uses(other.name) and other not in found]
+        found += more
+        left += more
+    return found
+
+
 def levels(rules: Sequence[Rule]) -> Iterator[list[Rule]]:
     """Yield the rules so that those that build on others come after them, the alerts last. Raises ValueError."""
     left = [rule for rule in rules if not rule.is_alert]
@@ -133,6 +145,7 @@ def prometheus(directory: Path, port: int | None = None) -> Iterator[str]:
     config.write_text("global: {}\n", encoding="utf-8")
     words = [need("prometheus", "apt-get install prometheus"), f"--config.file={config}", "--log.level=warn"]
     words += [f"--storage.tsdb.path={directory / 'tsdb'}", "--storage.tsdb.retention.time=100y"]
+    words += [f"--query.timeout={QUERY_SECONDS:.0f}s"]
     words += [f"--web.listen-address={url.removeprefix('http://')}"]
     with (directory / "prometheus.log").open("ab") as log, subprocess.Popen(words, stdout=log, stderr=log) as process:
         try:

@@ -19,7 +19,16 @@ FOLDER = ROOT / "prometheus"
 RULE_FILES = sorted((FOLDER / "rules").glob("*.yaml"))
 TEST_FILES = sorted((FOLDER / "tests").glob("*.yaml"))
 RUNBOOKS = [FOLDER / "runbook.md", FOLDER / "runbook.zh-CN.md"]
-ANNOTATIONS = {"summary", "description", "summary_zh", "description_zh", "runbook_url", "dashboard_url"}
+ANNOTATIONS = {
+    "summary",
+    "description",
+    "summary_zh",
+    "description_zh",
+    "runbook_url",
+    "dashboard_url",
+    "dashboard_url_zh",
+}
+ENGLISH_DURATION = re.compile(r"[0-9](ms|[smhd])\b")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 INSTALL = "apt-get install prometheus"
 
@@ -104,11 +113,32 @@ def test_an_alert_says_what_where_and_what_to_do(alert: Alert) -> None:
     assert alert["for"]
     assert set(texts) >= ANNOTATIONS
     for name, text in texts.items():
-        assert bool(CHINESE.search(text)) == name.endswith("_zh"), name
-        assert name.removesuffix("_zh") + "_zh" in texts or name.endswith("_url"), f"{name} in one language only"
-    assert texts["runbook_url"].endswith(f"{{{{ else }}}}prometheus/runbook.md{{{{ end }}}}#{alert['alert'].lower()}")
-    assert "yunfu_exporter_links_info" in texts["dashboard_url"]
-    assert "/d/yunfu-" in texts["dashboard_url"]
+        assert bool(CHINESE.search(text)) == (name.endswith("_zh") and "_url" not in name), name
+        assert name.removesuffix("_zh") + "_zh" in texts or name == "runbook_url", f"{name} in one language only"
+
+
+def test_an_alert_links_to_its_runbook_entry_and_dashboards_or_nowhere(alert: Alert) -> None:
+    """The links are those configured, the Chinese one to the Chinese dashboard; where none is configured, they are empty."""
+    texts = alert["annotations"]
+    for name, label in (("runbook_url", "runbook"), ("dashboard_url", "grafana"), ("dashboard_url_zh", "grafana")):
+        assert re.match(rf'{{{{ with query "[^"]*yunfu_exporter_links_info{{{label}!=', texts[name]), name
+        assert texts[name].count("{{ end }}") == 1, name
+        assert texts[name].endswith("{{ end }}"), name
+    assert texts["runbook_url"].endswith(f"}}}}#{alert['alert'].lower()}{{{{ end }}}}")
+    [dashboard] = re.findall(r"/d/(yunfu-\w+)\?", texts["dashboard_url"])
+    assert texts["dashboard_url_zh"] == texts["dashboard_url"].replace(f"/d/{dashboard}?", f"/d/{dashboard}-zh?")
+    assert any((ROOT / "grafana" / "dashboards" / "zh").glob(f"{dashboard.removeprefix('yunfu-')}*.json"))
+
+
+def test_chinese_texts_have_chinese_units() -> None:
+    """As they arrive, they say 10 分钟 and not 10m."""
+    alerts = [
+        alert for test in UNIT_TESTS for case in test.get("alert_rule_test", ()) for alert in case.get("exp_alerts", ())
+    ]
+    texts = [text for alert in alerts for name, text in alert["exp_annotations"].items() if name.endswith("_zh")]
+    chinese = [text for text in texts if CHINESE.search(text)]
+    assert any("分钟" in text for text in chinese)
+    assert [text for text in chinese if ENGLISH_DURATION.search(text)] == []
 
 
 @pytest.mark.parametrize("path", RUNBOOKS, ids=lambda path: path.stem)

@@ -18,7 +18,7 @@ NUMBER: Final = re.compile(r"(?<![\w.:])\d+(?:\.\d+)?[smhd]?(?![\w.])|(?<=:)\d+[
 NUMBERS: Final = {
     "YunfuTaskLowAnswerRate": "2m",
     "YunfuTaskAnswerRateDropped": "30m 0.001 30m 0.6 30m 6h 30m 30m 30m 6h 30m 30m 200 30m 5m",
-    "YunfuTaskCarrierBlocked": "0.001 10m 0.1 3 2m",
+    "YunfuTaskCarrierBlocked": "0.001 10m 0.3 10m 0.1 3 2m",
     "YunfuTaskPoorList": "6h 30m 6h 30m 100 0.001 0.3 0 15m",
     "YunfuTaskStalled": "0 30m 1 2 6h 0 1d 0 10m",
     "YunfuTaskNearlyOutOfNumbers": "0 1h 5m",
@@ -31,6 +31,7 @@ NUMBERS: Final = {
     "YunfuDiscoveryFailing": "3 300 10m",
     "YunfuTasksLeftOut": "0 15m",
     "YunfuFieldUnreadable": "1h 0.5 1h 15m",
+    "YunfuFormatUnknown": "15m",
     "YunfuExporterDown": "10m 0.5 7d 2m",
     "YunfuExporterGone": "12h 12h 10m",
     "YunfuReloadFailed": "0 5m",
@@ -47,9 +48,17 @@ NUMBERS: Final = {
     "yunfu:task_cause:count": "30m 30m 30m 30m 1 30m 0",
     "yunfu:task_cause:base": "0 30m 0",
     "yunfu:task_cause:share": "0",
-    "yunfu:task_cause:share_before": "1d 30m 30m 1d 30m 30m 0",
+    "yunfu:task_cause:past_base": "2d 1h 30m",
+    "yunfu:task_cause:past_count": "2d 1h 30m",
+    "yunfu:task_cause:share_before": "50",
+    "yunfu:account_cause:share_before": "50",
+    "yunfu:task_cause:usual": "0 0",
+    "yunfu:cause:limit": "0.1 0.3 0.25 0.7 0.8",
+    "yunfu:task_cause:base90m": "30m 0 1h 0",
+    "yunfu:task_cause:share90m": "30m 0 1h 0 0",
+    "yunfu:task_cause:excess": "30m 1 90m 1",
     "yunfu:task_cause:share:lower": "3.645 2.7 1 1.8225 2 1 7.29",
-    "yunfu:task_cause:stands_out": "1 1",
+    "yunfu:task_cause:stands_out": "2 30m 90m 0.5",
     "yunfu:task_results:increase30m": "30m",
     "yunfu:task_results:increase1h": "1h",
     "yunfu:task:info": "1",
@@ -60,6 +69,9 @@ NUMBERS: Final = {
     "yunfu:account_api_failures:increase15m": "15m",
     "yunfu:account_poll_lag:mean15m": "15m 15m",
     "yunfu:account_poll_interval:mean_poll": "1",
+    "yunfu:account_tasks:empty": "1 1 60",
+    "yunfu:account_unknown_answers:increase30m": "30m 0",
+    "yunfu:account_missing_fields:increase1h": "1h 0.1 1h",
 }
 """The numbers of each rule as they stand in it, its window and then its ``for`` among them.
 
@@ -81,13 +93,19 @@ RUNBOOK, RUNBOOK_ZH = "prometheus/runbook.md", "prometheus/runbook.zh-CN.md"
 ALERTS, ALERTS_ZH = "docs/alerts.md", "docs/alerts.zh-CN.md"
 
 
+_SECTIONS: Final = {
+    "yunfu:task_results:increase1h": "YunfuTaskNearlyOutOfNumbers",
+    "yunfu:task:silent": "YunfuTaskStalled",
+    "yunfu:task_cause:past_base": "YunfuTaskLowAnswerRate",
+    "yunfu:account_missing_fields:increase1h": "YunfuFormatUnknown",
+}
+"""The entries of the runbook that name the numbers of recording rules."""
+
+
 def _sentences() -> Iterator[Sentence]:
     for rule, number, english, chinese in _RUNBOOK:
         section = rule if rule.startswith("Yunfu") else "YunfuApiFailing" if "api" in rule else "YunfuTaskStale"
-        if rule.startswith("yunfu:task_results"):
-            section = "YunfuTaskNearlyOutOfNumbers"
-        if rule == "yunfu:task:silent":
-            section = "YunfuTaskStalled"
+        section = _SECTIONS.get(rule, section)
         yield Sentence(rule, number, RUNBOOK, english, section)
         yield Sentence(rule, number, RUNBOOK_ZH, chinese, section)
     for rule, number, english, chinese in _ALERTS:
@@ -96,6 +114,9 @@ def _sentences() -> Iterator[Sentence]:
 
 
 _RUNBOOK: Final = (
+    ("YunfuTaskCarrierBlocked", "0.3", "or more than {} of them", "或者超过 {}。"),
+    ("yunfu:task_cause:past_base", "2d", "the task's past {},", "该任务过去{}相比"),
+    ("yunfu:account_missing_fields:increase1h", "0.1", "or more than {} of them lack", "或者{}以上的应答"),
     ("YunfuTaskCarrierBlocked", "0.1", 'cause="carrier_blocks"}} > {}\n', 'cause="carrier_blocks"}} > {}\n'),
     ("YunfuTaskAnswerRateDropped", "6h", "in the {} before", "此前{}的"),
     ("YunfuTaskAnswerRateDropped", "0.6", "is about half of what", "的一半左右甚至更低"),
@@ -153,10 +174,19 @@ _ALERTS: Final = (
     ("yunfu:task_answer_ratio:low", "30m", "without a call\n   for {} do", "以及{}没有呼叫的任务"),
     ("yunfu:task_answer_ratio:below", "90m", "no call for {}.", "连续{}没有呼叫"),
     ("yunfu:task_cause:count", "30m", "each task over {}, and", "统计{}内五类"),
-    ("yunfu:task_cause:share_before", "1d", "own {} before. The", "此前 {}比较"),
-    ("YunfuTaskCarrierBlocked", "0.1", "is over {}, and", "下界超过 {}，"),
+    ("yunfu:task_cause:excess", "90m", "shows nothing, {} are compared", "改为比较 {}"),
+    ("yunfu:task_cause:stands_out", "0.5", "grown at least {} as much", "不少于它的{}"),
+    ("yunfu:task_cause:past_base", "2d", "past: the {} before", "此前{}，"),
+    ("yunfu:task_cause:past_base", "1h", "of each {},", "每{}取半小时"),
+    ("yunfu:task_cause:share_before", "50", "at least\n{} results", "至少 {} 个结果"),
+    ("yunfu:cause:limit", "0.1", "| the line | {} |", "| 线路 | {} |"),
+    ("yunfu:cause:limit", "0.3", "| the list | {} |", "| 名单 | {} |"),
+    ("yunfu:cause:limit", "0.25", "people called | {} |", "人群不对 | {} |"),
+    ("yunfu:cause:limit", "0.8", "people called | {} |", "人群不对 | {} |"),
+    ("yunfu:cause:limit", "0.7", "or the list | {} |", "或名单 | {} |"),
+    ("YunfuTaskCarrierBlocked", "0.3", "is over {}; or", "下界超过 {}；"),
+    ("YunfuTaskCarrierBlocked", "0.1", "it is over {}, and", "或者下界超过 {}，"),
     ("YunfuTaskCarrierBlocked", "3", "more than {} times that", "的{}倍 |"),
-    ("yunfu:task_cause:share_before", "1d", "times that of the {} before", "超过此前 {}的"),
     ("YunfuTaskAnswerRateDropped", "30m", "upper bound over {} is", "| {}接通率的上界"),
     ("YunfuTaskAnswerRateDropped", "0.6", "is under {} of the", "的 {} 倍，但"),
     ("YunfuTaskAnswerRateDropped", "6h", "of the {} before", "低于此前 {}的"),
@@ -178,16 +208,19 @@ SENTENCES: Final = tuple(_sentences())
 
 WORDS: Final = {
     "0.02": "2%|2 %",
-    "0.1": "10%|10 %|0.1",
+    "0.1": "10%|10 %|0.1|a tenth|十分之一",
     "0.2": "20%|20 %|0.2|a fifth|五分之一",
-    "0.25": "25%|a quarter of the time|四分之一",
+    "0.25": "25%|25 %|a quarter of the time|四分之一",
     "0.3": "30%|30 %|0.3",
     "0.5": "50%|50 %|0.5|half|most|一半|大部分",
+    "0.7": "70%|70 %",
+    "0.8": "80%|80 %",
     "1d": "1d|1 d|24 h|24 hours|24 小时|yesterday|昨天",
-    "1h": "1h|1 h|hour|一小时",
+    "1h": "1h|1 h|hour|一小时|小时",
     "10m": "10m|10 m|ten minutes|10 分钟|十分钟",
     "12h": "12h|12 h|12 hours|12 小时",
     "15m": "15m|15 m|15 minutes|fifteen minutes|15 分钟|十五分钟",
+    "2d": "2 days|two days|两天",
     "2m": "2m|2 m|two minutes|2 分钟|两分钟",
     "3": "3|three|三",
     "30m": "30m|30 m|half an hour|half hour|30 分钟|半小时",
