@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.backfill import Asked, Rule, levels, read_rules
+from tests.support.backfill import Asked, Rule, levels, needed, read_rules
 from tests.support.history import History, served
 from tests.support.tools import need
 
@@ -46,6 +46,13 @@ def test_rules_are_recorded_in_the_order_in_which_they_build_on_one_another(rule
         begun = {each["metric"]["task"]: each["values"][0][0] for each in asked.range("yunfu:calls:tenfold > 300")}
         assert firing
         assert all(each["values"][0][0] >= begun[each["metric"]["task"]] + 300 for each in firing)
+
+
+def test_an_alert_needs_what_it_builds_on_and_nothing_else(rules: list[Rule]) -> None:
+    """Recordings that it asks for only through others are among them; other recordings and alerts are not."""
+    other = Rule("yunfu:other", "yunfu:calls:increase10m / 2", is_alert=False)
+    found = needed([rules[0]], [*rules, other])
+    assert {rule.name for rule in found} == {"yunfu:calls:tenfold", "yunfu:calls:increase10m"}
 
 
 def test_rules_in_a_circle_are_refused() -> None:
