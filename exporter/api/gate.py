@@ -105,11 +105,13 @@ class TokenGate:
         self._members[account].demand = calls_per_minute
 
     def share(self, account: str) -> float:
-        """Return an account's part of the limit in force, in calls per minute, by what it and the others would spend."""
-        limit, total = self._quota.limit(self._loop.time())[0], sum(member.demand for member in self._members.values())
-        if not total or len(self._members) == 1:
-            return limit / len(self._members)
-        return limit * self._members[account].demand / total
+        """Return an account's part of the limit in force, in calls per minute, by what it and the others would spend.
+
+        One that would spend nothing yet, since its tasks are not known, could have an equal part.
+        """
+        limit, demand = self._quota.limit(self._loop.time())[0], self._members[account].demand
+        total = sum(member.demand for member in self._members.values())
+        return limit * demand / total if demand else limit / len(self._members)
 
     @property
     def is_unused(self) -> bool:

@@ -135,11 +135,12 @@ async def test_a_limit_that_one_account_states_holds_for_the_token() -> None:
 
 @in_virtual_time
 async def test_demand_divides_the_limit_among_accounts() -> None:
-    """Each account has the part of the limit that its demand has of all demands."""
+    """Each account has the part of the limit that its demand has of all demands; one without a demand yet, an equal part."""
     gates = TokenGates()
     first, second = Traffic(30, gates=gates, account="a"), Traffic(30, gates=gates, account="b")
     assert first.gate.quota.share("a") == 15
     first.gate.quota.demand("a", 100)
+    assert second.gate.quota.share("b") == 15, "its tasks are not known yet"
     second.gate.quota.demand("b", 20)
     assert first.gate.quota.share("a") == pytest.approx(25)
     assert second.gate.quota.share("b") == pytest.approx(5)

@@ -260,6 +260,20 @@ async def test_an_account_that_starts_anew_is_still_held_back_and_has_no_second_
 
 
 @in_virtual_time
+async def test_an_account_without_tasks_lives_beside_another_with_its_token() -> None:
+    """An account that has found no task yet begins, although all demand for the quota of its token is the other account's."""
+    lists = Lists(tasks=[])
+    gate = lists.gate.quota
+    gate.join("other", None, 1.0)
+    gate.demand("other", 100)
+    account, _ = account_of(lists, {})
+    async with living(account):
+        lists.lists["tasks"] = [entry(1)]
+        await asyncio.sleep(2.5 * INTERVAL)
+        assert lists.polled[uuid(1), None] > 0
+
+
+@in_virtual_time
 async def test_a_contended_quota_is_logged_at_its_begin_and_end(caplog: pytest.LogCaptureFixture) -> None:
     """One line when others use our part of the quota, one when it is ours again; the metrics say how it is used."""
     caplog.set_level(logging.INFO, "exporter.polling.account")
