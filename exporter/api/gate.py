@@ -36,25 +36,35 @@ class TokenGate:
         self._quota = quota
         self._line = asyncio.Lock()
         self._route_lines: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._waiting = 0
+        self._held_lines: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._held_until = 0.0
         self._routes_held_until: dict[str, float] = {}
         self._members: dict[str, _Member] = {}
 
-    async def enter(self, endpoint: str, waited: Callable[[float], None], is_current: Callable[[], bool]) -> bool:
-        """Wait until a call may start, and count it; return False if the gate is no longer the caller's.
+    async def wait_while_held(
+        self, endpoint: str, waited: Callable[[float], None], is_current: Callable[[], bool]
+    ) -> None:
+        """Wait for the end of an endpoint's hold, or until the gate is no longer the caller's.
 
         ``waited`` receives the seconds that the call at the head of the line has waited, at least once per second: those
         behind it do not count them again.
         """
-        if not self._waiting and not self._seconds_to_wait(endpoint):
-            return True
-        self._waiting += 1
-        try:
-            async with self._route_lines[endpoint]:
-                return await self._wait_for_turn(endpoint, waited, is_current)
-        finally:
-            self._waiting -= 1
+        if self.held_seconds(endpoint):
+            async with self._held_lines[endpoint]:
+                while is_current() and (seconds := self.held_seconds(endpoint)):
+                    await self._sleep(seconds, waited)
+
+    async def enter(self, endpoint: str, waited: Callable[[float], None], is_current: Callable[[], bool]) -> bool:
+        """Wait for a call's turn, and count it; return False if its endpoint is held or the gate no longer the caller's.
+
+        Of each endpoint one call stands in the line of all. ``waited`` receives its seconds as in ``wait_while_held``.
+        """
+        async with self._route_lines[endpoint], self._line:
+            while is_current() and not self.held_seconds(endpoint):
+                if not (seconds := self._quota.take(self._loop.time())):
+                    return True
+                await self._sleep(seconds, waited)
+        return False
 
     def leave(self) -> None:
         """Count out a call that has ended."""
@@ -124,25 +134,6 @@ class TokenGate:
         stated = [each.configured for each in self._members.values() if each.configured is not None]
         part = min((each.part for each in self._members.values()), default=1.0)
         self._quota.configure(min(stated, default=None), part)
-
-    def _seconds_to_wait(self, endpoint: str) -> float:
-        """Count a call and return 0, or return the seconds that it has to wait."""
-        return self.held_seconds(endpoint) or self._quota.take(self._loop.time())
-
-    async def _wait_for_turn(
-        self, endpoint: str, waited: Callable[[float], None], is_current: Callable[[], bool]
-    ) -> bool:
-        """Wait for the end of the endpoint's hold, then in the line of all endpoints for the quota."""
-        while is_current():
-            if seconds := self.held_seconds(endpoint):
-                await self._sleep(seconds, waited)
-                continue
-            async with self._line:
-                while is_current() and not self.held_seconds(endpoint):
-                    if not (seconds := self._quota.take(self._loop.time())):
-                        return True
-                    await self._sleep(seconds, waited)
-        return False
 
     async def _sleep(self, seconds: float, waited: Callable[[float], None]) -> None:
         start = self._loop.time()
@@ -238,21 +229,28 @@ class AccountGate:
 
     @asynccontextmanager
     async def call(self, endpoint: str) -> AsyncIterator[Attempt]:
-        """Wait until a call may start."""
-        async with self._slots, self._trial if self._refused_until else nullcontext():
-            attempt = Attempt(endpoint, await self._enter(endpoint), self._waited)
-            try:
-                yield attempt
-            finally:
-                attempt.end()
-
-    async def _enter(self, endpoint: str) -> TokenGate:
+        """Wait until a call may start. While its endpoint is held it has no place: the other endpoints' calls need them."""
         while True:
-            while (seconds := self._refused_until - self._loop.time()) > 0:
-                await self._wait_for_token(min(seconds, _SLICE_SECONDS))
-            gate = self.quota
-            if await gate.enter(endpoint, self._waited, lambda: gate is self.quota):  # noqa: B023  # it is called before the next turn
-                return gate
+            await self._wait_while_held(endpoint)
+            async with self._slots, self._trial if self._refused_until else nullcontext():
+                if (gate := await self._enter(endpoint)) is not None:
+                    attempt = Attempt(endpoint, gate, self._waited)
+                    try:
+                        yield attempt
+                    finally:
+                        attempt.end()
+                    return
+
+    async def _wait_while_held(self, endpoint: str) -> None:
+        gate = self.quota
+        await gate.wait_while_held(endpoint, self._waited, lambda: gate is self.quota)
+
+    async def _enter(self, endpoint: str) -> TokenGate | None:
+        """Return the gate that the call has passed; None if its endpoint was held, or the token changed, meanwhile."""
+        while (seconds := self._refused_until - self._loop.time()) > 0:
+            await self._wait_for_token(min(seconds, _SLICE_SECONDS))
+        gate = self.quota
+        return gate if await gate.enter(endpoint, self._waited, lambda: gate is self.quota) else None
 
     async def _wait_for_token(self, seconds: float) -> None:
         start = self._loop.time()
@@ -294,7 +292,8 @@ class Attempt:
     async def renew(self) -> None:
         """Wait until the call may be made once more."""
         self.end()
-        await self._gate.enter(self._endpoint, self._waited, lambda: True)
+        while not await self._gate.enter(self._endpoint, self._waited, lambda: True):
+            await self._gate.wait_while_held(self._endpoint, self._waited, lambda: True)
         self._is_under_way = True
 
     def end(self) -> None:

@@ -175,6 +175,21 @@ async def test_a_throttled_endpoint_holds_only_itself() -> None:
 
 
 @in_virtual_time
+async def test_held_calls_take_no_places_from_another_endpoint() -> None:
+    """However many calls wait for their endpoint, since before its 429 or after, another endpoint's call has its turn."""
+    traffic = Traffic(60, concurrency=2)
+    async with asyncio.TaskGroup() as group:
+        for arrives in (0.0, 0.1, 0.2, 5.0):
+            group.create_task(traffic.call(f"{arrives}", arrives=arrives))
+        await asyncio.sleep(0.5)
+        traffic.gate.quota.hold("stat", 100)
+        await traffic.call("list", endpoint="tasks", arrives=10)
+    waits = {"list": 10, "0.0": 0, "0.1": 100.5, "0.2": 101.5, "5.0": 102.5}
+    assert traffic.passed == pytest.approx(waits, abs=2 * SLACK_SECONDS)
+    assert sum(traffic.waits) == pytest.approx(102, abs=1), "one of them counts at a time"
+
+
+@in_virtual_time
 async def test_after_a_hold_calls_follow_at_the_pace() -> None:
     """A hold stops an endpoint's calls; when it ends they follow at the pace, without a burst, and each second of it is counted."""
     traffic = Traffic(300)
