@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
-from math import floor
+from math import floor, inf
 from typing import Final
 from urllib.parse import urlsplit
 
 from exporter.api.lists import PER_PAGE, task_lists
-from exporter.api.quota import DEFAULT_SHARE, DOCUMENTED_LIMIT
+from exporter.api.quota import DEFAULT_SHARE, DOCUMENTED_LIMIT, RESERVED_SHARE
 from exporter.config.settings import AccountSettings, Settings
 from exporter.config.values import format_duration
 
@@ -61,9 +61,10 @@ def budget_lines(
 
 def _allowed(accounts: Sequence[AccountSettings], granted: int | None) -> tuple[float, str]:
     """Return the API calls per minute that the daemon may make with the accounts' token, and what decides that."""
-    stated = [account.rate_limit for account in accounts if account.rate_limit is not None]
+    stated = [account.rate_limit * 60 for account in accounts if account.rate_limit is not None]
     if stated:
-        return min(stated) * 60, "rate_limit"
+        left = inf if granted is None else (1 - RESERVED_SHARE) * granted
+        return min((min(stated), "rate_limit"), (left, f"four fifths of the {granted} that the platform grants"))
     what = (
         f"the {DOCUMENTED_LIMIT:.0f} that the vendor documents"
         if granted is None

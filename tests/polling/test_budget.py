@@ -122,6 +122,18 @@ def test_accounts_with_one_token_are_added_up() -> None:
     ]
 
 
+def test_what_the_platform_grants_bounds_a_rate_limit() -> None:
+    """Of a granted quota the last fifth is never used, whatever rate_limit says; one below that decides."""
+    account = {"name": "a", "base_url": "http://h", "user_id": "40863af8-db4a-41c6-a269-eb5bc386d97f", "token": "t"}
+    settings = Settings.model_validate({"accounts": [{**account, "tasks": task_ids(20), "rate_limit": "100/m"}]})
+    assert budget_lines(settings, settings.accounts, {}, 60) == [
+        "account a: 20 tasks; if all run, they need 20 of 48 API calls per minute",
+        "  that is enough for 48 running tasks every 1m or 240 running tasks every 5m",
+        "  the limit is four fifths of the 60 that the platform grants, for all programs that use the token",
+    ]
+    assert budget_lines(settings, settings.accounts, {}, 200)[-1] == STATED
+
+
 def test_no_line_shows_a_token() -> None:
     """The lines go to a terminal and into logs of builds."""
     assert "planted" not in "".join(lines({"token": "planted-token", "tasks": task_ids(1)}))
