@@ -79,11 +79,10 @@ def parse_boolean(value: object) -> bool:
 
 def parse_rate(value: object) -> float:
     """Read ``30/m``, ``1/s`` or a number per second as a number per second above 0. Raises ValueError."""
-    number, _, unit = value.partition("/") if isinstance(value, str) else (value, "", "s")
+    number, slash, unit = value.partition("/") if isinstance(value, str) else (value, "", "")
     try:
-        rate = (
-            parse_number(number.strip() if isinstance(number, str) else number) / {"m": 60, "s": 1, "": 1}[unit.strip()]
-        )
+        seconds = {"m": 60, "s": 1}[unit.strip()] if slash else 1
+        rate = parse_number(number.strip() if isinstance(number, str) else number) / seconds
     except (ValueError, KeyError):
         raise ValueError(f"{show(value)} is not a rate; expected {_RATES}") from None
     if rate <= 0:

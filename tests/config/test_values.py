@@ -21,6 +21,7 @@ from exporter.config.values import (
     parse_path,
     parse_pattern,
     parse_proxy,
+    parse_rate,
     parse_text,
     parse_timezone,
     parse_token,
@@ -51,6 +52,10 @@ PROXIES = "expected like http://user:password@proxy.example.com:3128"
         (parse_duration, 1.5, 1.5),
         (parse_duration, "2.5", 2.5),
         (parse_duration, "0", 0.0),
+        (parse_rate, "30/m", 0.5),
+        (parse_rate, "1/s", 1.0),
+        (parse_rate, "0.25", 0.25),
+        (parse_rate, 2, 2.0),
         (parse_number, "0.25", 0.25),
         (parse_number, "-1e3", -1000.0),
         (parse_whole_number, "007", 7),
@@ -97,6 +102,11 @@ def test_reads(parse: Callable[[object], object], written: object, value: object
         (parse_duration, "367d", "'367d' is out of range; expected a duration from 0 to 366d"),
         (parse_number, False, "'False' is not a number; expected a number"),
         (parse_number, 10**400, "something long is not a number; expected a number"),
+        *(
+            (parse_rate, odd, f"{show(odd)} is not a rate; expected 30/m, 1/s or a number per second")
+            for odd in ["30/h", "30/", "/m", "30/m/s", "inf", "", True, [1]]
+        ),
+        (parse_rate, "0/m", "'0/m' is out of range; expected above 0, as 30/m, 1/s or a number per second"),
         (parse_whole_number, 2.0, "'2.0' is not a whole number; expected a whole number"),
         (parse_whole_number, True, "'True' is not a whole number; expected a whole number"),
         *(
