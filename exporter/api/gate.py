@@ -183,6 +183,7 @@ class AccountGate:
         self._limit = configured, part
         self._waited = waited
         self._slots = asyncio.Semaphore(concurrency)
+        self.concurrency = concurrency
         self._refused_until = 0.0
         self._trial = asyncio.Lock()  # a refused token is tried by one call at a time
         self._renewed = asyncio.Event()

@@ -150,7 +150,7 @@ class AccountPoller:
         self._intervals = TaskIntervals(self._schedule, settings.poll, windows=len(settings.windows))
         self._tasks: dict[TaskRef, _Progress] = {}
         # Without places all that is due would queue at the gate in the order it came, and not by urgency.
-        self._places = asyncio.Semaphore(account.concurrency)
+        self._places = asyncio.Semaphore(client.gate.concurrency)
         self._due = _DuePolls(self._schedule, min(BATCH_SECONDS, settings.poll.interval / 100))
         self._outages = Outages(account.name)
         self._untried: set[TaskRef] = set()

@@ -127,7 +127,6 @@ class Bench:
             user_id="40863af8-db4a-41c6-a269-eb5bc386d97f",
             token="t",
             rate_limit=rate_limit,
-            concurrency=concurrency,
             discovery=DiscoverySettings(),
         )
         settings = Settings(
