@@ -30,7 +30,7 @@ from exporter.demo.commands import add_demo_options, add_simulator_options, demo
 from exporter.file_changes import Watched
 from exporter.logs import set_up
 from exporter.metrics.exposition import Page, TaskRenderer
-from exporter.polling.account import Account, Surroundings, open_account
+from exporter.polling.account import Account, Surroundings, explain_wait, open_account
 from exporter.polling.budget import budget_lines, warnings
 from exporter.polling.credentials import accounts_by_token, read_tokens
 from exporter.polling.discovery import Choice
@@ -287,6 +287,10 @@ async def _opened(
             await stack.enter_async_context(open_account(settings, account, tokens[account.name], around))
             for account in settings.accounts
         ]
+        patience = asyncio.create_task(
+            explain_wait(accounts, lambda line: sys.stderr.write(f"yunfu-exporter: {line}\n"))
+        )
+        stack.callback(patience.cancel)
         yield accounts, around
 
 

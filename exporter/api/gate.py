@@ -124,6 +124,11 @@ class TokenGate:
         return limit * demand / total if demand else limit / len(self._members)
 
     @property
+    def is_waited_at(self) -> bool:
+        """Whether a call waits, for its turn or for the end of a hold."""
+        return self._line.locked() or any(line.locked() for line in self._held_lines.values())
+
+    @property
     def is_unused(self) -> bool:
         """Whether no account uses the gate, and forgetting it could not lead to a call too many."""
         now = self._loop.time()

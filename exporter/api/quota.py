@@ -112,19 +112,19 @@ class _Minute:
 class Spending:
     """How a program spends a quota.
 
-    ``granted_share`` is its part of what is granted where no limit is configured, ``part`` that of a configured one too.
-    With ``paced`` the calls are spread evenly; otherwise they are made as soon as the limit allows.
+    ``granted_share`` is its part of what is granted where no limit is configured, ``part`` that of a configured one too;
+    None: its shard's. With ``paced`` the calls are spread evenly; otherwise they are made as soon as the limit allows.
     """
 
     granted_share: float = DEFAULT_SHARE
-    part: float = 1.0
+    part: float | None = None
     paced: bool = True
 
 
 DAEMON: Final = Spending()
 
 COMMAND: Final = Spending(granted_share=1.0, part=0.1, paced=False)
-"""A command that runs once takes a tenth, since a daemon may be running beside it, and is not to be waited for."""
+"""A command that runs once takes a tenth, on a shard too, since a daemon may be running beside it, and is not to be waited for."""
 
 
 class Quota:
@@ -133,7 +133,7 @@ class Quota:
     def __init__(self, spending: Spending = DAEMON) -> None:
         self._spending = spending
         self._configured: float | None = None
-        self._part = spending.part
+        self._part = spending.part or 1.0
         self._calls: deque[float] = deque()
         self._next = 0.0
         self._in_flight = 0
@@ -149,7 +149,7 @@ class Quota:
     def configure(self, calls_per_minute: float | None, part: float = 1.0) -> None:
         """Set the configured rate_limit, None: not given, and this exporter's part of it: less than 1 for a shard."""
         self._configured = calls_per_minute
-        self._part = self._spending.part * part
+        self._part = part if self._spending.part is None else self._spending.part
 
     def has_calls(self, now: float) -> bool:
         """Return whether a call was made within the window, or is under way."""

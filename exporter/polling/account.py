@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -179,6 +179,17 @@ class Account:
             hidden_total=self._discovery.hidden_total,
             odd_lists=self._discovery.account_lists.odd_lists,
         )
+
+
+async def explain_wait(accounts: Sequence[Account], explain: Callable[[str], object]) -> None:
+    """Explain in one line that API calls of a command wait for the quota, as soon as they do."""
+    while True:
+        await asyncio.sleep(QUOTA_WATCH_SECONDS)
+        for account in accounts:
+            if account.client.gate.quota.is_waited_at:
+                limit = account.client.gate.use.limit
+                explain(f"waiting for the API quota, of which a command takes a tenth: {limit:.2g} calls per minute")
+                return
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ from exporter.config.settings import AccountSettings, Settings
 from exporter.demo.simulator import SimulatedTask, Simulator, SimulatorOptions
 from exporter.demo.simulator.server import Request, Response
 from exporter.metrics.exposition import Page, TaskRenderer
-from exporter.polling.account import Account, Surroundings, open_account
+from exporter.polling.account import Account, Surroundings, explain_wait, open_account
 from tests.support.accounts import breaking, collected_logs, opened, statuses
 from tests.support.lists import INTERVAL, SUB_USER, Lists, account_of, entry, living, page, uuid
 from tests.support.virtual_time import in_virtual_time
@@ -271,6 +271,28 @@ async def test_an_account_without_tasks_lives_beside_another_with_its_token() ->
         lists.lists["tasks"] = [entry(1)]
         await asyncio.sleep(2.5 * INTERVAL)
         assert lists.polled[uuid(1), None] > 0
+
+
+@in_virtual_time
+async def test_a_command_explains_once_what_it_waits_for() -> None:
+    """Nothing is said while calls pass, and one line once they wait, with how many calls per minute there are."""
+    lines: list[str] = []
+    account, _ = account_of(Lists(), {})
+    gate = account.client.gate
+    gate.quota.join("main", 6.0, 1.0)
+
+    async def call() -> None:
+        async with gate.call("tasks"):
+            pass
+
+    async with asyncio.TaskGroup() as group:
+        explaining = group.create_task(explain_wait([account], lines.append))
+        await call()
+        await asyncio.sleep(5)
+        assert not lines
+        group.create_task(call())
+        await explaining
+    assert lines == ["waiting for the API quota, of which a command takes a tenth: 6 calls per minute"]
 
 
 @in_virtual_time
