@@ -69,7 +69,8 @@ class _Progress:
             self.record(record.stats, moved=False)
             self.phone_calls = (record.stats.answered or 0) + (record.stats.unanswered or 0)
         due = success if record.status.due is None else record.status.due
-        return Resumed(record.status.interval, now + due - unix_now)
+        latest = now + record.status.interval  # the clock may have been set back
+        return Resumed(record.status.interval, min(latest, now + due - unix_now))
 
     def record(self, stats: TaskStats | Unchanged, *, moved: bool) -> None:
         """Record the statistics of a poll, and whether they differ from those of the poll before."""
@@ -235,7 +236,10 @@ class AccountPoller:
         progress = self._tasks.get(task.ref)
         if progress is None:
             self._tasks[task.ref] = progress = _Progress(task)
-            resumed = progress.resume(self._store.record(task.ref), now, self._store.clock())
+            record = self._store.record(task.ref)
+            if record is not None and record.windows:
+                progress.memory = self._reader.resume(record.windows)
+            resumed = progress.resume(record, now, self._store.clock())
             self._intervals.add(task.ref, task.ref.id, progress.interval(self._cadence), now, resumed)
             if resumed is None:
                 self._untried.add(task.ref)

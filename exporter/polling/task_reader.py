@@ -23,7 +23,7 @@ from exporter.config.settings import Settings
 from exporter.config.values import WindowSettings
 from exporter.logs import get_logger
 from exporter.metrics.instrumentation import ExporterMetrics
-from exporter.metrics.records import UNCHANGED, PollOutcome, Unchanged, WindowReading
+from exporter.metrics.records import UNCHANGED, PollOutcome, Unchanged, WindowLines, WindowReading
 from exporter.metrics.tags import limit_tags
 
 log = get_logger(__name__)
@@ -117,11 +117,23 @@ class TaskReader:
                 stats = await self._stats(ref, memory, window.label, (span.begin, span.end))
                 reading = WindowReading(window.label, stats, span.expires, self._window_interval)
                 outcome = replace(outcome, windows=(*outcome.windows, reading))
-                until_due = min(EARLY_SHARE * self._window_interval, span.expires - now)
-                memory.windows_due[window.label] = started + until_due
+                memory.windows_due[window.label] = started + self._seconds_until_due(span.expires - now)
         except ApiError as error:
             return replace(outcome, failure=error.failure), error
         return outcome, None
+
+    def resume(self, windows: Mapping[str, WindowLines]) -> Memory:
+        """Return the memory of a task whose windows were read before a restart: none is read again before it is due."""
+        now, loop_now = self._clock(), asyncio.get_running_loop().time()
+        due = {}
+        for name, window in windows.items():
+            ago = max(0.0, now - window.read_at)  # the clock may have been set back
+            due[name] = loop_now - ago + self._seconds_until_due(window.expires - (now - ago))
+        return Memory(windows_due=due)
+
+    def _seconds_until_due(self, until_expiry: float) -> float:
+        """Return the seconds from the reading of a window to the next; ``until_expiry`` are those until its span moves on."""
+        return min(EARLY_SHARE * self._window_interval, until_expiry)
 
     async def _stats(
         self, ref: TaskRef, memory: Memory, window: str, span: tuple[str, str] | None

@@ -22,6 +22,8 @@ from exporter.api.errors import (
 from exporter.api.model import Task, TaskRef, TaskState
 from exporter.api.quota import SLACK_SECONDS
 from exporter.config.values import WindowSettings
+from exporter.metrics.exposition import TaskRenderer
+from exporter.metrics.store import Store
 from exporter.polling.intervals import STEP, STEPS_KEPT
 from exporter.polling.poller import BATCH_SECONDS
 from exporter.polling.schedule import spread
@@ -296,6 +298,36 @@ async def test_a_window_is_read_at_an_interval_of_its_own() -> None:
     assert max(gaps(windows)[1:]) <= 301
     window = (bench.record("a").windows or {})["today"]
     assert window.due - window.read_at == 300
+
+
+@in_virtual_time
+async def test_a_restart_reads_no_window_before_it_is_due() -> None:
+    """What is known from before of a window is read again five minutes after it was read, and not with the first poll."""
+    today = (WindowSettings("today"),)
+    bench = Bench(windows=today)
+    async with bench.polling(task("a")):
+        await asyncio.sleep(100)
+    again = Bench(windows=today, store=bench.store)
+    async with again.polling(task("a")):
+        await asyncio.sleep(150)
+        assert len(again.client.calls["a"]) >= 2
+        assert set(again.client.spans) == {None}
+        await asyncio.sleep(110)
+        assert len(set(again.client.spans)) == 2
+
+
+@in_virtual_time
+async def test_a_clock_set_back_meanwhile_delays_no_task() -> None:
+    """What was polled in the future by the clock of now is due an interval after the restart at the latest."""
+    loop, ahead = asyncio.get_running_loop(), [86_400.0]
+    bench = Bench(store=Store(TaskRenderer(()), lambda: loop.time() + ahead[0]))
+    async with bench.polling(task("a")):
+        await asyncio.sleep(1)
+    ahead[0] = 0.0
+    again = Bench(store=bench.store)
+    async with again.polling(task("a", TaskState.PAUSED)):
+        await asyncio.sleep(IDLE)
+    assert again.client.calls["a"]
 
 
 @in_virtual_time
