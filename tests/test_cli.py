@@ -38,9 +38,10 @@ GOOD = {"YUNFU_BASE_URL": "http://127.0.0.1:9", "YUNFU_USER_ID": USER, "YUNFU_TO
 
 @pytest.fixture
 def env(platform: Platform) -> dict[str, str]:
-    """Give the environment of the single account."""
+    """Give the environment of the single account, with a quota that no command has to wait for."""
     account = platform.simulator.accounts[0]
-    return {"YUNFU_BASE_URL": platform.url, "YUNFU_USER_ID": account.user_id, "YUNFU_TOKEN": account.token}
+    given = {"base_url": platform.url, "user_id": account.user_id, "token": account.token, "rate_limit": 100}
+    return {"YUNFU_ACCOUNTS": json.dumps([{"name": "default", "discovery": {}, **given}])}
 
 
 @dataclass(frozen=True)
@@ -201,9 +202,10 @@ def test_check_says_that_all_is_well(command: Command) -> None:
     assert live.out.endswith(": live call: answered\n")
 
 
-def test_check_live_tells_a_refused_token(command: Command) -> None:
+def test_check_live_tells_a_refused_token(platform: Platform, command: Command) -> None:
     """A configuration that is good but does not work is status 1, with the reason."""
-    done = command("check", "--live", YUNFU_TOKEN="wrong")
+    platform.simulator.faults.append(Fault(kind="expired_token"))
+    done = command("check", "--live")
     assert (done.status, done.err) == (1, "")
     assert done.out.endswith(": live call: failed: http_401: the platform answered HTTP 401 Unauthorized\n")
     assert "add --live" not in done.out
@@ -252,10 +254,13 @@ def test_no_name_steers_the_terminal(platform: Platform, command: Command, monke
     assert task.name in {row["name"] for row in json.loads(machine.out)}
 
 
-def test_tasks_tells_a_discovery_that_failed(command: Command) -> None:
+def test_tasks_tells_a_discovery_that_failed(env: dict[str, str], command: Command) -> None:
     """What cannot be listed is status 1 and one line; it does not claim that there are no tasks."""
     for words in (["tasks"], ["tasks", "--json"]):
-        done = command(*words, YUNFU_BASE_URL="http://127.0.0.1:9")
+        done = command(
+            *words,
+            YUNFU_ACCOUNTS=json.dumps([{**json.loads(env["YUNFU_ACCOUNTS"])[0], "base_url": "http://127.0.0.1:9"}]),
+        )
         assert done.status == 1
         assert "no tasks" not in done.out
         assert done.err.startswith("yunfu-exporter: account default: discovery failed: connect: ")
