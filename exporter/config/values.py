@@ -202,7 +202,8 @@ def parse_base_url(value: object) -> str:
     url = _parse_url(value, expected := "like https://api.example.com or https://example.com/prefix")
     if "@" in url.netloc:
         raise ValueError(f"has a user name or password; expected {expected}")
-    return url.geturl().rstrip("/")
+    host = url.netloc.lower()  # accounts of one platform share a quota, however they write it
+    return url._replace(netloc=host).geturl().rstrip("/")
 
 
 def parse_proxy(value: object) -> SecretStr:

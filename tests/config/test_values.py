@@ -70,6 +70,7 @@ PROXIES = "expected like http://user:password@proxy.example.com:3128"
         (parse_text, " 老客户回访 ", "老客户回访"),
         (parse_label_name, "_team2", "_team2"),
         (parse_base_url, "https://api.example.com/", "https://api.example.com"),
+        (parse_base_url, "HTTPS://API.Example.com/Prefix", "https://api.example.com/Prefix"),
         (parse_base_url, "http://[::1]:8080/a/b//", "http://[::1]:8080/a/b"),
     ],
 )
