@@ -119,9 +119,11 @@ class TokenGate:
 
         One that would spend nothing yet, since its tasks are not known, could have an equal part.
         """
-        limit, demand = self._quota.limit(self._loop.time())[0], self._members[account].demand
+        limit, own = self._quota.limit(self._loop.time())[0], self._members.get(account)
+        if own is None or len(self._members) == 1:
+            return limit
         total = sum(member.demand for member in self._members.values())
-        return limit * demand / total if demand else limit / len(self._members)
+        return limit * own.demand / total if own.demand else limit / len(self._members)
 
     @property
     def is_waited_at(self) -> bool:
