@@ -29,7 +29,7 @@ from exporter.api.tokens import Token
 from exporter.config.settings import AccountSettings, PollSettings, Settings, TaskSettings
 from exporter.metrics.exposition import TaskRenderer
 from exporter.metrics.instrumentation import ExporterMetrics
-from exporter.metrics.records import Lines, Reading
+from exporter.metrics.records import CountedStats, Lines
 from exporter.metrics.store import Store
 from exporter.polling.account import Surroundings, open_account
 
@@ -74,10 +74,10 @@ class CountingRenderer(TaskRenderer):
 
     readings = 0
 
-    def reading(self, ref: TaskRef, reading: Reading) -> Lines:
+    def stats(self, ref: TaskRef, counted: CountedStats) -> Lines:
         """Render the statistics."""
         self.readings += 1
-        return super().reading(ref, reading)
+        return super().stats(ref, counted)
 
 
 async def measure(count: Callable[[], tuple[int, int]]) -> Cost:

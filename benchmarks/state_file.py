@@ -27,7 +27,7 @@ from prometheus_client import CollectorRegistry
 
 from exporter.api.model import Task, TaskRef, TaskState, TaskStats, parse_stats
 from exporter.metrics.exposition import Page, TaskRenderer
-from exporter.metrics.records import PollOutcome, WindowReading
+from exporter.metrics.records import PollOutcome, WindowStats
 from exporter.metrics.store import Store
 from exporter.state.saving import StoreSource
 from exporter.state.state_file import StateFile
@@ -72,7 +72,7 @@ class Fleet:
         """Settle one poll of each task, with new numbers."""
         for task in tasks:
             stats = self._stats(round_)
-            windows = (WindowReading("today", stats, self.clock() + 86_400),)
+            windows = (WindowStats("today", stats, self.clock() + 86_400),)
             self.store.record_poll(task, PollOutcome(stats, windows), INTERVAL, 0.123)
 
     def _stats(self, round_: int) -> TaskStats:

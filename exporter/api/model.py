@@ -120,7 +120,7 @@ class TaskStats:
 
 def parse_stats(data: object) -> TaskStats:
     """Parse the ``data`` of a statistics response, whatever it is."""
-    reader = _Reader()
+    reader = _FieldParser()
     blocks = reader.mapping(data, "data")
     if unknown := unknown_parts(blocks):
         reader.unread["unknown"] = len(unknown)
@@ -177,7 +177,7 @@ def read_count(value: object) -> int | None:
     return int(number) if number is not None and number >= 0 and number == math.floor(number) else None
 
 
-class _Reader:
+class _FieldParser:
     """Parses single values and counts, by field, what it could not read."""
 
     def __init__(self) -> None:
@@ -245,7 +245,7 @@ def _to_ratio(percent: float) -> float | None:
     return abs(ratio) if 0 <= ratio <= 1 else None  # -0.0 is 0, and NaN compares false
 
 
-def _numbers(reader: _Reader, block: object) -> dict[str, int]:
+def _numbers(reader: _FieldParser, block: object) -> dict[str, int]:
     """Parse ``[{"status": CODE, "count": NUMBER}]`` by label; the codes are the indices of STATUSES."""
     counts: dict[str, int] = {}
     for entry in reader.entries(block, "number_status", "status"):
@@ -258,7 +258,7 @@ def _numbers(reader: _Reader, block: object) -> dict[str, int]:
     return counts
 
 
-def _intentions(reader: _Reader, block: object) -> tuple[dict[str, int], dict[str, float]]:
+def _intentions(reader: _FieldParser, block: object) -> tuple[dict[str, int], dict[str, float]]:
     """Parse ``[{"name": "A级(…)", "total": NUMBER, "percent": 0-100}]`` into counts and ratios (0-1) by grade."""
     counts: dict[str, int] = {}
     ratios: dict[str, float] = {}
@@ -287,7 +287,7 @@ def _intention_label(name: str) -> str:
     return grade[1] if grade else name
 
 
-def _rounds(reader: _Reader, block: object) -> dict[str, int]:
+def _rounds(reader: _FieldParser, block: object) -> dict[str, int]:
     """Parse ``{"1": NUMBER, "2~5": NUMBER, ">20": NUMBER}``; an empty one is ``[]`` in PHP."""
     counts: dict[str, int] = {}
     for key, value in reader.mapping(block, "rounds").items():
@@ -309,7 +309,7 @@ def _rounds_label(key: str) -> str:
     return key
 
 
-def _tags(reader: _Reader, block: object, name: str) -> dict[str, int]:
+def _tags(reader: _FieldParser, block: object, name: str) -> dict[str, int]:
     """Parse ``[{"name": TAG, "count": NUMBER}]``; the name can also be in ``llm_intention_tag`` or ``tag``, as ``{"name": TAG}``.
 
     Their number is not bounded here, but by ``limit_tags``.

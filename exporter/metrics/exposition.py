@@ -18,7 +18,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from exporter.api.model import TaskRef, TaskStats
 from exporter.metrics import families
 from exporter.metrics.families import Family, Values, status_families
-from exporter.metrics.records import Lines, Reading, TaskRecord, TaskStatus
+from exporter.metrics.records import CountedStats, Lines, TaskRecord, TaskStatus
 
 _TASKS_PER_PIECE: Final = 1000  # a piece is up to a megabyte or so: small in memory, and joined in a millisecond
 _HEAD: Final = b"\xff"  # stands for the labels of the task in a template; no UTF-8 text holds it
@@ -65,12 +65,12 @@ class TaskRenderer:
             for family, lines in zip(self.status_families, before.status_lines, strict=True)
         )
 
-    def reading(self, ref: TaskRef, reading: Reading) -> Lines:
+    def stats(self, ref: TaskRef, counted: CountedStats) -> Lines:
         """Render the statistics of the whole life and the counters."""
         head = _head(ref)
         return (
-            *(_lines(family, head, family.read(reading.stats)) for family in families.STATS_FAMILIES),
-            *(_lines(family, head, family.read(reading)) for family in families.COUNTER_FAMILIES),
+            *(_lines(family, head, family.read(counted.stats)) for family in families.STATS_FAMILIES),
+            *(_lines(family, head, family.read(counted)) for family in families.COUNTER_FAMILIES),
         )
 
     def window(self, ref: TaskRef, window: str, stats: TaskStats) -> Lines:
@@ -92,7 +92,7 @@ class Page:
         fresh = [record for record in known if record.is_fresh(now)]
         windows = [lines for record in known for lines in record.fresh_windows(now)]
         status = {True: [r.status_lines for r in known], False: [r.status_lines for r in fresh]}
-        readings = [r.reading_lines for r in fresh]
+        readings = [r.stats_lines for r in fresh]
         for index, status_family in enumerate(self.renderer.status_families):
             yield from _family(status_family, index, status[status_family.lasting], openmetrics=openmetrics)
         for index, family in enumerate((*families.STATS_FAMILIES, *families.COUNTER_FAMILIES)):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeAlias, TypeVar
 
 from exporter.api.model import TaskState, TaskStats
-from exporter.metrics.records import Reading, TaskStatus
+from exporter.metrics.records import CountedStats, TaskStatus
 from exporter.words.text import Text
 
 Source = TypeVar("Source")
@@ -266,7 +266,7 @@ STATS_FAMILIES: Final[tuple[Family[TaskStats], ...]] = (
     ),
 )
 
-COUNTER_FAMILIES: Final[tuple[Family[Reading], ...]] = (
+COUNTER_FAMILIES: Final[tuple[Family[CountedStats], ...]] = (
     Family(
         name="yunfu_task_calls_total",
         title=Text("Calls made since the exporter started", "启动以来的呼叫数"),
@@ -274,7 +274,7 @@ COUNTER_FAMILIES: Final[tuple[Family[Reading], ...]] = (
             "Calls made since the exporter started, by outcome. For rate() and increase().",
             "exporter 启动以来看到的呼叫数，按结果区分。用于 rate() 和 increase()。",
         ),
-        read=lambda reading: reading.calls,
+        read=lambda counted: counted.calls,
         labels=("outcome",),
         type="counter",
         absence="uncounted",
@@ -286,7 +286,7 @@ COUNTER_FAMILIES: Final[tuple[Family[Reading], ...]] = (
             "Phone numbers that reached a status since the exporter started; a redialled number counts each time.",
             "exporter 启动以来，观察到号码进入各状态的次数；同一号码重拨，每次都计数。",
         ),
-        read=lambda reading: {status: count for status, count in reading.numbers.items() if status != "waiting"},
+        read=lambda counted: {status: count for status, count in counted.numbers.items() if status != "waiting"},
         labels=("status",),
         type="counter",
         absence="uncounted",
@@ -298,7 +298,7 @@ COUNTER_FAMILIES: Final[tuple[Family[Reading], ...]] = (
             "Times the platform's count of calls fell by more than half: the task was reset or restarted.",
             "平台的呼叫数跌去一半以上的次数：任务被重置或重新开始。",
         ),
-        read=lambda reading: reading.resets,
+        read=lambda counted: counted.resets,
         type="counter",
         absence="uncounted",
     ),

@@ -36,7 +36,7 @@ class TaskStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class CountedStats:
     """The statistics of a task's whole life, and the counters that follow from watching them."""
 
     stats: TaskStats
@@ -54,7 +54,7 @@ class Unchanged(Enum):
 UNCHANGED: Final = Unchanged.UNCHANGED
 
 
-class WindowReading(NamedTuple):
+class WindowStats(NamedTuple):
     """The statistics of one window. At ``expires`` (Unix seconds) the window has moved on and they say nothing.
 
     ``interval`` is the least seconds until the window is read again, however often the task is polled.
@@ -71,7 +71,7 @@ class PollOutcome:
     """The outcome of one poll of a task: what was read, and why the first API call that failed did (None: none failed)."""
 
     stats: TaskStats | Unchanged | None = None
-    windows: tuple[WindowReading, ...] = ()
+    windows: tuple[WindowStats, ...] = ()
     failure: Failure | None = None
 
 
@@ -121,13 +121,13 @@ class TaskRecord:
     """The latest of one task, rendered.
 
     ``stale_after`` is by how many seconds a success may be overdue, or the task be denied, before it leaves /metrics.
-    ``stats`` are the statistics of ``reading_lines``, and ``polls`` are the last polls, packed by ``poll_history``.
+    ``stats`` are the statistics of ``stats_lines``, and ``polls`` are the last polls, packed by ``poll_history``.
     """
 
     status: TaskStatus
     status_lines: Lines
     stale_after: float
-    reading_lines: Lines = ()
+    stats_lines: Lines = ()
     windows: Mapping[str, WindowLines] | None = None
     stats: TaskStats | None = None
     polls: bytes = b""

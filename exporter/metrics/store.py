@@ -17,9 +17,9 @@ from exporter.metrics.poll_history import Poll, add_poll
 from exporter.metrics.records import (
     UNCHANGED,
     AccountStatus,
+    CountedStats,
     Lines,
     PollOutcome,
-    Reading,
     TaskRecord,
     TaskStatus,
     WindowLines,
@@ -32,7 +32,7 @@ class Renderer(Protocol):
     def status(self, status: TaskStatus, before: TaskRecord | None = None) -> Lines:
         """Render a status; ``before`` is the record that this renderer made of the task last time."""
 
-    def reading(self, ref: TaskRef, reading: Reading) -> Lines:
+    def stats(self, ref: TaskRef, counted: CountedStats) -> Lines:
         """Render the statistics of the whole life and the counters."""
 
     def window(self, ref: TaskRef, window: str, stats: TaskStats) -> Lines:
@@ -120,7 +120,7 @@ class Store:
             due=last.due if outcome.stats is None else now + interval,
         )
         record = before or TaskRecord(status=status, status_lines=(), stale_after=self._stale_after)
-        moved, stats, lines, windows = False, record.stats, record.reading_lines, record.windows
+        moved, stats, lines, windows = False, record.stats, record.stats_lines, record.windows
         if isinstance(outcome.stats, TaskStats):
             stats = outcome.stats
             moved, lines = self._count(ref, stats)
@@ -129,7 +129,7 @@ class Store:
         poll = Poll(now, seconds, outcome.failure.reason if outcome.failure else "")
         shown, polls = self._renderer.status(status, before), add_poll(record.polls, poll)
         record = replace(
-            record, status=status, status_lines=shown, reading_lines=lines, windows=windows, stats=stats, polls=polls
+            record, status=status, status_lines=shown, stats_lines=lines, windows=windows, stats=stats, polls=polls
         )
         self._keep(record)
         return moved
@@ -142,14 +142,14 @@ class Store:
         status = TaskStatus(
             task, up=outcome.failure is None, last_success=success, failure=outcome.failure, due=success
         )
-        reading = Reading(stats, {}, {}, None) if isinstance(stats, TaskStats) else None
-        lines = self._renderer.reading(task.ref, reading) if reading else ()
+        counted = CountedStats(stats, {}, {}, None) if isinstance(stats, TaskStats) else None
+        lines = self._renderer.stats(task.ref, counted) if counted else ()
         windows = _windows(self._renderer, task.ref, outcome, now, 0, {})
         return TaskRecord(
             status=status,
             status_lines=self._renderer.status(status),
             stale_after=self._stale_after,
-            reading_lines=lines,
+            stats_lines=lines,
             windows=windows,
         )
 
@@ -214,8 +214,8 @@ class Store:
         """Count what has grown; return whether anything moved, and the lines of the statistics and counters."""
         counters = self._counters.setdefault(ref, TaskCounters())
         moved = counters.observe(stats)
-        reading = Reading(stats, counters.calls, counters.numbers, counters.resets)
-        return moved, self._renderer.reading(ref, reading)
+        counted = CountedStats(stats, counters.calls, counters.numbers, counters.resets)
+        return moved, self._renderer.stats(ref, counted)
 
     def _put(self, status: TaskStatus, before: TaskRecord | None) -> None:
         lines = self._renderer.status(status, before)
@@ -253,11 +253,11 @@ def _windows(
 def _rendered(saved: TaskRecord, sums: Sums | None, renderer: Renderer) -> TaskRecord:
     ref = saved.status.task.ref
     counts = (sums.calls, sums.numbers, sums.resets) if sums else ({}, {}, None)
-    reading = saved.stats and Reading(saved.stats, *counts)
+    counted = saved.stats and CountedStats(saved.stats, *counts)
     return replace(
         saved,
         status_lines=renderer.status(saved.status),
-        reading_lines=renderer.reading(ref, reading) if reading else (),
+        stats_lines=renderer.stats(ref, counted) if counted else (),
         windows={
             name: replace(window, lines=renderer.window(ref, name, window.stats))
             for name, window in (saved.windows or {}).items()

@@ -229,7 +229,7 @@ class Discovery:
         self._keep_hidden(choices, settings.max_tasks)
 
     def _choose(self, settings: DiscoverySettings) -> list[Choice]:
-        """Choose from what is known of the lists, and from before while a list has not been read whole."""
+        """Choose among the listed tasks, and those of before a restart while a list has not been read whole."""
         found = self._resumed | {task.id: self._to_task(task) for task in self.account_lists.tasks().values()}
         return self._divide(choose(found.values(), self.configured, settings))
 

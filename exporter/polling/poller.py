@@ -316,4 +316,4 @@ class AccountPoller:
 def _remembered(progress: _Progress, store: Store) -> Memory:
     """Return a copy of a task's memory; an empty one if the store no longer has what was read."""
     record = store.record(progress.task.ref)
-    return progress.memory.copy() if record is not None and record.reading_lines else Memory()
+    return progress.memory.copy() if record is not None and record.stats_lines else Memory()

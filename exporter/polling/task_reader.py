@@ -23,7 +23,7 @@ from exporter.config.settings import Settings
 from exporter.config.values import WindowSettings
 from exporter.logs import get_logger
 from exporter.metrics.instrumentation import ExporterMetrics
-from exporter.metrics.records import UNCHANGED, PollOutcome, Unchanged, WindowLines, WindowReading
+from exporter.metrics.records import UNCHANGED, PollOutcome, Unchanged, WindowLines, WindowStats
 from exporter.metrics.tags import limit_tags
 
 log = get_logger(__name__)
@@ -115,8 +115,8 @@ class TaskReader:
                 now = self._clock()
                 span = window_span(window, now, self._timezone)
                 stats = await self._stats(ref, memory, window.label, (span.begin, span.end))
-                reading = WindowReading(window.label, stats, span.expires, self._window_interval)
-                outcome = replace(outcome, windows=(*outcome.windows, reading))
+                read = WindowStats(window.label, stats, span.expires, self._window_interval)
+                outcome = replace(outcome, windows=(*outcome.windows, read))
                 memory.windows_due[window.label] = started + self._seconds_until_due(span.expires - now)
         except ApiError as error:
             return replace(outcome, failure=error.failure), error

@@ -15,7 +15,7 @@ from exporter.api.errors import Failure
 from exporter.api.model import Task, TaskRef, TaskState, TaskStats, clean_label, parse_stats
 from exporter.metrics.exposition import Page, TaskRenderer, read_samples
 from exporter.metrics.families import Family
-from exporter.metrics.records import PollOutcome, WindowReading
+from exporter.metrics.records import PollOutcome, WindowStats
 from exporter.metrics.store import Store
 from exporter.words.text import Text
 from tests.support.clock import Clock
@@ -123,7 +123,7 @@ def test_only_what_lasts_stays_when_the_statistics_are_stale() -> None:
     clock = Clock(NOW)
     store = Store(TaskRenderer(), clock, STALE_AFTER)
     stats = parse_stats(documented())
-    store.record_poll(TASK, PollOutcome(stats, (WindowReading("today", stats, NOW + 1e6),)), INTERVAL)
+    store.record_poll(TASK, PollOutcome(stats, (WindowStats("today", stats, NOW + 1e6),)), INTERVAL)
     boundary = NOW + INTERVAL + STALE_AFTER
     assert set(_families(_page(store, now=boundary))) > {
         "yunfu_task_calls_total",
@@ -320,7 +320,7 @@ def test_whatever_json_arrives_is_read_back_from_the_page(openmetrics: bool, dat
     stats = parse_stats(data)
     task = replace(TASK, name=clean_label(name))
     store = Store(TaskRenderer(), Clock(NOW), STALE_AFTER)
-    store.record_poll(task, PollOutcome(stats, (WindowReading("today", stats, NOW + 1),)), INTERVAL)
+    store.record_poll(task, PollOutcome(stats, (WindowStats("today", stats, NOW + 1),)), INTERVAL)
     families = _read(_page(store, openmetrics=openmetrics), openmetrics=openmetrics)
     status_names = {family.name for family in TaskRenderer().status_families}
     identity = {"account": REF.account, "task": REF.id}

@@ -8,12 +8,12 @@ from exporter.api.model import Task, TaskRef, TaskState, TaskStats
 from exporter.metrics.records import (
     UNCHANGED,
     AccountStatus,
+    CountedStats,
     Lines,
     PollOutcome,
-    Reading,
     TaskRecord,
     TaskStatus,
-    WindowReading,
+    WindowStats,
 )
 from exporter.metrics.store import Store
 
@@ -31,7 +31,7 @@ class FakeRenderer:
     """Renders what it is given as a short text, and remembers the last reading and what it could have used again."""
 
     mark: str = ""
-    reading_seen: Reading | None = field(default=None)
+    reading_seen: CountedStats | None = field(default=None)
     reusable: list[bool] = field(default_factory=list)
 
     def status(self, status: TaskStatus, before: TaskRecord | None = None) -> Lines:
@@ -39,11 +39,11 @@ class FakeRenderer:
         self.reusable.append(before is not None and before.status.task is status.task)
         return (f"{self.mark}{status.task.name}".encode(),)
 
-    def reading(self, ref: TaskRef, reading: Reading) -> Lines:
+    def stats(self, ref: TaskRef, counted: CountedStats) -> Lines:
         """Tell the count of answered calls."""
         assert ref == REF
-        self.reading_seen = reading
-        return (f"{self.mark}{reading.stats.answered}".encode(),)
+        self.reading_seen = counted
+        return (f"{self.mark}{counted.stats.answered}".encode(),)
 
     def window(self, ref: TaskRef, window: str, stats: TaskStats) -> Lines:
         """Tell the count of answered calls in the window."""
@@ -87,12 +87,12 @@ def kept() -> StoreInTime:
     return StoreInTime()
 
 
-def _read(answered: int, *windows: WindowReading) -> PollOutcome:
+def _read(answered: int, *windows: WindowStats) -> PollOutcome:
     return PollOutcome(TaskStats(answered=answered), windows)
 
 
-def _window(name: str, answered: int, expires: float = float("inf")) -> WindowReading:
-    return WindowReading(name, TaskStats(answered=answered), expires)
+def _window(name: str, answered: int, expires: float = float("inf")) -> WindowStats:
+    return WindowStats(name, TaskStats(answered=answered), expires)
 
 
 def test_statistics_are_fresh_until_a_success_is_overdue(kept: StoreInTime) -> None:
@@ -152,12 +152,12 @@ def test_a_failure_keeps_what_was_read_before(kept: StoreInTime) -> None:
     kept.record_poll(FAILED, NOW + 60)
     record = kept.record
     assert (record.status.up, record.status.failure, record.status.last_success) == (False, FAILED.failure, NOW)
-    assert record.reading_lines == (b"7",)
+    assert record.stats_lines == (b"7",)
     assert list(record.fresh_windows(NOW + 60)) == [(b"today 3",)]
     kept.record_poll(_read(8), NOW + 120)
     record = kept.record
     assert (record.status.up, record.status.failure, record.status.last_success) == (True, None, NOW + 120)
-    assert record.reading_lines == (b"8",)
+    assert record.stats_lines == (b"8",)
 
 
 def test_a_poll_that_failed_half_way_keeps_what_it_brought(kept: StoreInTime) -> None:
@@ -166,7 +166,7 @@ def test_a_poll_that_failed_half_way_keeps_what_it_brought(kept: StoreInTime) ->
     half = replace(_read(2, _window("today", 2)), failure=Failure("timeout", "no answer"))
     assert kept.record_poll(half, NOW + 60)
     record = kept.record
-    assert (record.status.up, record.status.last_success, record.reading_lines) == (False, NOW + 60, (b"2",))
+    assert (record.status.up, record.status.last_success, record.stats_lines) == (False, NOW + 60, (b"2",))
     assert list(record.fresh_windows(NOW + 60)) == [(b"today 2",), (b"1h 1",)]
 
 
@@ -193,12 +193,12 @@ def test_an_unchanged_answer_is_a_success_with_the_statistics_of_before(kept: St
     kept.record_poll(_read(7), NOW - 60)
     kept.record_poll(_read(9, _window("today", 3, expires=NOW + 90)), NOW)
     kept.record_poll(MISSING, NOW + 30)
-    lines, rendered = kept.record.reading_lines, kept.renderer.reading_seen
-    assert kept.record_poll(PollOutcome(UNCHANGED, (WindowReading("today", UNCHANGED, NOW + 900),)), NOW + 60) is False
+    lines, rendered = kept.record.stats_lines, kept.renderer.reading_seen
+    assert kept.record_poll(PollOutcome(UNCHANGED, (WindowStats("today", UNCHANGED, NOW + 900),)), NOW + 60) is False
     assert kept.record.status == TaskStatus(
         TASK, interval=INTERVAL, up=True, last_success=NOW + 60, due=NOW + 60 + INTERVAL
     )
-    assert kept.record.reading_lines is lines
+    assert kept.record.stats_lines is lines
     assert kept.renderer.reading_seen is rendered
     assert kept.record.is_fresh(NOW + 60 + INTERVAL + STALE_AFTER)
     assert list(kept.record.fresh_windows(NOW + 60 + INTERVAL + STALE_AFTER)) == [(b"today 3",)]
@@ -252,7 +252,7 @@ def test_a_task_that_is_no_longer_listed_is_gone_until_it_is_listed_again(
     assert kept.record.is_gone(NOW + STALE_AFTER + 0.001)
     kept.store.put_task(TASK, interval)
     assert not kept.record.is_gone(NOW + 10_000)
-    assert kept.record.reading_lines == (b"1",)
+    assert kept.record.stats_lines == (b"1",)
 
 
 def test_a_denied_task_that_is_no_longer_polled_is_there_while_it_is_listed(kept: StoreInTime) -> None:
@@ -275,7 +275,7 @@ def test_know_takes_up_new_facts_and_keeps_what_was_read(kept: StoreInTime) -> N
     kept.store.put_task(replace(TASK, name="second"), 900)
     before = kept.record
     assert (before.status.task.name, before.status.interval, before.status.up) == ("second", 900, True)
-    assert (before.status_lines, before.reading_lines) == ((b"second",), (b"1",))
+    assert (before.status_lines, before.stats_lines) == ((b"second",), (b"1",))
     for interval in (900, 908, 892):  # so small a change is left to the next poll
         kept.store.put_task(replace(TASK, name="second"), interval)
         assert kept.record is before
@@ -303,16 +303,16 @@ def test_a_snapshot_does_not_change(kept: StoreInTime) -> None:
     kept.record_poll(_read(2), NOW + 60)
     kept.store.forget(REF)
     assert snapshot == [record]
-    assert record.reading_lines == (b"1",)
+    assert record.stats_lines == (b"1",)
 
 
 def test_rendering_once_keeps_nothing(kept: StoreInTime) -> None:
     """A probe of any task is rendered without counters and without a trace in the store."""
     record = kept.store.render_once(TASK, _read(5, _window("today", 2)))
-    assert record.reading_lines == (b"5",)
+    assert record.stats_lines == (b"5",)
     assert list(record.fresh_windows(NOW)) == [(b"today 2",)]
     assert (record.status.up, record.status.last_success, record.status.interval) == (True, NOW, None)
-    assert kept.renderer.reading_seen == Reading(TaskStats(answered=5), {}, {}, None)
+    assert kept.renderer.reading_seen == CountedStats(TaskStats(answered=5), {}, {}, None)
     assert kept.store.records() == []
     assert kept.record_poll(_read(9), NOW)
     assert kept.calls == {"answered": 0}
@@ -322,7 +322,7 @@ def test_rendering_a_failure_once_shows_it_down(kept: StoreInTime) -> None:
     """A probe that failed has a status and no statistics."""
     record = kept.store.render_once(TASK, FAILED)
     assert (record.status.up, record.status.failure, record.status.last_success) == (False, FAILED.failure, None)
-    assert record.reading_lines == ()
+    assert record.stats_lines == ()
     assert not record.is_fresh(NOW)
 
 
@@ -330,13 +330,13 @@ def test_another_renderer_is_used_at_once(kept: StoreInTime) -> None:
     """The status is rendered anew without the old labels; the statistics follow at the next poll."""
     kept.record_poll(_read(1), NOW)
     kept.store.use(FakeRenderer("new "))
-    assert (kept.record.status_lines, kept.record.reading_lines) == ((b"new first",), (b"1",))
+    assert (kept.record.status_lines, kept.record.stats_lines) == ((b"new first",), (b"1",))
     assert kept.record.status == replace(
         TaskStatus(TASK, interval=INTERVAL, up=True, last_success=NOW, due=NOW + INTERVAL),
         task=replace(TASK, labels=()),
     )
     kept.record_poll(_read(2), NOW + 60)
-    assert (kept.record.status.task, kept.record.reading_lines) == (TASK, (b"new 2",))
+    assert (kept.record.status.task, kept.record.stats_lines) == (TASK, (b"new 2",))
 
 
 def test_accounts_come_and_go_with_their_tasks(kept: StoreInTime) -> None:

@@ -81,7 +81,7 @@ async def test_outcome_is_in_the_store() -> None:
     assert (bad.up, bad.failure) == (False, Failure("http_5xx", "out of order"))
     assert bad.last_success is not None
     assert bad.last_success < 60
-    assert bench.record("bad").reading_lines
+    assert bench.record("bad").stats_lines
 
 
 @in_virtual_time
@@ -410,11 +410,11 @@ async def test_probe() -> None:
 
         stranger = await bench.poller.probe(task("stranger"))
         assert (stranger.status.up, stranger.status.interval) == (True, None)
-        assert stranger.reading_lines
+        assert stranger.stats_lines
         bench.client.answers["stranger"] = failing(NotFound(404, "none"))
         missing = await bench.poller.probe(task("stranger"))
         assert missing.status.failure == Failure("http_404", "none", missing=True)
-        assert (missing.status.up, missing.reading_lines) == (False, ())
+        assert (missing.status.up, missing.stats_lines) == (False, ())
         assert bench.store.record(TaskRef("main", "stranger")) is None
         await asyncio.sleep(1000)
     assert len(bench.client.calls["stranger"]) == 2

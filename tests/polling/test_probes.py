@@ -37,11 +37,11 @@ async def test_a_probe_does_not_wait_for_the_end_of_a_hold() -> None:
     async with living(account):
         before = around.store.records()[0]
         lists.gate.quota.hold("stat", 3600)
-        for number, lines, kept in ((1, before.reading_lines, True), (2, (), True), (3, (), False)):
+        for number, lines, kept in ((1, before.stats_lines, True), (2, (), True), (3, (), False)):
             started = around.clock()
             record = await account.probe(uuid(number), None)
             assert around.clock() - started == pytest.approx(10)
-            assert (record.status.up, record.reading_lines) == (False, lines)
+            assert (record.status.up, record.stats_lines) == (False, lines)
             assert str(record.status.failure) == "timeout: no answer within 10 s, waiting included"
             assert any(record.task.ref.id == uuid(number) for record in statuses(around)) is kept
         last = around.store.records()[0].status.last_success

@@ -49,7 +49,7 @@ async def test_windows_are_asked_with_the_whole_life() -> None:
     status = bench.record("a").status
     assert (status.up, status.failure) == (False, Failure("timeout", "slow"))
     assert status.last_success == pytest.approx(1.2, abs=0.01)
-    assert bench.record("a").reading_lines
+    assert bench.record("a").stats_lines
 
 
 @in_virtual_time
@@ -62,7 +62,7 @@ async def test_tag_limit_is_stable() -> None:
     async with bench.polling(task("a")):
         for _ in range(2):
             await asyncio.sleep(100)
-            text = b"".join(bench.record("a").reading_lines).decode()
+            text = b"".join(bench.record("a").stats_lines).decode()
             seen.append({line.split('tag="')[1].split('"')[0] for line in text.splitlines() if "tag_calls{" in line})
     assert seen == [{"big", "mid", "x", OTHER}] * 2
 
@@ -209,7 +209,7 @@ async def test_a_response_that_did_not_reach_the_store_is_read_anew(lost: str, m
             async with asyncio.timeout(0.15):
                 await bench.poller.probe(task("a"))
     await bench.poller.poll_all()
-    assert b'answered_calls{account="main",task="a"} 8' in b"".join(bench.record("a").reading_lines)
+    assert b'answered_calls{account="main",task="a"} 8' in b"".join(bench.record("a").stats_lines)
 
 
 @pytest.fixture(params=["UTC", "America/New_York", "Pacific/Kiritimati"])

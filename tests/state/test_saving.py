@@ -9,7 +9,7 @@ from exporter.api.errors import Failure
 from exporter.api.model import Task, TaskRef, TaskState, TaskStats
 from exporter.metrics.exposition import Page, TaskRenderer
 from exporter.metrics.poll_history import read_polls
-from exporter.metrics.records import UNCHANGED, AccountStatus, PollOutcome, WindowReading
+from exporter.metrics.records import UNCHANGED, AccountStatus, PollOutcome, WindowStats
 from exporter.metrics.store import Store
 from exporter.state.saving import StoreSource
 from exporter.state.state_file import SavedState, StateFile
@@ -39,7 +39,7 @@ class Exporter:
         self.store = Store(self.renderer, self.clock, 300.0)
         self.source = StoreSource(self.store)
 
-    def poll(self, stats: TaskStats, *windows: WindowReading, task: Task = TASK) -> bool:
+    def poll(self, stats: TaskStats, *windows: WindowStats, task: Task = TASK) -> bool:
         """Settle a poll that worked."""
         return self.store.record_poll(task, PollOutcome(stats, windows), 60.0, 0.25)
 
@@ -67,9 +67,9 @@ def restarted(state: SavedState, now: float = NOW, labels: tuple[str, ...] = ("t
 def before() -> Exporter:
     """Return an exporter that has polled a task, with a window, twice and failed once."""
     exporter = Exporter()
-    exporter.poll(STATS, WindowReading("15m", STATS, NOW + 900))
+    exporter.poll(STATS, WindowStats("15m", STATS, NOW + 900))
     exporter.clock.now += 60
-    exporter.poll(replace(STATS, answered=70), WindowReading("15m", UNCHANGED, NOW + 960))
+    exporter.poll(replace(STATS, answered=70), WindowStats("15m", UNCHANGED, NOW + 960))
     exporter.clock.now += 60
     exporter.store.record_poll(TASK, PollOutcome(failure=Failure("http_404", "no such task", missing=True)), 60.0, 1.5)
     return exporter
@@ -129,7 +129,7 @@ def _calls(exporter: Exporter) -> tuple[float, ...]:
 def test_an_old_success_is_as_old_after_a_restart() -> None:
     """Statistics that have gone stale while the exporter was away are not shown; what lasts is."""
     exporter = Exporter()
-    exporter.poll(STATS, WindowReading("15m", STATS, NOW + 86_400))
+    exporter.poll(STATS, WindowStats("15m", STATS, NOW + 86_400))
     page = restarted(exporter.state(), now=NOW + 3600).page()
     assert "yunfu_task_answered_calls" not in page
     assert "yunfu_task_window_answered_calls" not in page
@@ -165,7 +165,7 @@ CHANGES: list[Callable[[Store], object]] = [
 def test_every_change_of_a_task_is_noted_once(change: Callable[[Store], object]) -> None:
     """Whatever the store does to a task, the next write has it, and the one after not."""
     exporter = Exporter()
-    exporter.poll(STATS, WindowReading("15m", STATS, NOW + 900))
+    exporter.poll(STATS, WindowStats("15m", STATS, NOW + 900))
     assert exporter.source.take_changes() == ({TASK.ref}, set())
     change(exporter.store)
     assert exporter.source.take_changes().tasks == {TASK.ref}
@@ -235,4 +235,4 @@ def test_after_a_kill_counters_wait_for_the_next_poll(before: Exporter) -> None:
     assert 'yunfu_task_calls_total{account="main",task="' in after.page()
     record = after.store.record(TASK.ref)
     assert record is not None
-    assert b'outcome="answered"} 29' in b"".join(record.reading_lines)
+    assert b'outcome="answered"} 29' in b"".join(record.stats_lines)

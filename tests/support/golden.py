@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from exporter.api.model import Task, TaskRef, TaskState, parse_stats
 from exporter.metrics.exposition import Page, TaskRenderer
-from exporter.metrics.records import PollOutcome, WindowReading
+from exporter.metrics.records import PollOutcome, WindowStats
 from exporter.metrics.store import Store
 from tests.support.tools import DATA, documented
 
@@ -46,7 +46,7 @@ def golden_page(*, openmetrics: bool) -> bytes:
     stats = parse_stats(documented())
     earlier = replace(stats, answered=60, unanswered=6, numbers={**stats.numbers, "connected": 2})
     store.record_poll(POLLED, PollOutcome(earlier), 60)
-    store.record_poll(POLLED, PollOutcome(stats, (WindowReading("today", stats, NOW + 3600),)), 60)
+    store.record_poll(POLLED, PollOutcome(stats, (WindowStats("today", stats, NOW + 3600),)), 60)
     store.put_task(UNPOLLED, None)
     page = Page(renderer, CollectorRegistry())
     return b"".join(page.pieces(store.records(), NOW, openmetrics=openmetrics))

@@ -12,7 +12,7 @@ from exporter.api.model import Task, TaskRef, TaskState, TaskStats
 from exporter.metrics import families
 from exporter.metrics.exposition import Page, TaskRenderer
 from exporter.metrics.families import Family, windowed
-from exporter.metrics.records import AccountStatus, PollOutcome, WindowReading
+from exporter.metrics.records import AccountStatus, PollOutcome, WindowStats
 from exporter.metrics.store import Store
 from exporter.web.pages import add_pages
 from exporter.words.text import Text
@@ -48,7 +48,7 @@ def filled(renderer: TaskRenderer) -> Store:
         WITHOUT: TaskStats(),
         UNREAD: TaskStats(unread={"moon.calls": 1}),
     }.items():
-        outcome = PollOutcome(stats, (WindowReading("today", stats, NOW + 3600),))
+        outcome = PollOutcome(stats, (WindowStats("today", stats, NOW + 3600),))
         store.record_poll(Task(ref, min_answer_ratio=0.2, state=TaskState.RUNNING), outcome, 60)
     return store
 

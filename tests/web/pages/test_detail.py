@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from exporter.api.errors import Failure
 from exporter.api.model import Task, TaskRef, TaskState, TaskStats
-from exporter.metrics.records import PollOutcome, WindowReading
+from exporter.metrics.records import PollOutcome, WindowStats
 from exporter.polling.discovery import Choice, HidingRule
 from exporter.polling.facts import AccountFacts
 from exporter.web.pages import detail
@@ -14,9 +14,7 @@ from tests.support.pages import ENGLISH, FAILED, INTERVAL, NOW, STALE_AFTER, Fil
 
 def test_a_task_s_page_has_the_very_lines_of_metrics(filled: Filled) -> None:
     """The lines are those of a scrape, and every value of them is shown."""
-    task = filled.task(
-        '回访\n"}', PollOutcome(stats(0.25, connected=7), (WindowReading("today", stats(0.5), NOW + 9),))
-    )
+    task = filled.task('回访\n"}', PollOutcome(stats(0.25, connected=7), (WindowStats("today", stats(0.5), NOW + 9),)))
     other = filled.task("other", stats())
     scrape = b"".join(filled.page().pieces(filled.store.records(), filled.now, openmetrics=False)).decode().splitlines()
     view = filled.detail(task)
