@@ -82,9 +82,13 @@ class SimulatedClient:
         """Have no token file."""
         return False
 
-    def _body(self, path: str, query: list[tuple[str, str]]) -> bytes:
+    def respond(self, path: str, query: list[tuple[str, str]]) -> Response:
+        """Return the simulator's response to a call."""
         headers = {"authorization": f"Bearer {self.simulator.accounts[0].token}"}
-        response = self.simulator.answer(Request("GET", f"/agent-api{path}", urlencode(query), headers))
+        return self.simulator.answer(Request("GET", f"/agent-api{path}", urlencode(query), headers))
+
+    def _body(self, path: str, query: list[tuple[str, str]]) -> bytes:
+        response = self.respond(path, query)
         if response.status != 200:
             kind = NotFound if response.status == 404 else HttpError
             raise kind(response.status, "refused")
