@@ -158,12 +158,15 @@ class Schedule(Generic[Key]):
         self._push(entry)
 
     def pop(self, now: float) -> Due[Key] | None:
-        """Return what to poll now, the most overdue in proportion to its interval first, or None if nothing is due."""
-        first, most = None, -1.0
+        """Return what to poll now, the most overdue in proportion to its interval first, or None if nothing is due.
+
+        Of what is as overdue, the shorter interval goes first: at a start, the running tasks.
+        """
+        first, most = None, (-1.0, 0.0)
         for interval, queue in self._queues.items():
             due = self._first_due(queue)
-            if due <= now and (now - due) / interval > most:
-                first, most = queue, (now - due) / interval
+            if due <= now and (urgency := ((now - due) / interval, -interval)) > most:
+                first, most = queue, urgency
         if first is None:
             return None
         since, version, key = heapq.heappop(first)

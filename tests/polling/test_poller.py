@@ -375,6 +375,18 @@ async def test_shortage_makes_the_tasks_wait_that_make_few_calls() -> None:
 
 
 @in_virtual_time
+async def test_the_first_round_takes_the_running_tasks_first() -> None:
+    """At a start with too few API calls, no idle task is polled before a running one, in whatever order they come."""
+    bench = Bench(rate_limit=0.5)
+    bench.client.passes_gate = True
+    running, idle = [f"r{n}" for n in range(20)], [f"i{n}" for n in range(20)]
+    async with bench.polling(*(task(name, TaskState.WAITING) for name in idle), *map(task, running)):
+        await asyncio.sleep(55)
+    firsts = sorted(bench.client.calls, key=lambda name: bench.client.calls[name][0])
+    assert set(firsts[:20]) == set(running)
+
+
+@in_virtual_time
 async def test_hold_of_the_account_ends_without_a_rush() -> None:
     """After an hour's hold all tasks are polled at the rate, the running ones first, and then at their places again."""
     bench = Bench(rate_limit=2)
