@@ -59,9 +59,9 @@ FAILURES: Final = {
         "应答不是平台接口的格式。请确认 base_url 指向平台接口，且中间没有代理或登录页。",
     ),
     "reason.unknown_format": Text(
-        "The platform answers, but with none of the parts that its documentation lists. Check base_url and run check --live; "
+        "The platform answers, but with none of the parts that its documentation lists. Check base_url; "
         "look for a newer version of the exporter, or report what came instead.",
-        "平台有应答，但不含文档所列的任何内容。请检查 base_url 并运行 check --live；升级 exporter，或反馈实际收到的内容。",
+        "平台有应答，但不含文档所列的任何内容。请检查 base_url；升级 exporter，或反馈实际收到的内容。",
     ),
     "reason.other": Text("The last poll failed; the log says more.", "上次采集失败，详见日志。"),
 }

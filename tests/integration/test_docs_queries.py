@@ -28,6 +28,8 @@ EMPTY: dict[str, str] = {
         "discovery works all day",
     'sum by (field) (increase(yunfu_exporter_unread_fields_total{account="main"}[1h])) > 0':
         "the simulator sends nothing that cannot be read",
+    'yunfu:account_missing_fields:increase1h{account="main"}': "its answers hold all that is documented",
+    'yunfu:account_tasks:empty{account="main"}': "the simulator's running tasks have calls and numbers",
 }  # fmt: skip
 """Queries that have no answer on such a day, and why."""
 
