@@ -14,9 +14,9 @@ from typing import Final
 from exporter.api.client import YunfuClient, open_session
 from exporter.api.errors import REASONS, ApiError, Repeated
 from exporter.api.gate import AccountGate, TokenGates
-from exporter.api.lists import count_tasks
 from exporter.api.tokens import Token
 from exporter.config.settings import AccountSettings, Settings
+from exporter.lists.entries import count_tasks
 from exporter.logs import get_logger
 from exporter.metrics.instrumentation import ExporterMetrics
 from exporter.metrics.store import Store

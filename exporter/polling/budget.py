@@ -8,10 +8,10 @@ from math import floor, inf
 from typing import Final
 from urllib.parse import urlsplit
 
-from exporter.api.lists import PER_PAGE, task_lists
 from exporter.api.quota import DEFAULT_SHARE, DOCUMENTED_LIMIT, RESERVED_SHARE
 from exporter.config.settings import AccountSettings, Settings
 from exporter.config.values import format_duration
+from exporter.lists.entries import PER_PAGE, task_lists
 
 LONG_INTERVAL: Final = 300.0
 """A second interval in seconds, for which the budget says how many tasks it is enough."""

@@ -13,14 +13,14 @@ from functools import partial
 from hashlib import blake2b
 from typing import Final
 
-from exporter.api.account_lists import AccountLists, ListError
 from exporter.api.client import YunfuClient
 from exporter.api.errors import ApiError
-from exporter.api.list_reader import ListReader
-from exporter.api.list_watch import ListWatch
-from exporter.api.lists import PER_PAGE, ListedTask, task_lists
 from exporter.api.model import Task, TaskRef, TaskState
 from exporter.config.settings import AccountSettings, DiscoverySettings, Settings
+from exporter.lists.account_lists import AccountLists, ListError
+from exporter.lists.entries import PER_PAGE, ListedTask, task_lists
+from exporter.lists.reader import ListReader
+from exporter.lists.watch import ListWatch
 from exporter.logs import get_logger
 from exporter.metrics.store import Store
 from exporter.polling.poller import AccountPoller

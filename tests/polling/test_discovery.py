@@ -264,7 +264,7 @@ def test_a_failing_page_leaves_the_list_before_in_force(
             await asyncio.sleep(60)
             assert page(around)["yunfu_account_discovery_last_success_timestamp_seconds{}"] > 600
             assert (uuid(150), None) in lists.polled
-        records = [record for record in caplog.records if record.name == "exporter.api.account_lists"]
+        records = [record for record in caplog.records if record.name == "exporter.lists.account_lists"]
         assert [record.getMessage() for record in records] == [
             "discovery fails; the previous list stays in use",
             "discovery works again",

@@ -12,10 +12,11 @@ PACKAGE = Path(exporter.__file__).parent
 ALLOWED: dict[str, set[str]] = {
     "config": set(),
     "api": set(),
+    "lists": {"api"},
     "words": set(),
     "metrics": {"api", "words"},
     "state": {"api", "metrics"},
-    "polling": {"config", "api", "metrics"},
+    "polling": {"config", "api", "lists", "metrics"},
     "web": {"config", "api", "metrics", "polling", "words"},
     "web.pages": {
         "config",

@@ -8,9 +8,9 @@ import pytest
 
 import exporter.web.pages
 from exporter.api.errors import REASONS, ApiError
-from exporter.api.lists import task_lists
 from exporter.api.model import STATUSES, TaskState, TaskStats
 from exporter.api.quota import LimitReason
+from exporter.lists.entries import task_lists
 from exporter.metrics.counters import TaskCounters
 from exporter.metrics.tags import OTHER
 from exporter.words.labels import LABELS, LIMIT_REASONS

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 from exporter.api.client import YunfuClient
 from exporter.api.errors import ApiError, HttpError
-from exporter.api.lists import PER_PAGE, ListedTask, Page, TaskList, parse_page, parse_task
 from exporter.api.model import TaskState
+from exporter.lists.entries import PER_PAGE, ListedTask, Page, TaskList, parse_page, parse_task
 
 MAX_PAGES: Final = 1000
 """The most pages that are read of one list, whatever the platform claims."""

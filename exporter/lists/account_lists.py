@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from exporter.api.errors import ApiError, ConnectError, Failure
-from exporter.api.list_watch import ListWatch
-from exporter.api.lists import ListedTask
 from exporter.api.model import TaskState
+from exporter.lists.entries import ListedTask
+from exporter.lists.watch import ListWatch
 from exporter.logs import get_logger
 
 log = get_logger(__name__)

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from exporter.api.account_lists import ListError
 from exporter.api.client import YunfuClient
-from exporter.api.list_reader import ListReader
-from exporter.api.lists import PER_PAGE, count_tasks, task_lists
+from exporter.lists.account_lists import ListError
+from exporter.lists.entries import PER_PAGE, count_tasks, task_lists
+from exporter.lists.reader import ListReader
 from tests.support.lists import (
     SUB_USER,
     USER,

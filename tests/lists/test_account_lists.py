@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from exporter.api.account_lists import AccountLists
 from exporter.api.client import YunfuClient
 from exporter.api.errors import ApiError, ConnectError, Failure, HttpError, NotFound, Unauthorized
-from exporter.api.list_reader import ListReader
-from exporter.api.list_watch import ListWatch
-from exporter.api.lists import task_lists
+from exporter.lists.account_lists import AccountLists
+from exporter.lists.entries import task_lists
+from exporter.lists.reader import ListReader
+from exporter.lists.watch import ListWatch
 from tests.support.lists import SUB_USER, USER, Lists, entry, uuid
 
 LACKING: Final = (

@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from exporter.api.client import YunfuClient
-from exporter.api.list_reader import MAX_PAGES, Flaw, ListReader, ListReading
-from exporter.api.lists import task_lists
 from exporter.api.model import TaskState
 from exporter.demo.simulator import Fault, SimulatorOptions
+from exporter.lists.entries import task_lists
+from exporter.lists.reader import MAX_PAGES, Flaw, ListReader, ListReading
 from tests.support.lists import Lists, entry, uuid
 from tests.support.simulated import SimulatedClient
 

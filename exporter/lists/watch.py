@@ -12,9 +12,9 @@ from enum import StrEnum
 from typing import Final
 
 from exporter.api.errors import ApiError
-from exporter.api.list_reader import Flaw, ListReader, ListReading
-from exporter.api.lists import ListedTask, TaskList
 from exporter.api.model import TaskState
+from exporter.lists.entries import ListedTask, TaskList
+from exporter.lists.reader import Flaw, ListReader, ListReading
 
 UNFILTERED_CALLS: Final = 2
 """How many API calls per interval a list may cost that has to be read whole; a longer list is read less often."""

@@ -9,10 +9,10 @@ import pytest
 
 from exporter.api.client import YunfuClient
 from exporter.api.errors import ApiError, EnvelopeError, HttpError, NotFound, Unauthorized
-from exporter.api.list_reader import PAGE_TRIES, Flaw, ListReader
-from exporter.api.list_watch import FILTER_RETRY_SECONDS, FilterFault, ListWatch
-from exporter.api.lists import task_lists
 from exporter.demo.simulator import Fault, SimulatorOptions
+from exporter.lists.entries import task_lists
+from exporter.lists.reader import PAGE_TRIES, Flaw, ListReader
+from exporter.lists.watch import FILTER_RETRY_SECONDS, FilterFault, ListWatch
 from tests.support.lists import Entry, Lists, entry, uuid
 from tests.support.simulated import SimulatedClient
 
