@@ -8,12 +8,9 @@ import re
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from exporter import __version__
 from exporter.cli import run
@@ -27,49 +24,12 @@ from tests.support.programs import (
     run_program,
     running,
     surroundings,
-    write_config,
 )
 from tests.support.tools import ROOT
 
 USER = "40863af8-db4a-41c6-a269-eb5bc386d97f"
 TASK = "61551b2c-e3f3-4707-b4ed-f362f0925e03"
 GOOD = {"YUNFU_BASE_URL": "http://127.0.0.1:9", "YUNFU_USER_ID": USER, "YUNFU_TOKEN": "planted"}
-
-
-@pytest.fixture
-def env(platform: Platform) -> dict[str, str]:
-    """Give the environment of the single account, with a quota that no command has to wait for."""
-    account = platform.simulator.accounts[0]
-    given = {"base_url": platform.url, "user_id": account.user_id, "token": account.token, "rate_limit": 100}
-    return {"YUNFU_ACCOUNTS": json.dumps([{"name": "default", "discovery": {}, **given}])}
-
-
-@dataclass(frozen=True)
-class Done:
-    """How a command ended, and what it wrote."""
-
-    status: int
-    out: str
-    err: str
-
-
-class Command(Protocol):
-    """Runs a command with the single account's variables, and others."""
-
-    def __call__(self, *words: str, **more: str) -> Done:
-        """Run it to its end."""
-
-
-@pytest.fixture
-def command(env: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run commands in this process, which is quicker."""
-
-    def run_here(*words: str, **more: str) -> Done:
-        for name, value in (env | more).items():
-            monkeypatch.setenv(name, value)
-        return Done(run(words), *capsys.readouterr())
-
-    return run_here
 
 
 def help_of(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
@@ -169,116 +129,6 @@ def test_a_bad_configuration_is_one_clear_line(
     assert out == ""
     assert err.startswith(f"yunfu-exporter: {complaint}")
     assert err.count("\n") == 1
-
-
-def test_every_fault_is_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Two unreadable files and an empty CA file of three accounts are three lines, each with its place."""
-    empty = tmp_path / "ca"
-    empty.touch()
-    account = {"base_url": "https://127.0.0.1:9", "user_id": USER, "discovery": {}}
-    config = write_config(
-        tmp_path / "c",
-        {**account, "name": "a", "token_file": "/nowhere"},
-        {**account, "name": "b", "token_file": str(tmp_path)},
-        {**account, "name": "c", "token": "x", "ca_file": str(empty)},
-    )
-    assert run(["serve", "--config", str(config)]) == 2
-    assert capsys.readouterr().err.splitlines() == [
-        "yunfu-exporter: accounts[0].token_file: cannot read token file /nowhere: No such file or directory",
-        f"yunfu-exporter: accounts[1].token_file: cannot read token file {tmp_path}: Is a directory",
-        "yunfu-exporter: accounts[2].ca_file: cannot be used: no certificate in it; expected a file of PEM certificates",
-    ]
-
-
-def test_check_says_that_all_is_well(command: Command) -> None:
-    """A good configuration gets its budget; --live also calls the platform, and says whether that worked."""
-    plain, live = command("check"), command("check", "--live")
-    assert (plain.status, plain.err) == (0, "")
-    assert plain.out.startswith("the configuration is good\naccount default: ")
-    assert "live call" not in plain.out
-    assert "add --live" in plain.out
-    assert "add --live" not in live.out
-    assert (live.status, live.err) == (0, "")
-    assert live.out.endswith(": live call: answered\n")
-
-
-def test_check_live_tells_a_refused_token(platform: Platform, command: Command) -> None:
-    """A configuration that is good but does not work is status 1, with the reason."""
-    platform.simulator.faults.append(Fault(kind="expired_token"))
-    done = command("check", "--live")
-    assert (done.status, done.err) == (1, "")
-    assert done.out.endswith(": live call: failed: http_401: the platform answered HTTP 401 Unauthorized\n")
-    assert "add --live" not in done.out
-
-
-def test_once_prints_what_a_scrape_would(command: Command) -> None:
-    """All polled: status 0, and the output is an exposition with every task."""
-    done = command("once")
-    assert (done.status, done.err) == (0, "")
-    families = {family.name: family for family in text_string_to_metric_families(done.out)}
-    assert [sample.value for sample in families["yunfu_task_up"].samples] == [1] * 5
-    assert len(families["yunfu_task_numbers"].samples) == 5 * 13
-
-
-def test_once_tells_a_task_that_failed(platform: Platform, command: Command) -> None:
-    """One task failing makes status 1; the others are printed all the same."""
-    task = next(iter(platform.simulator.accounts[0].tasks))
-    platform.simulator.faults.append(Fault(kind="status", status=404, task=task))
-    done = command("once", "--poll.timeout", "5s")
-    assert done.status == 1
-    families = {family.name: family for family in text_string_to_metric_families(done.out)}
-    assert sorted(sample.value for sample in families["yunfu_task_up"].samples) == [0, 1, 1, 1, 1]
-    assert done.err.count("\n") == 1
-    assert f"task={task}" in done.err
-
-
-def test_tasks_are_a_table_for_people_and_json_for_machines(platform: Platform, command: Command) -> None:
-    """Both list every task with its id, name, state and account."""
-    table, machine = command("tasks"), command("tasks", "--json")
-    assert (table.status, machine.status, table.err, machine.err) == (0, 0, "", "")
-    rows = json.loads(machine.out)
-    assert {row["id"] for row in rows} == set(platform.simulator.accounts[0].tasks)
-    assert all(row["account"] == "default" and row["name"] for row in rows)
-    header, *lines = table.out.splitlines()
-    assert header.split()[:4] == ["id", "name", "state", "account"]
-    assert [line.split()[0] for line in lines] == [row["id"] for row in rows]
-
-
-def test_no_name_steers_the_terminal(platform: Platform, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Control characters in a task's name are question marks in the table, and stay in the JSON."""
-    task = next(iter(platform.simulator.accounts[0].tasks.values()))
-    monkeypatch.setattr(task, "name", "\x1b[31m红\x07\u202e\n色\x9b")
-    table, machine = command("tasks"), command("tasks", "--json")
-    assert "?[31m红?? 色?" in table.out
-    assert all(character.isprintable() or character == "\n" for character in table.out)
-    assert task.name in {row["name"] for row in json.loads(machine.out)}
-
-
-def test_tasks_tells_a_discovery_that_failed(env: dict[str, str], command: Command) -> None:
-    """What cannot be listed is status 1 and one line; it does not claim that there are no tasks."""
-    for words in (["tasks"], ["tasks", "--json"]):
-        done = command(
-            *words,
-            YUNFU_ACCOUNTS=json.dumps([{**json.loads(env["YUNFU_ACCOUNTS"])[0], "base_url": "http://127.0.0.1:9"}]),
-        )
-        assert done.status == 1
-        assert "no tasks" not in done.out
-        assert done.err.startswith("yunfu-exporter: account default: discovery failed: connect: ")
-        assert done.err.count("\n") == 1
-
-
-def test_a_terminal_without_chinese_gets_escapes(
-    platform: Platform, env: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Names that the output's encoding does not know are escaped; the JSON stays JSON."""
-    monkeypatch.setattr(next(iter(platform.simulator.accounts[0].tasks.values())), "name", "回访é📞")
-    table, machine = (
-        run_program(*words, env=env | {"PYTHONIOENCODING": "ascii"}) for words in (["tasks"], ["tasks", "--json"])
-    )
-    assert (table.returncode, machine.returncode) == (0, 0)
-    assert "\\u" in table.stdout
-    tasks = platform.simulator.accounts[0].tasks
-    assert {row["name"] for row in json.loads(machine.stdout)} == {task.name for task in tasks.values()}
 
 
 @pytest.mark.parametrize("words", [["--help"], ["once"], ["check"]])

@@ -20,7 +20,7 @@ import pytest
 import trustme
 import yaml
 
-from exporter.cli import load
+from exporter.commands.setup import load
 from exporter.config.faults import keys
 from exporter.config.settings import DiscoverySettings, Settings
 from exporter.demo.simulator import SimulatorOptions

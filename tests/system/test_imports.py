@@ -28,6 +28,7 @@ ALLOWED: dict[str, set[str]] = {
         "web.negotiation",
         "words",
     },
+    "commands": {"config", "api", "lists", "metrics", "polling", "web.access", "words", "daemon"},
     "demo": {"config", "api", "metrics", "polling", "web", "daemon"},
     "demo.simulator": set(),
 }

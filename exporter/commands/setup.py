@@ -1,0 +1,52 @@
+"""The set-up that commands share: the configuration with the files that it names, and the accounts, opened."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from exporter.api.quota import COMMAND
+from exporter.api.tokens import Token
+from exporter.config.faults import SettingsError
+from exporter.config.loading import load_settings
+from exporter.config.settings import Settings
+from exporter.daemon import make_surroundings
+from exporter.metrics.exposition import TaskRenderer
+from exporter.polling.account import Account, Surroundings, explain_wait, open_account
+from exporter.polling.credentials import read_tokens
+from exporter.polling.shards import find_shard
+from exporter.web.access import check_web_config
+
+
+def load(words: Sequence[str], flags: Iterable[str] = ()) -> tuple[Settings, dict[str, Token]]:
+    """Load and check the configuration, and read the files that it names. Raises SettingsError.
+
+    ``words`` are the settings on the command line; ``flags`` may have been meant by a misspelt one.
+    """
+    settings = load_settings(words, flags=flags)
+    tokens, faults = read_tokens(settings)
+    if faults:
+        raise SettingsError(faults)
+    check_web_config(settings.web_config_file)
+    find_shard(settings.shard)
+    return settings, tokens
+
+
+@asynccontextmanager
+async def opened(
+    settings: Settings, tokens: dict[str, Token], renderer: TaskRenderer
+) -> AsyncIterator[tuple[list[Account], Surroundings]]:
+    """Open all accounts for a command that runs once; a daemon may be running beside it, so it takes a tenth of the quota."""
+    around = make_surroundings(renderer, settings.poll.stale_after, COMMAND)
+    async with AsyncExitStack() as stack:
+        accounts = [
+            await stack.enter_async_context(open_account(settings, account, tokens[account.name], around))
+            for account in settings.accounts
+        ]
+        patience = asyncio.create_task(
+            explain_wait(accounts, lambda line: sys.stderr.write(f"yunfu-exporter: {line}\n"))
+        )
+        stack.callback(patience.cancel)
+        yield accounts, around

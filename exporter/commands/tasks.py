@@ -1,0 +1,78 @@
+"""The command ``tasks``: the tasks that would be polled, and why another is not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import unicodedata
+from argparse import Namespace
+from collections.abc import Sequence
+from typing import Final
+
+from exporter.api.errors import ApiError
+from exporter.api.tokens import Token
+from exporter.commands import FAILED, OK
+from exporter.commands.setup import load, opened
+from exporter.config.settings import Settings
+from exporter.config.values import printable
+from exporter.logs import set_up
+from exporter.metrics.exposition import TaskRenderer
+from exporter.polling.discovery import Choice
+
+FLAGS: Final = {"--json": "print JSON for machines, not a table"}
+
+
+def run(options: Namespace, words: Sequence[str]) -> int:
+    """Print the tasks as a table or as JSON; return the exit status. Raises SettingsError."""
+    settings, tokens = load(words, FLAGS)
+    set_up(settings.log.level, settings.log.format)
+    choices, failures = asyncio.run(_choose(settings, tokens))
+    if options.json:
+        knows_all = sys.stdout.encoding.lower() == "utf-8"
+        print(json.dumps([_row(choice) for choice in choices], ensure_ascii=not knows_all, indent=2))
+    elif choices:
+        _print_table([_row(choice) for choice in choices])
+    elif not failures:
+        print("no tasks")
+    for failure in failures:
+        sys.stderr.write(f"yunfu-exporter: {failure}\n")
+    return FAILED if failures else OK
+
+
+async def _choose(settings: Settings, tokens: dict[str, Token]) -> tuple[list[Choice], list[str]]:
+    choices: list[Choice] = []
+    failures: list[str] = []
+    async with opened(settings, tokens, TaskRenderer(settings.info_labels)) as (accounts, _):
+        for account in accounts:
+            try:
+                choices += await account.discover()
+            except ApiError as error:
+                choices += [Choice(task) for task in account.configured]
+                failures.append(f"account {account.name}: discovery failed: {error.failure}")
+    return choices, failures
+
+
+def _row(choice: Choice) -> dict[str, str]:
+    task = choice.task
+    return {
+        "id": task.ref.id,
+        "name": task.name,
+        "state": task.state.value,
+        "account": task.ref.account,
+        "not_polled_because": choice.why_not,
+    }
+
+
+def _print_table(rows: Sequence[dict[str, str]]) -> None:
+    """Print rows in columns; Chinese characters are two columns wide."""
+    cells_of = ([printable(" ".join(cell.split())) for cell in row.values()] for row in rows)  # anybody can name a task
+    lines = [[name.replace("_", " ") for name in rows[0]], *cells_of]
+    widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = (cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True))
+        print("  ".join(cells).rstrip())
+
+
+def _width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)

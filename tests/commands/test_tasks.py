@@ -1,0 +1,62 @@
+"""The command tasks as users type it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.support.commands import Command
+from tests.support.programs import (
+    Platform,
+    run_program,
+)
+
+
+def test_tasks_are_a_table_for_people_and_json_for_machines(platform: Platform, command: Command) -> None:
+    """Both list every task with its id, name, state and account."""
+    table, machine = command("tasks"), command("tasks", "--json")
+    assert (table.status, machine.status, table.err, machine.err) == (0, 0, "", "")
+    rows = json.loads(machine.out)
+    assert {row["id"] for row in rows} == set(platform.simulator.accounts[0].tasks)
+    assert all(row["account"] == "default" and row["name"] for row in rows)
+    header, *lines = table.out.splitlines()
+    assert header.split()[:4] == ["id", "name", "state", "account"]
+    assert [line.split()[0] for line in lines] == [row["id"] for row in rows]
+
+
+def test_no_name_steers_the_terminal(platform: Platform, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Control characters in a task's name are question marks in the table, and stay in the JSON."""
+    task = next(iter(platform.simulator.accounts[0].tasks.values()))
+    monkeypatch.setattr(task, "name", "\x1b[31m红\x07\u202e\n色\x9b")
+    table, machine = command("tasks"), command("tasks", "--json")
+    assert "?[31m红?? 色?" in table.out
+    assert all(character.isprintable() or character == "\n" for character in table.out)
+    assert task.name in {row["name"] for row in json.loads(machine.out)}
+
+
+def test_tasks_tells_a_discovery_that_failed(env: dict[str, str], command: Command) -> None:
+    """What cannot be listed is status 1 and one line; it does not claim that there are no tasks."""
+    for words in (["tasks"], ["tasks", "--json"]):
+        done = command(
+            *words,
+            YUNFU_ACCOUNTS=json.dumps([{**json.loads(env["YUNFU_ACCOUNTS"])[0], "base_url": "http://127.0.0.1:9"}]),
+        )
+        assert done.status == 1
+        assert "no tasks" not in done.out
+        assert done.err.startswith("yunfu-exporter: account default: discovery failed: connect: ")
+        assert done.err.count("\n") == 1
+
+
+def test_a_terminal_without_chinese_gets_escapes(
+    platform: Platform, env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names that the output's encoding does not know are escaped; the JSON stays JSON."""
+    monkeypatch.setattr(next(iter(platform.simulator.accounts[0].tasks.values())), "name", "回访é📞")
+    table, machine = (
+        run_program(*words, env=env | {"PYTHONIOENCODING": "ascii"}) for words in (["tasks"], ["tasks", "--json"])
+    )
+    assert (table.returncode, machine.returncode) == (0, 0)
+    assert "\\u" in table.stdout
+    tasks = platform.simulator.accounts[0].tasks
+    assert {row["name"] for row in json.loads(machine.stdout)} == {task.name for task in tasks.values()}
