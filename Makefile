@@ -62,7 +62,7 @@ sbom: wheel  ## list what an installation consists of, as CycloneDX, in dist/
 	$(BIN)/cyclonedx-py environment --output-reproducible --output-file $(DIST)/yunfu-exporter-$(VERSION).cdx.json build/sbom
 
 audit: $(DEV_INSTALLED)  ## look the locked packages up in the database of known vulnerabilities; needs the network
-	$(BIN)/uv tool run pip-audit --strict --require-hashes --disable-pip -r requirements.txt -r requirements-dev.txt
+	$(BIN)/uv tool run pip-audit@2.10.1 --strict --require-hashes --disable-pip -r requirements.txt -r requirements-dev.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

@@ -23,6 +23,8 @@ from tests.support.images import Image
 from tests.support.programs import Platform, answers, eventually, fetch, free_port
 from tests.support.tools import ROOT, missing, need
 
+pytestmark = pytest.mark.privileged
+
 UNIT: Final = ROOT / "deploy" / "systemd" / "yunfu-exporter.service"
 NAME: Final = UNIT.name
 PASSWORD: Final = b"only for this test"

@@ -49,7 +49,9 @@ def attempt(*words: str | Path) -> subprocess.CompletedProcess[str]:
 
 def make(*words: str) -> str:
     """Run make, and keep from it the arguments of a make outside, as in ``make test ARGS=…``."""
-    return run("make", *words, env={name: text for name, text in os.environ.items() if "MAKE" not in name})
+    return run(
+        "make", *words, env={name: text for name, text in os.environ.items() if "MAKE" not in name and name != "ARGS"}
+    )
 
 
 def documented() -> Any:

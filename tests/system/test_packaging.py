@@ -105,14 +105,34 @@ def test_hooks_are_make_targets() -> None:
 
 
 def test_the_workflow_runs_what_ci_runs() -> None:
-    """The last step is .ci/run, with the Go that it cannot install itself; it may only read, and each action has a version."""
+    """The last step is .ci/run, with the Go that it cannot install itself; it may only read, and each action is pinned by digest."""
     workflow = load(".github/workflows/ci.yml")
     assert workflow["permissions"] == {"contents": "read"}
     steps = workflow["jobs"]["ci"]["steps"]
     assert steps[-1]["run"] == ".ci/run"
-    assert all(re.fullmatch(r"actions/[\w-]+@v\d+", step["uses"]) for step in steps if "uses" in step)
+    assert all(re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40}", step["uses"]) for step in steps if "uses" in step)
     (go,) = (step["with"] for step in steps if step.get("uses", "").startswith("actions/setup-go@"))
     assert f"expected Go {go['go-version']} or newer" in read(".ci/run")
+
+
+def test_a_fork_gets_no_privileges() -> None:
+    """A pull request from a fork runs in a container without privileges, and without the tests that need them."""
+    job = load(".github/workflows/ci.yml")["jobs"]["ci"]
+    fork = "github.event.pull_request.head.repo.fork"
+    assert job["container"]["options"] == f"--shm-size=6g ${{{{ !{fork} && '--privileged' || '' }}}}"
+    assert job["steps"][-1]["env"]["ARGS"] == f"${{{{ {fork} && '-m \"not privileged\"' || '' }}}}"
+    assert "--privileged" not in str(job["steps"])
+    users = {path for path in (ROOT / "tests").rglob("test_*.py") if re.search('"(unshare|nsenter)"', path.read_text())}
+    assert users
+    assert {path for path in users if "pytestmark = pytest.mark.privileged" not in path.read_text()} == set()
+
+
+def test_tools_fetched_by_ci_are_pinned() -> None:
+    """Uv is that of the lock, and axe-core one version."""
+    lock = re.search(r"^uv==(\S+)", read("requirements-dev.txt"), re.MULTILINE)
+    assert lock
+    assert f"pip install uv=={lock[1]}\n" in read(".github/workflows/ci.yml")
+    assert re.search(r" axe-core@\d+\.\d+\.\d+\n", read(".ci/run"))
 
 
 def test_the_image_takes_only_what_it_names() -> None:
