@@ -46,6 +46,7 @@ from exporter.api.responses import (
 )
 from exporter.api.tokens import Token, TokenError
 from exporter.logs import get_logger
+from exporter.masking import MASK
 
 log = get_logger(__name__)
 
@@ -145,6 +146,7 @@ class YunfuClient:
         try:
             answer = read(await self._read(url, token, call))
         except ApiError as error:
+            error.said = error.said.replace(token, MASK)  # whatever it looks like
             if seconds := _throttle_seconds(error):
                 call.attempt.throttle(seconds)
             elif isinstance(error, Unauthorized | EnvelopeError) and error.holds:

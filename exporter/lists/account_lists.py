@@ -22,7 +22,7 @@ class ListError(ApiError):
     """A task list cannot be read; the reason is that of the API call that failed."""
 
     def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.text)
+        super().__init__(failure.text, failure.said)
         self.reason = failure.reason
 
 
@@ -134,5 +134,5 @@ class AccountLists:
 
 def _failure(watch: ListWatch, error: ApiError) -> Failure:
     """Return why a list cannot be read, in words about the list: those of the error are about a task."""
-    text = _LACKING.format(path=watch.list.path) if error.missing else f"the list {watch.list.endpoint}: {error}"
-    return Failure(error.reason, text)
+    text = _LACKING.format(path=watch.list.path) if error.missing else f"the list {watch.list.endpoint}: {error.text}"
+    return Failure(error.reason, text, said=error.said)

@@ -51,8 +51,8 @@ FAILURES: Final = {
         "平台提示请求过多。该账号的所有请求会按要求等待；若再次出现，请调低 rate_limit。",
     ),
     "reason.api_error": Text(
-        "The platform answered, but with a refusal. The platform's own log of calls says why.",
-        "平台已应答，但拒绝了请求。具体原因见平台侧的调用日志。",
+        "The platform answered, but refused the call. If its message does not say why, the platform's own log of calls does.",
+        "平台已应答，但拒绝了请求。若平台的提示没有说明原因，请查看平台侧的调用日志。",
     ),
     "reason.malformed": Text(
         "The answer is not the platform's API. Does base_url lead to it, or is a proxy or a login page in between?",
@@ -63,5 +63,6 @@ FAILURES: Final = {
         "look for a newer version of the exporter, or report what came instead.",
         "平台有应答，但不含文档所列的任何内容。请检查 base_url；升级 exporter，或反馈实际收到的内容。",
     ),
+    "reason.said": Text("{why} The platform says: “{said}”", "{why}平台提示：“{said}”"),
     "reason.other": Text("The last poll failed; the log says more.", "上次采集失败，详见日志。"),
 }

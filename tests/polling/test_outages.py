@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from itertools import count
 from typing import Any
 
 import pytest
@@ -80,6 +81,24 @@ async def test_failure_of_a_single_task_is_its_own_line(caplog: pytest.LogCaptur
     logged = [vars(record)["fields"] for record in caplog.records]
     assert [each["task"] for each in logged[:2]] == ["a", "b"]
     assert logged[0] == {"account": "main", "task": "a", "name": "task a", "reason": "http_404", "error": "none"}
+
+
+@in_virtual_time
+async def test_the_platforms_message_is_logged_and_makes_no_line_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
+    """A task whose refusal has another message at each poll is logged once, with the message of the first."""
+    caplog.set_level(logging.INFO, "exporter")
+    bench = Bench()
+    messages = count(1)
+
+    def answer(_: float) -> dict[str, Any]:
+        raise EnvelopeError(500, "code 500", f"系统繁忙 {next(messages)}")
+
+    bench.client.answers["a"] = answer
+    async with bench.polling(task("a")):
+        await asyncio.sleep(4000)
+    assert next(messages) > 3
+    (record,) = caplog.records
+    assert vars(record)["fields"]["error"] == "code 500; the platform says: 系统繁忙 1"
 
 
 @in_virtual_time

@@ -16,7 +16,12 @@ _MOST_NAMES: Final = 5
 
 
 def failure_phrase(failure: Failure | None) -> Phrase:
-    """Return what a failure means and what to do."""
+    """Return what a failure means and what to do, and what the platform itself says."""
+    explained = _explain(failure)
+    return phrase("reason.said", why=explained, said=failure.said) if failure and failure.said else explained
+
+
+def _explain(failure: Failure | None) -> Phrase:
     reason = "" if failure is None else failure.reason
     key = f"reason.{reason}"
     if key in WORDS:
