@@ -6,7 +6,7 @@ ApiError
 │   ├── Repeated              connect      one attempt of a call, which goes on
 │   └── TlsError              tls
 ├── HttpError                 http_NNN     4xx by number; the rest as a class: http_3xx, http_5xx
-│   ├── Unauthorized          http_401     the account's token is not accepted
+│   ├── Unauthorized          http_401     the token is not accepted, for this call or at all
 │   ├── Forbidden             http_403     the resource is someone else's
 │   ├── NotFound              http_404     there is no such task
 │   └── Throttled             throttled    429: the account has to wait
@@ -22,7 +22,6 @@ from http import HTTPStatus
 
 _ACCOUNT_STATUSES = frozenset(
     {
-        HTTPStatus.UNAUTHORIZED,
         HTTPStatus.PROXY_AUTHENTICATION_REQUIRED,
         HTTPStatus.REQUEST_TIMEOUT,
         HTTPStatus.TOO_MANY_REQUESTS,
@@ -66,6 +65,8 @@ class ApiError(Exception):
     ``is_tasks_own`` is true if the platform can be reached, accepts the account, and refused only this API call, so
     that those for other tasks can succeed. ``holds`` is true if the gate holds the whole account back afterwards,
     ``missing`` if the platform knows no such task, and ``lasting`` if trying again soon would fail the same way.
+    ``refuses_token`` is true if the platform does not accept the token. By itself that is the task's own failure; if
+    other calls fail alike, the client makes it the account's.
     """
 
     reason: str
@@ -73,6 +74,7 @@ class ApiError(Exception):
     holds: bool = False
     missing: bool = False
     lasting: bool = False
+    refuses_token: bool = False
 
     def __init__(self, text: str, said: str = "") -> None:
         super().__init__(text)
@@ -86,6 +88,10 @@ class ApiError(Exception):
     def failure(self) -> Failure:
         """The failure as a value, which keeps neither traceback nor frames alive."""
         return Failure(self.reason, self.text, self.missing, self.said)
+
+    def blame_account(self) -> None:
+        """Make it the account's failure, since other calls fail alike and all are held back."""
+        self.holds, self.is_tasks_own = True, False
 
 
 def _quote(text: str, said: str) -> str:
@@ -128,9 +134,9 @@ class HttpError(ApiError):
 
 
 class Unauthorized(HttpError):
-    """The token is wrong or has expired."""
+    """The token is wrong or has expired, or is not accepted for this resource."""
 
-    holds = True
+    refuses_token = True
 
 
 class Forbidden(HttpError):
@@ -166,7 +172,8 @@ class EnvelopeError(ApiError):
     def __init__(self, code: float | None, text: str, said: str = "") -> None:
         super().__init__(text, said)
         self.code = code
-        self.holds = code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS}
+        self.refuses_token = code == HTTPStatus.UNAUTHORIZED
+        self.holds = code == HTTPStatus.TOO_MANY_REQUESTS
         self.is_tasks_own = not self.holds
         self.missing = code == HTTPStatus.NOT_FOUND
         self.lasting = code in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}

@@ -16,6 +16,7 @@ from typing import Final
 
 from exporter.api.quota import DAEMON, Quota, QuotaUse, Spending
 from exporter.api.responses import read_hold, read_quota
+from exporter.api.service import Service
 
 EXHAUSTED_SECONDS: Final = 5.0
 """The hold after ``X-RateLimit-Remaining: 0`` where nothing says of how many, or for how long."""
@@ -191,6 +192,7 @@ class AccountGate:
         self._waited = waited
         self._slots = asyncio.Semaphore(concurrency)
         self.concurrency = concurrency
+        self.service = Service()
         self._refused_until = 0.0
         self._trial = asyncio.Lock()  # a refused token is tried by one call at a time
         self._renewed = asyncio.Event()
@@ -203,6 +205,7 @@ class AccountGate:
         self.quota = self._gates.find(self._base_url, token)
         self.quota.join(self._account, *self._limit)
         self._refused_until = 0.0
+        self.service.forget_refusals()
         self._renewed.set()
 
     def demand(self, calls_per_minute: float) -> None:
@@ -223,9 +226,15 @@ class AccountGate:
         """Use the token's gate no longer."""
         self.quota.part(self._account)
 
-    def refuse(self, seconds: float) -> None:
-        """Hold back the account's calls for some seconds from now, since its token is refused."""
-        self._refused_until = max(self._refused_until, self._loop.time() + seconds)
+    def refuse(self, resource: str, seconds: float) -> bool:
+        """Record that the token was refused for a resource; return whether the account's calls are held back for it.
+
+        They are for some seconds from now, if several resources are refused.
+        """
+        is_accounts = self.service.record_refusal(resource)
+        if is_accounts:
+            self._refused_until = max(self._refused_until, self._loop.time() + seconds)
+        return is_accounts
 
     def accept(self) -> None:
         """Record that the token was accepted."""

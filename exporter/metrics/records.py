@@ -79,7 +79,7 @@ class PollOutcome:
 class AccountStatus:
     """The status of an account. Times are Unix seconds; None: not known, or not yet.
 
-    ``up`` is whether the platform served the account's last API call, ``failure`` why it did not. ``discovery_interval`` is seconds, None without
+    ``up`` is whether the platform serves the account, by the last calls for several tasks and lists, ``failure`` why not. ``discovery_interval`` is seconds, None without
     discovery; ``quota`` is that of its token.
     """
 

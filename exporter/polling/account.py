@@ -14,6 +14,7 @@ from typing import Final
 from exporter.api.client import YunfuClient, open_session
 from exporter.api.errors import REASONS, ApiError, Repeated
 from exporter.api.gate import AccountGate, TokenGates
+from exporter.api.service import Service
 from exporter.api.tokens import Token
 from exporter.config.settings import AccountSettings, Settings
 from exporter.lists.entries import count_tasks
@@ -217,7 +218,7 @@ async def open_account(
                 user_id=account.user_id,
                 token=token,
                 gate=gate,
-                observe=partial(_observe, account.name, around),
+                observe=partial(_observe, account.name, around, gate.service),
                 proxy=None if account.proxy is None else account.proxy.get_secret_value(),
             )
             opened = Account(settings, account, client, token, around, shard)
@@ -225,15 +226,16 @@ async def open_account(
             yield opened
 
 
-def _observe(account: str, around: Surroundings, endpoint: str, seconds: float, error: ApiError | None) -> None:
+def _observe(
+    account: str, around: Surroundings, service: Service, endpoint: str, seconds: float, error: ApiError | None
+) -> None:
     """Record an API call: its duration in seconds, its failure, and whether the platform serves the account."""
     around.metrics.request_duration.labels(account, endpoint).observe(seconds)
     if isinstance(error, Repeated):
         return
     if error is not None:
         around.metrics.failures.labels(account, endpoint, error.reason).inc()
-    up = error is None or error.is_tasks_own
-    before = around.store.account(account)
+    up, before = service.is_up, around.store.account(account)
     failure = None if error is None or up else error.failure
-    if (up, failure) != (before.up, before.failure):
+    if up is not None and (up, failure) != (before.up, before.failure):
         around.store.put_account(replace(before, up=up, failure=failure))

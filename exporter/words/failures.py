@@ -22,6 +22,10 @@ FAILURES: Final = {
         "The platform does not accept the token. Put a new one in the token file; it takes effect within a second.",
         "平台不接受这个 token。请把新 token 写入 token 文件，一秒内生效。",
     ),
+    "reason.http_401_task": Text(
+        "The platform does not accept the token for this task, but for others. Check whom the task belongs to, and its sub_user_id.",
+        "平台不接受用此 token 访问这个任务，其他任务正常。请检查任务属于谁，以及它的 sub_user_id。",
+    ),
     "reason.http_403": Text(
         "The task belongs to someone else. Check user_id and the task's sub_user_id.",
         "无权访问此任务。请检查 user_id 和任务的 sub_user_id。",

@@ -130,9 +130,11 @@ async def test_a_list_that_fails_leaves_the_others_alone(
     ]
 
 
-@pytest.mark.parametrize(
-    ("error", "calls"), [(Unauthorized(401, "no"), 1), (ConnectError("no"), 3)], ids=["401", "connect"]
-)
+REFUSED = Unauthorized(401, "no")
+REFUSED.blame_account()
+
+
+@pytest.mark.parametrize(("error", "calls"), [(REFUSED, 1), (ConnectError("no"), 3)], ids=["401", "connect"])
 async def test_a_platform_that_serves_nothing_is_not_asked_for_each_list(error: ApiError, calls: int) -> None:
     """After a refused token or without a connection, the other lists would fail alike."""
     account = Account()

@@ -35,6 +35,18 @@ def test_a_failing_task_says_what_the_platform_says(filled: Filled) -> None:
     assert failure.summary == "api_error: code 500"
 
 
+def test_a_token_that_is_refused_for_one_task_is_not_called_refused(filled: Filled) -> None:
+    """While its account is served, the task is what is looked at; with the account down, it is the token."""
+    filled.task("a", PollOutcome(failure=REFUSED))
+    (row,) = filled.overview().rows
+    assert row.problem is not None
+    assert ENGLISH(row.problem).startswith("The platform does not accept the token for this task, but for others.")
+    filled.account(up=False, failure=REFUSED)
+    (row,) = filled.overview().rows
+    assert row.problem is not None
+    assert ENGLISH(row.problem).startswith("The platform does not accept the token. Put a new one")
+
+
 def test_a_running_task_with_neither_calls_nor_numbers_says_why(filled: Filled) -> None:
     """What the answer lacks, what it has instead, what cannot be read of it, or that the platform reports none."""
     causes = {
