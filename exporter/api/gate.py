@@ -196,6 +196,8 @@ class AccountGate:
         self._refused_until = 0.0
         self._trial = asyncio.Lock()  # a refused token is tried by one call at a time
         self._renewed = asyncio.Event()
+        self.refused = asyncio.Event()
+        """Set while the token is refused."""
         self.quota = gates.find(base_url, token)
         self.quota.join(account, configured, part)
 
@@ -204,7 +206,7 @@ class AccountGate:
         self.quota.part(self._account)
         self.quota = self._gates.find(self._base_url, token)
         self.quota.join(self._account, *self._limit)
-        self._refused_until = 0.0
+        self.accept()
         self.service.forget_refusals()
         self._renewed.set()
 
@@ -227,18 +229,19 @@ class AccountGate:
         self.quota.part(self._account)
 
     def refuse(self, resource: str, seconds: float) -> bool:
-        """Record that the token was refused for a resource; return whether the account's calls are held back for it.
+        """Record that the token was refused for a resource; if several were, hold back all calls for some seconds from now.
 
-        They are for some seconds from now, if several resources are refused.
+        Returns whether they are held back.
         """
-        is_accounts = self.service.record_refusal(resource)
-        if is_accounts:
+        if self.service.record_refusal(resource):
+            self.refused.set()
             self._refused_until = max(self._refused_until, self._loop.time() + seconds)
-        return is_accounts
+        return self.refused.is_set()
 
     def accept(self) -> None:
         """Record that the token was accepted."""
         self._refused_until = 0.0
+        self.refused.clear()
 
     def held_seconds(self, endpoint: str) -> float:
         """Return how much longer an endpoint's calls are held back; 0 if they are not."""

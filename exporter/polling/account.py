@@ -123,11 +123,22 @@ class Account:
         await self.poller.first_round.wait()
 
     async def run_once(self) -> bool:
-        """Discover, poll every task once, and return whether all of it worked."""
+        """Discover, poll every task once, and return whether all of it worked; end at once if the token is refused."""
         worked = await self._discovery.run_once()
         self._log_patience()
-        await self.poller.poll_all()
+        await self._poll_all()
         return worked and not any(record.status.up is False for record in self._store.records_of(self.name))
+
+    async def _poll_all(self) -> None:
+        """Poll every task once, or until the token is refused: waiting for another one is the daemon's business."""
+        refused = asyncio.create_task(self.client.gate.refused.wait())
+        polls = asyncio.create_task(self.poller.poll_all())
+        await asyncio.wait({refused, polls}, return_when=asyncio.FIRST_COMPLETED)
+        refused.cancel()
+        polls.cancel()
+        await asyncio.wait({refused, polls})
+        if not polls.cancelled():
+            polls.result()
 
     async def check(self) -> int | None:
         """Try the account: one statistics call, or the first page of each list.

@@ -145,13 +145,13 @@ class Discovery:
         self._settings = account.discovery if shard.is_active else None
         self._default_ratio = settings.thresholds.min_answer_ratio
         self._shard = shard
-        self._service = client.gate.service
+        self._gate = client.gate
         self._poller = poller
         self._store = store
         self.configured = configured_tasks(settings, account)
         watches = _watches(settings, account, self._settings, client, count_unread)
         self.lists = [watch.list for watch in watches]
-        self._service.resources = max(1, len(self.lists))
+        self._gate.service.resources = max(1, len(self.lists))
         self.account_lists = AccountLists(account.name, watches)
         self.interval = None if self._settings is None else self._settings.interval
         """Seconds between two readings of the lists; None: there are none to read."""
@@ -203,7 +203,9 @@ class Discovery:
         try:
             self.update(await self.discover(), is_complete=True)
         except ApiError as error:
-            log.warning("discovery fails", account=self._account.name, error=str(error.failure))
+            what = "discovery fails; the token is refused, so no task is polled"
+            is_refused = self._gate.refused.is_set()
+            log.warning(what if is_refused else "discovery fails", account=self._account.name, error=str(error.failure))
             self.update(self._divide([Choice(task) for task in self.configured]), is_complete=False)
             return False
         return True
@@ -238,7 +240,7 @@ class Discovery:
     def update(self, choices: Sequence[Choice], *, is_complete: bool) -> None:
         """Poll the chosen tasks from now on; if these are all tasks that there are, let the others leave the metrics."""
         self._poller.update(choice.task for choice in choices if not choice.why_not)
-        self._service.resources = max(1, self._poller.task_count + len(self.lists))
+        self._gate.service.resources = max(1, self._poller.task_count + len(self.lists))
         for choice in choices:
             if choice.why_not and not choice.hidden:
                 self._store.put_task(choice.task, None)
