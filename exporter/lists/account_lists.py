@@ -44,6 +44,11 @@ class AccountLists:
         return next(iter(self._failures.values()), None)
 
     @property
+    def lacking(self) -> frozenset[str]:
+        """The endpoints of the lists that the platform lacks, while it has others."""
+        return frozenset(watch.list.endpoint for watch in self._watches if watch.lacking and not self._lacks_all)
+
+    @property
     def keeps_previous(self) -> bool:
         """Whether tasks of the lists that fail are in use as they were read before."""
         return self.has_previous or any(watch.tasks for watch in self._watches if watch.list.endpoint in self._failures)
@@ -122,7 +127,7 @@ class AccountLists:
         odd = {
             watch.list.endpoint: _LACKING.format(path=watch.list.path) if watch.lacking else watch.oddity
             for watch in self._watches
-            if watch.oddity or (watch.lacking and not self._lacks_all)
+            if watch.oddity or watch.list.endpoint in self.lacking
         }
         for endpoint, why in odd.items():
             if self.odd_lists.get(endpoint) != why:

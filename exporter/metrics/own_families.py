@@ -130,6 +130,16 @@ ACCOUNT_FAMILIES: Final[Mapping[str, OwnFamily]] = {
             lambda status: status.tasks_left_out,
         ),
         OwnFamily(
+            "yunfu_account_lists_lacking",
+            "gauge",
+            Text(
+                "Task lists of discovery that the platform does not have (404), while the others are read.",
+                "平台没有（返回 404）的任务列表数，其他列表照常读取。",
+            ),
+            ("account",),
+            lambda status: status.lists_lacking,
+        ),
+        OwnFamily(
             "yunfu_account_tasks",
             "gauge",
             Text("Known tasks by state, polled or not.", "按状态统计的已知任务数，包括未采集的。"),

@@ -101,7 +101,7 @@ class Account:
             quota=self.client.gate.use,
         )
         if self._discovery.interval is None:
-            status = replace(status, discovery_last_success=None, tasks_left_out=0)
+            status = replace(status, discovery_last_success=None, tasks_left_out=0, lists_lacking=None)
         else:
             status = replace(status, discovery_interval=self._discovery.interval)
         self._store.put_account(status)
@@ -190,6 +190,7 @@ class Account:
             hidden=self._discovery.hidden,
             hidden_total=self._discovery.hidden_total,
             odd_lists=self._discovery.account_lists.odd_lists,
+            lacking_lists=self._discovery.account_lists.lacking,
         )
 
 

@@ -67,6 +67,18 @@ FAILURES: Final = {
         "look for a newer version of the exporter, or report what came instead.",
         "平台有应答，但不含文档所列的任何内容。请检查 base_url；升级 exporter，或反馈实际收到的内容。",
     ),
+    "reason.list_http_401": Text(
+        "The platform does not accept the token for this task list. Check user_id, or ask the platform's operator.",
+        "平台不接受用此 token 读取这个任务列表。请检查 user_id，或联系平台运营方。",
+    ),
+    "reason.list_http_403": Text(
+        "The account may not read this task list. Check user_id, and discovery.sub_accounts.",
+        "该账号无权读取这个任务列表。请检查 user_id 和 discovery.sub_accounts。",
+    ),
+    "reason.list_http_404": Text(
+        "The platform has no such task list. Check discovery.generations, user_id and base_url.",
+        "平台上没有这个任务列表。请检查 discovery.generations、user_id 和 base_url。",
+    ),
     "reason.said": Text("{why} The platform says: “{said}”", "{why}平台提示：“{said}”"),
     "reason.other": Text("The last poll failed; the log says more.", "上次采集失败，详见日志。"),
 }

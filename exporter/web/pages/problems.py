@@ -21,7 +21,17 @@ def failure_phrase(failure: Failure | None, *, is_account_down: bool = True) -> 
     A token that is refused for one task, while the account is served, is another problem than one that is refused.
     """
     is_tasks_own = failure is not None and failure.reason == "http_401" and not is_account_down
-    explained = phrase("reason.http_401_task") if is_tasks_own else _explain(failure)
+    return _with_message(phrase("reason.http_401_task") if is_tasks_own else _explain(failure), failure)
+
+
+def list_failure_phrase(failure: Failure) -> Phrase:
+    """Return what the failure of a task list means and what to do; some reasons mean another thing for a task."""
+    key = f"reason.list_{failure.reason}"
+    return _with_message(phrase(key) if key in WORDS else _explain(failure), failure)
+
+
+def _with_message(explained: Phrase, failure: Failure | None) -> Phrase:
+    """Return an explanation with what the platform itself says."""
     return phrase("reason.said", why=explained, said=failure.said) if failure and failure.said else explained
 
 
