@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exporter.api.errors import ApiError, ApiTimeout, EnvelopeError, HttpError, NotFound, Throttled, Unauthorized
-from exporter.api.service import ENOUGH, Service
+from exporter.api.service import ENOUGH, MANY_CALLS, Service
 
 SLOW, BROKEN = ApiTimeout("slow"), HttpError(502, "broken")
 REFUSED = Unauthorized(401, "no")
@@ -40,7 +40,7 @@ def test_a_resource_that_fails_among_answers_fails_alone(answer: ApiError | None
         account.record("slow", (SLOW, BROKEN)[turn % 2])
         account.record("refused", REFUSED)
         assert not account.record_refusal("refused")
-        if turn % 5 == 0:
+        if turn % 2:
             account.record("good", answer)
         assert account.is_up
 
@@ -82,6 +82,18 @@ def test_resources_that_are_asked_for_no_longer_are_no_excuse() -> None:
     assert not account.is_up
 
 
+def test_many_calls_for_one_resource_are_the_accounts_where_nothing_else_is_tried() -> None:
+    """Without a connection only the first list is tried, round after round; before any answer, one round is enough."""
+    for answered, calls in ((True, MANY_CALLS), (False, ENOUGH)):
+        account, seen = service(4), []
+        if answered:
+            account.record("other", None)
+        for _ in range(calls):
+            account.record("list", SLOW)
+            seen.append(account.is_up)
+        assert seen == [True if answered else None] * (calls - 1) + [False]
+
+
 @pytest.mark.parametrize("error", [Throttled(429, "wait", 30), EnvelopeError(429, "wait")], ids=repr)
 def test_what_holds_all_calls_back_is_the_accounts_at_once(error: ApiError) -> None:
     """After it there may be no other call for an hour, so there is nothing to wait for."""
@@ -94,6 +106,7 @@ def test_what_holds_all_calls_back_is_the_accounts_at_once(error: ApiError) -> N
 def test_a_token_is_refused_when_several_resources_say_so() -> None:
     """Refusals alone decide about the token, whatever else fails between them; another token has not been refused."""
     account = service(10)
+    account.record("y", None)
     assert not account.record_refusal("a")
     account.record("x", SLOW)
     assert not account.record_refusal("b")

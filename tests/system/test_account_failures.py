@@ -13,7 +13,7 @@ import pytest
 from yarl import URL
 
 from exporter.api.client import YunfuClient
-from exporter.api.errors import ApiError, ApiTimeout, EnvelopeError, HttpError, Unauthorized
+from exporter.api.errors import ApiError, ApiTimeout, ConnectError, EnvelopeError, HttpError, Unauthorized
 from exporter.api.tokens import Token
 from exporter.config.settings import Settings
 from exporter.polling.account import Account, Surroundings, open_account
@@ -55,7 +55,7 @@ class Platform:
         monkeypatch.setattr(YunfuClient, "_read", lambda _, *call: self.read(*call))
         account = {
             "name": "main", "base_url": "http://h", "user_id": USER, "token": "t", "rate_limit": 1000,
-            "tasks": [{"id": uuid(number)} for number in range(tasks)],
+            "tasks": [{"id": uuid(number)} for number in range(tasks)], "discovery": None if tasks else {},
         }  # fmt: skip
         settings = Settings.model_validate({"poll": {"interval": INTERVAL}, "accounts": [account]})
         around = account_of(Lists(), {})[1]
@@ -73,6 +73,21 @@ async def looks(account: Account, around: Surroundings, seconds: float) -> Count
     running.cancel()
     await asyncio.wait([running])
     return seen
+
+
+@pytest.mark.parametrize("error", [ConnectError("refused"), ApiTimeout("slow")], ids=["connect", "time-out"])
+def test_an_account_without_tasks_is_down_if_its_lists_cannot_be_reached(
+    error: ApiError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a connection only the first list is tried; one round of that is enough to call the account down."""
+    platform = Platform(lambda _: error)
+
+    @in_virtual_time
+    async def scenario() -> None:
+        async with platform.account(monkeypatch, tasks=0) as (account, around):
+            assert await looks(account, around, 60) == {False: 60}
+
+    scenario()
 
 
 ERRORS: dict[str, Callable[[], ApiError]] = {
