@@ -31,7 +31,6 @@ from exporter.api.errors import (
     Repeated,
     Throttled,
     TlsError,
-    Unauthorized,
 )
 from exporter.api.gate import AccountGate, Attempt
 from exporter.api.model import TaskRef
@@ -46,6 +45,7 @@ from exporter.api.responses import (
 )
 from exporter.api.tokens import Token, TokenError
 from exporter.logs import get_logger
+from exporter.masking import MASK
 
 log = get_logger(__name__)
 
@@ -134,8 +134,10 @@ class YunfuClient:
             try:
                 answer = await self._fetch(url, call, read)
             except ApiError as error:
+                self.gate.service.record(url.path, error)
                 call.report(error)
                 raise
+            self.gate.service.record(url.path, None)
             call.report(None)  # an API call that is cancelled neither succeeded nor failed
             return answer
 
@@ -145,11 +147,13 @@ class YunfuClient:
         try:
             answer = read(await self._read(url, token, call))
         except ApiError as error:
+            error.said = error.said.replace(token, MASK)  # whatever it looks like
             if seconds := _throttle_seconds(error):
                 call.attempt.throttle(seconds)
-            elif isinstance(error, Unauthorized | EnvelopeError) and error.holds:
-                if token == self._token.value and not self._try_refresh_token():
-                    self.gate.refuse(REFUSED_TOKEN_SECONDS)
+            elif error.refuses_token:
+                is_current = token == self._token.value and not self._try_refresh_token()
+                if is_current and self.gate.refuse(url.path, REFUSED_TOKEN_SECONDS):
+                    error.blame_account()
             elif isinstance(error, HttpError) and error.hold_seconds and error.holds:
                 call.attempt.hold(error.hold_seconds)
             elif error.is_tasks_own:

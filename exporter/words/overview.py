@@ -35,15 +35,15 @@ VERDICT: Final = {
     ),
     "verdict.new": Text("{n} {n:task has|tasks have} not been polled yet", "{n} 个任务尚未采集"),
     "verdict.served": Text("{of:the account is|all accounts are} being polled", "{of} 个账号采集正常"),
+    "verdict.unpolled": Text("{of:the account has|the accounts have} no task to poll", "{of} 个账号都没有可采集的任务"),
+    "verdict.some_unpolled": Text(
+        "{n} of {of} accounts {n:has|have} no task to poll", "{of} 个账号里有 {n} 个没有可采集的任务"
+    ),
     "verdict.not_called": Text("no account has been called yet", "尚未调用任何账号的接口"),
     "verdict.account_down": Text("account {account} cannot use the platform", "账号 {account} 无法访问平台"),
     "verdict.accounts_down": Text("{n} of {of} accounts cannot use the platform", "{of} 个账号里有 {n} 个无法访问平台"),
-    "verdict.account_trouble": Text(
-        "account {account} is polled, but has a problem", "账号 {account} 采集正常，但有待处理的问题"
-    ),
-    "verdict.accounts_trouble": Text(
-        "{n} of {of} accounts are polled, but have problems", "{of} 个账号里有 {n} 个有待处理的问题"
-    ),
+    "verdict.account_trouble": Text("account {account} has a problem", "账号 {account} 有待处理的问题"),
+    "verdict.accounts_trouble": Text("{n} of {of} accounts have problems", "{of} 个账号里有 {n} 个有待处理的问题"),
 }
 
 ACCOUNTS: Final = {
@@ -72,6 +72,12 @@ ACCOUNTS: Final = {
     ),
     "account.odd_list": Text(
         "A task list of the platform is not as documented: {list}.", "平台的任务列表与文档不符：{list}。"
+    ),
+    "account.no_list": Text(
+        "The platform has no task list {list}; the others are read. If it should have it, check discovery.generations, "
+        "user_id and base_url; if not, leave it out of discovery.generations.",
+        "平台上没有这个任务列表：{list}，其他列表照常读取。若本应有，请检查 discovery.generations、user_id 和 base_url；"
+        "若确实没有，可从 discovery.generations 中去掉。",
     ),
     "account.token_expired": Text(
         "The token expired {when}. Get a new one on the platform and put it in the token file; it takes effect within a second.",

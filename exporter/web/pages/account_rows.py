@@ -14,7 +14,7 @@ from exporter.metrics.records import AccountStatus
 from exporter.polling.facts import AccountFacts
 from exporter.web.pages.judging import Survey
 from exporter.web.pages.language import Ago, Ahead, Phrase, Span, phrase
-from exporter.web.pages.problems import failure_phrase
+from exporter.web.pages.problems import failure_phrase, list_failure_phrase
 from exporter.words.labels import ENDPOINTS, LIMIT_REASONS
 
 SOON_SECONDS: Final = 7 * 86_400
@@ -114,19 +114,22 @@ def _problems(account: AccountStatus, facts: AccountFacts, now: float) -> list[P
     problems = []
     left = None if account.token_expiry is None else account.token_expiry - now
     if left is not None and left <= 0:
-        problems.append(Problem(phrase("account.token_expired", when=Ago(-left)), Tone.BAD, str(account.failure or "")))
+        problems.append(Problem(phrase("account.token_expired", when=Ago(-left)), Tone.BAD, _summary(account.failure)))
     elif account.up is False:
-        problems.append(Problem(failure_phrase(account.failure), Tone.BAD, str(account.failure or "")))
+        problems.append(Problem(failure_phrase(account.failure), Tone.BAD, _summary(account.failure)))
     elif left is not None and left < SOON_SECONDS:
         problems.append(Problem(phrase("account.token_soon", when=Ahead(left)), Tone.WARN))
     if facts.held_seconds > 1:
         problems.append(Problem(phrase("account.held", span=Span(facts.held_seconds)), Tone.WARN))
     if facts.discovery_failure is not None and not _is_same(facts.discovery_failure, account.failure):
         key = "account.discovery_keeps" if facts.keeps_previous_list else "account.discovery_fails"
-        words = phrase(key, why=failure_phrase(facts.discovery_failure))
-        problems.append(Problem(words, Tone.WARN, str(facts.discovery_failure)))
+        words = phrase(key, why=list_failure_phrase(facts.discovery_failure))
+        problems.append(Problem(words, Tone.WARN, _summary(facts.discovery_failure)))
     for endpoint, why in facts.odd_lists.items():
-        problems.append(Problem(phrase("account.odd_list", list=ENDPOINTS[endpoint]), Tone.WARN, why))
+        key, tone = (
+            ("account.no_list", Tone.MUTED) if endpoint in facts.lacking_lists else ("account.odd_list", Tone.WARN)
+        )
+        problems.append(Problem(phrase(key, list=ENDPOINTS[endpoint]), tone, why))
     if account.quota is not None and account.quota.is_contended:
         problems.append(Problem(_contended(account.quota), Tone.WARN))
     if facts.calls_needed > facts.calls_allowed:
@@ -134,6 +137,10 @@ def _problems(account: AccountStatus, facts: AccountFacts, now: float) -> list[P
     if account.tasks_left_out:
         problems.append(Problem(phrase("account.left_out", n=account.tasks_left_out), Tone.WARN))
     return problems
+
+
+def _summary(failure: Failure | None) -> str:
+    return "" if failure is None else failure.summary
 
 
 def _is_same(one: Failure, other: Failure | None) -> bool:

@@ -20,7 +20,7 @@ from exporter.web.exporter import Exporter
 from exporter.web.pages.account_rows import Tone
 from exporter.web.pages.judging import Glance, Standing, glance
 from exporter.web.pages.language import Ago, Ahead, Phrase, phrase
-from exporter.web.pages.problems import failure_phrase, task_problem
+from exporter.web.pages.problems import list_failure_phrase, task_problem
 from exporter.words.text import Text
 
 WINDOWS: Final = "yunfu_task_window_…"
@@ -133,7 +133,7 @@ def _why_unknown(account: AccountStatus, facts: AccountFacts | None, now: float)
     if facts is None:
         return
     if facts.discovery_failure is not None:
-        yield phrase("account.discovery_fails", why=failure_phrase(facts.discovery_failure))
+        yield phrase("account.discovery_fails", why=list_failure_phrase(facts.discovery_failure))
     if facts.hidden_total > len(facts.hidden):
         yield phrase("missing.too_many", n=facts.hidden_total)
 

@@ -196,4 +196,9 @@ def _verdict_on_accounts(accounts: Sequence[AccountRow]) -> tuple[Phrase, Tone]:
     if troubled:
         worst = Tone.BAD if any(row.tone is Tone.BAD for row in troubled) else Tone.WARN
         return phrase("verdict.accounts_trouble", n=len(troubled), of=len(accounts)), worst
+    unpolled = sum(not row.polled for row in accounts)
+    if unpolled == len(accounts):
+        return phrase("verdict.unpolled", of=unpolled), Tone.MUTED
+    if unpolled:
+        return phrase("verdict.some_unpolled", n=unpolled, of=len(accounts)), Tone.GOOD
     return phrase("verdict.served", of=len(accounts)), Tone.GOOD

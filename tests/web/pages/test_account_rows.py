@@ -55,6 +55,18 @@ from tests.support.pages import ENGLISH, NOW, REFUSED, Filled, stats
             ],
             Tone.WARN,
         ),
+        (
+            {},
+            {"odd_lists": {"new_tasks": "y"}, "lacking_lists": frozenset({"new_tasks"})},
+            ["The platform has no task list Tasks 2.0; the others are read."],
+            Tone.GOOD,
+        ),
+        (
+            {},
+            {"discovery_failure": Failure("http_404", "the platform has no task list at /agent-api/x", said="无")},
+            ["Discovery fails: The platform has no such task list. Check discovery.generations, user_id and base_url."],
+            Tone.WARN,
+        ),
         ({"quota": QuotaUse(limit=28, alone=30, reason=LimitReason.OTHERS)}, {}, [], Tone.GOOD),
         (
             {"quota": QuotaUse(limit=18, alone=30, reason=LimitReason.OTHERS)},

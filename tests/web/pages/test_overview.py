@@ -14,7 +14,7 @@ from tests.support.pages import FAILED, INTERVAL, STALE_AFTER, Filled, stats
 
 def test_the_verdict_counts_what_needs_a_look(filled: Filled) -> None:
     """Tasks first, then the accounts: one sentence by plain rules."""
-    assert filled.verdict() == ("no task is polled; the account is being polled", Tone.MUTED)
+    assert filled.verdict() == ("no task is polled; the account has no task to poll", Tone.MUTED)
     filled.task("a")
     assert filled.verdict() == (
         "the first round of polls is under way, 1 task to go; the account is being polled",
@@ -37,6 +37,20 @@ def test_the_verdict_counts_what_needs_a_look(filled: Filled) -> None:
     )
     filled.now += INTERVAL + STALE_AFTER + 1
     assert filled.verdict() == ("1 task cannot be read; 2 tasks are overdue; the account is being polled", Tone.BAD)
+
+
+def test_an_account_without_polled_tasks_is_not_called_polled(filled: Filled) -> None:
+    """Whoever is served but has nothing that is polled is counted as that; a problem is named without more."""
+    filled.account("second")
+    filled.task("a", stats(0.5))
+    filled.task("b", state=TaskState.PAUSED, account="second", polled=False)
+    well = "none of 1 running task is below its answer-rate threshold"
+    assert filled.verdict() == (f"{well}; 1 of 2 accounts has no task to poll", Tone.GOOD)
+    filled.account("second", tasks_left_out=1)
+    assert filled.verdict() == (f"{well}; account second has a problem", Tone.WARN)
+    filled.task("b", stats(0.5), account="second")
+    filled.account("second")
+    assert filled.verdict()[0].endswith("; all accounts are being polled")
 
 
 def test_running_tasks_without_calls_and_numbers_are_not_called_fine(filled: Filled) -> None:
