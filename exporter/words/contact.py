@@ -104,7 +104,7 @@ LIVE_FAILURES: Final = {
     "user_id_refused": Text(
         "The platform accepts the token, but not the user_id {user_id} ({status} for {path}): copy the account's id from the "
         "console, and check that the token was made by the partner whom the account belongs to.",
-        "平台接受 token，但不接受 user_id {user_id}（{path} 返回 {status}）：请从控制台复制账号 ID，并确认 token 属于管理该账号的代理商。",
+        "平台接受 token，但不接受 user_id {user_id}（{path} 返回 {status}）：请从控制台复制账号 ID，并确认 token 是该账号所属的合作方生成的。",
     ),
     "path_too_much": Text(
         "There is no API at {path} ({status}): base_url has the path {extra}, and the exporter adds /agent-api by itself; try "

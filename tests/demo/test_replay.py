@@ -52,7 +52,7 @@ def without_times(contact: Contact, url: str) -> str:
         {"new_tasks": Response(HTML.body, 502, content_type="text/html")},
         {
             "stat": Response(
-                envelope(documented()), headers=(("X-RateLimit-Limit", "60"), ("X-RateLimit-Remaining", "7"))
+                envelope(documented()), headers=(("X-RateLimit-Limit", "60"), ("X-RateLimit-Remaining", "57"))
             )
         },
     ],
