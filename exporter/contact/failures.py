@@ -25,6 +25,9 @@ _NOT_HERE_KEYS: Final = {
     "all_tasks": "sub_list_lacking",
     "subset_tasks": "sub_list_lacking",
 }
+_OF_ALL: Final = frozenset({"failure.refused", "failure.token_refused"})
+"""Explanations that are wrong where other calls work."""
+
 _BY_CODE: Final = {HTTPStatus.UNAUTHORIZED: "token_refused", HTTPStatus.TOO_MANY_REQUESTS: "throttled"}
 _PLAIN_TO_TLS: Final = b"HTTPS port"
 """What nginx answers with 400 in this case: "The plain HTTP request was sent to HTTPS port"."""
@@ -49,7 +52,8 @@ def explain_all(contact: Contact) -> Sentence:
         return Sentence("failure.path_too_much", {**values, "extra": extra, "try_url": try_url})
     if code in _NOT_HERE:
         is_platforms = isinstance(document, dict) and "code" in document
-        return Sentence("failure.user_id_refused" if is_platforms else "failure.no_api", values)
+        key = "no_api" if not is_platforms else "stat_refused" if exchange.endpoint == "stat" else "user_id_refused"
+        return Sentence(f"failure.{key}", values)
     return _explain(contact, exchange)
 
 
@@ -57,7 +61,7 @@ def explain_one(contact: Contact, exchange: Exchange) -> Sentence:
     """Return why a call failed where others did not."""
     if _code(exchange) not in _NOT_HERE:
         explained = _explain(contact, exchange)
-        return replace(explained, key="failure.refused_alone") if explained.key == "failure.refused" else explained
+        return replace(explained, key="failure.refused_alone") if explained.key in _OF_ALL else explained
     return Sentence(f"failure.{_NOT_HERE_KEYS.get(exchange.endpoint, 'refused_alone')}", _values(contact, exchange))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import unicodedata
 from collections.abc import Iterator, Sequence
 from email.utils import parsedate_to_datetime
@@ -129,7 +128,7 @@ class _Report:
         expiry = self._contact.token_expiry
         if expiry is None:
             return self._say("report.token.opaque")
-        now = max((exchange.asked_at for exchange in self._contact.exchanges), default=time.time())
+        now = self._contact.exchanges[-1].asked_at
         key = "report.token.expired" if expiry < now else "report.token.expires"
         return self._say(key, when=format_moment(expiry), days=int((expiry - now) // _DAY))
 

@@ -175,16 +175,17 @@ LIVE_FAILURES: Final = {
         "平台内部故障（{path} 返回 {status}）：请稍后再试；若持续出现，请联系平台运营方。",
     ),
     "list_lacking": Text(
-        "The platform has no list {call} ({status} for {path}): leave {generation} out of discovery.generations.",
-        "平台没有 {call}（{path} 返回 {status}）：请从 discovery.generations 中去掉 {generation}。",
+        "The platform does not give the list {call} ({status} for {path}): leave {generation} out of discovery.generations.",
+        "平台不提供 {call}（{path} 返回 {status}）：请从 discovery.generations 中去掉 {generation}。",
     ),
     "sub_list_lacking": Text(
-        "The platform has no list {call} ({status} for {path}): set discovery.sub_accounts: false, or ask the platform's operator.",
-        "平台没有 {call}（{path} 返回 {status}）：请设置 discovery.sub_accounts: false，或联系平台运营方。",
+        "The platform does not give the list {call} ({status} for {path}): set discovery.sub_accounts: false, or ask the platform's operator.",
+        "平台不提供 {call}（{path} 返回 {status}）：请设置 discovery.sub_accounts: false，或联系平台运营方。",
     ),
     "stat_refused": Text(
-        "The statistics of task {task} cannot be read ({status} for {path}): check the task's id, and its sub_user_id if a sub-account owns it.",
-        "无法读取任务 {task} 的统计数据（{path} 返回 {status}）：请检查任务 ID；若任务属于子账号，还要检查 sub_user_id。",
+        "The statistics of task {task} cannot be read ({status} for {path}): check user_id and the task's id, and "
+        "its sub_user_id if a sub-account owns it.",
+        "无法读取任务 {task} 的统计数据（{path} 返回 {status}）：请检查 user_id 和任务 ID；若任务属于子账号，还要检查 sub_user_id。",
     ),
     "refused": Text(
         "The platform refuses {path} ({status}): check base_url and user_id, and ask the platform's operator.",

@@ -32,7 +32,10 @@ def test_check_says_that_all_is_well(command: Command) -> None:
         (Fault(kind="envelope", status=401), "The platform refuses the token (HTTP 200 with code 401 for "),
         (Fault(kind="html"), "A web page came from /agent-api/user/"),
         (Fault(kind="unknown_format", endpoint="stat"), "The platform answers, but /agent-api/user/"),
-        (Fault(kind="status", status=404, endpoint="tasks"), "The platform has no list Tasks 1.0 (HTTP 404 for "),
+        (
+            Fault(kind="status", status=404, endpoint="tasks"),
+            "The platform does not give the list Tasks 1.0 (HTTP 404 for ",
+        ),
     ],
     ids=str,
 )

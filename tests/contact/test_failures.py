@@ -98,6 +98,13 @@ async def test_a_refused_token_that_has_expired_is_said_to(expiry: float, key: s
     assert judge(contact)[0].key == key
 
 
+@pytest.mark.parametrize("status", [403, 404])
+async def test_a_configured_task_alone_can_be_the_wrong_one(status: int) -> None:
+    """Where only a task is asked for, a refusal is about it or about user_id."""
+    sentence = await verdict_on(Endpoints(every=refusal(status)), discovery=None, tasks=[{"id": USER}])
+    assert (sentence.key, sentence.values["task"]) == ("failure.stat_refused", USER)
+
+
 async def test_a_status_and_a_code_are_told_apart() -> None:
     """A refusal with HTTP 200 names the code, too."""
     plain = await verdict_on(Endpoints(every=refusal(401)))

@@ -39,6 +39,7 @@ RENAMED = envelope({"callStatistics": {"connected": 61}})
         ({"tasks": refusal(500)}, ["failure.platform_error"], False),
         ({"stat": refusal(404)}, ["failure.stat_refused"], False),
         ({"stat": refusal(422)}, ["failure.refused_alone"], False),
+        ({"stat": refusal(401)}, ["failure.refused_alone"], False),
         ({"stat": RENAMED, "tasks": refusal(404)}, ["verdict.no_number", "failure.list_lacking"], False),
         ({"every": refusal(401)}, ["failure.token_refused"], False),
     ],
