@@ -15,8 +15,8 @@ from exporter.contact.vocabulary import COUNTS, MEANINGS, TEXTS, TIMES, is_field
 from exporter.patterns import UUID
 
 _MAX_DEPTH: Final = 40
-_MOST: Final = 1_000_000
-"""Numbers from here up are replaced, since they can be ids or phone numbers; documented counts from a thousand times more."""
+_DIGITS: Final = 6
+"""A number of more digits is replaced, since it can be an id or a phone number; a documented count may have one more."""
 
 _ID: Final = re.compile(
     r"(.*_)?(id|ids|uid|uuid|no|num|number|phone|mobile|tel|telephone|extension|account|username|password|md5|qr_code)|.*(Id|No)",
@@ -89,7 +89,7 @@ class Redactor:
             return None
         if key in MEANINGS and abs(number) < 10_000:
             return number
-        if _is_id(key) or abs(number) >= (1000 * _MOST if key in COUNTS else _MOST):
+        if _is_id(key) or abs(number) >= 10 ** _digits(key):
             return self._id(f"{number}")
         if self._blanks:
             return 0
@@ -100,7 +100,7 @@ class Redactor:
         whole = re.split(r"[.%]", text)[0].replace(",", "").lstrip("+-")
         is_known = key in COUNTS or (key in MEANINGS and len(whole) < 5)
         is_whole = text.lstrip("+-").isdigit()
-        if _is_id(key) or len(whole) > (9 if key in COUNTS else 6) or (is_whole and not is_known):
+        if _is_id(key) or len(whole) > _digits(key) or (is_whole and not is_known):
             return f"{self._id(text):0{len(text)}d}"
         if key in MEANINGS:
             return text
@@ -116,6 +116,10 @@ class Redactor:
             self._made[kind] = self._made.get(kind, 0) + 1
             self._texts[text] = f"{kind}-{self._made[kind]}"
         return self._texts[text]
+
+
+def _digits(key: str) -> int:
+    return _DIGITS + (key in COUNTS)
 
 
 def _is_id(key: str) -> bool:
