@@ -140,6 +140,8 @@ def _values(contact: Contact, exchange: Exchange) -> dict[str, object]:
     status = Sentence("status.none") if http is None else Sentence("status.http", {"status": http})
     if code is not None:
         status = Sentence("status.code", {"status": http, "code": f"{code:g}"})
+    if exchange.error is not None and exchange.error.said:
+        status = Sentence("status.said", {"status": status, "said": exchange.error.said})
     return {
         "path": contact.full_path(exchange),
         "status": status,

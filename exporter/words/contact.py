@@ -51,6 +51,7 @@ REPORT: Final = {
 STATUS: Final = {
     "status.http": Text("HTTP {status}", "HTTP {status}"),
     "status.code": Text("HTTP {status} with code {code}", "HTTP {status}，code 为 {code}"),
+    "status.said": Text('{status} saying "{said}"', "{status}，提示“{said}”"),
     "status.none": Text("no answer", "无应答"),
 }
 """How an API call was answered."""

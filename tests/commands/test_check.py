@@ -28,13 +28,13 @@ def test_check_says_that_all_is_well(command: Command) -> None:
 @pytest.mark.parametrize(
     ("fault", "verdict"),
     [
-        (Fault(kind="expired_token"), "The platform refuses the token (HTTP 401 for "),
-        (Fault(kind="envelope", status=401), "The platform refuses the token (HTTP 200 with code 401 for "),
+        (Fault(kind="expired_token"), "The platform refuses the token (HTTP 401 saying "),
+        (Fault(kind="envelope", status=401), "The platform refuses the token (HTTP 200 with code 401 saying "),
         (Fault(kind="html"), "A web page came from /agent-api/user/"),
         (Fault(kind="unknown_format", endpoint="stat"), "The platform answers, but /agent-api/user/"),
         (
             Fault(kind="status", status=404, endpoint="tasks"),
-            "The platform does not give the list Tasks 1.0 (HTTP 404 for ",
+            "The platform does not give the list Tasks 1.0 (HTTP 404 saying ",
         ),
     ],
     ids=str,

@@ -107,10 +107,17 @@ async def test_a_configured_task_alone_can_be_the_wrong_one(status: int) -> None
 
 async def test_a_status_and_a_code_are_told_apart() -> None:
     """A refusal with HTTP 200 names the code, too."""
-    plain = await verdict_on(Endpoints(every=refusal(401)))
-    coded = await verdict_on(Endpoints(every=envelope([], code=401, status="error")))
+    plain = await verdict_on(Endpoints(every=refusal(401, "")))
+    coded = await verdict_on(Endpoints(every=envelope([], code=401, status="error", message=None)))
     assert plain.values["status"] == Sentence("status.http", {"status": 401})
     assert coded.values["status"] == Sentence("status.code", {"status": 200, "code": "401"})
+
+
+async def test_the_platforms_own_message_is_quoted() -> None:
+    """What the platform says stands beside the status, without what may be private."""
+    sentence = await verdict_on(Endpoints(every=refusal(403, "无权访问该用户 13800138000")))
+    status = Sentence("status.http", {"status": 403})
+    assert sentence.values["status"] == Sentence("status.said", {"status": status, "said": "无权访问该用户 ***"})
 
 
 @pytest.mark.parametrize("key", ["all_task", "subset_task"])

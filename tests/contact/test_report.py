@@ -86,7 +86,7 @@ async def test_what_failed_is_named_and_the_rest_is_said_too() -> None:
     report = shown(await contact_with(Endpoints(tasks=refusal(404), stat=envelope({"answer_rate": {"answered": 1}}))))
     assert "\nTasks 1.0 HTTP 404 (http_404) " in report
     assert (
-        f"\nalso: The platform does not give the list Tasks 1.0 (HTTP 404 for /agent-api/user/{USER}/task): leave 1 out of "
+        f'\nalso: The platform does not give the list Tasks 1.0 (HTTP 404 saying "请求失败" for /agent-api/user/{USER}/task): leave 1 out of '
         "discovery.generations.\n" in report
     )
     assert report.splitlines()[-1].startswith(

@@ -24,10 +24,10 @@ HTML = Response(b"<html>Login</html>", content_type="text/html")
 
 
 def without_times(contact: Contact, url: str) -> str:
-    """Return the report without what differs from one run to the next: ids, names, the host, the time of each call."""
+    """Return the report without what differs from one run to the next: ids, texts, the host, the time of each call."""
     lines = [" ".join(line.split()) for line in report_lines(contact, "en") if "task asked for" not in line]
     text = (
-        re.sub(r"\d+ ms", "N ms", "\n".join(lines))
+        re.sub(r'\d+ ms|saying "[^"]*"', "…", "\n".join(lines))
         .replace(url.partition("//")[2], "HOST")
         .replace(contact.account.user_id, "USER")
     )
