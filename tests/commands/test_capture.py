@@ -72,7 +72,7 @@ def test_failed_calls_are_a_capture_too(platform: Platform, command: Command, tm
     platform.simulator.faults.append(Fault(kind="expired_token"))
     path = tmp_path / "capture.json"
     assert command("capture", "--output", str(path)).status == 0
-    (call,) = json.loads(path.read_text(encoding="utf-8"))["accounts"][0]["calls"]
+    call, *_ = json.loads(path.read_text(encoding="utf-8"))["accounts"][0]["calls"]
     assert (call["status"], call["failure"]) == (401, "http_401")
 
 
