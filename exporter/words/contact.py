@@ -5,7 +5,7 @@ from typing import Final
 from exporter.words.text import Text
 
 REPORT: Final = {
-    "account": Text("account {account}: first contact with {base}", "账号 {account}：首次接触 {base}"),
+    "account": Text("account {account}: first contact with {base}", "账号 {account}：首次连接 {base}"),
     "head.call": Text("API call", "接口"),
     "head.answer": Text("answer", "应答"),
     "head.time": Text("time", "耗时"),
@@ -103,9 +103,9 @@ LIVE_FAILURES: Final = {
         "token 已于 UTC {when} 过期，平台拒绝了它（{path} 返回 {status}）：请在控制台重新生成并替换。",
     ),
     "user_id_refused": Text(
-        "The platform accepts the token, but not the user_id {user_id} ({status} for {path}): copy the account's id from the "
-        "console, and check that the token was made by the partner whom the account belongs to.",
-        "平台接受 token，但不接受 user_id {user_id}（{path} 返回 {status}）：请从控制台复制账号 ID，并确认 token 是该账号所属的合作方生成的。",
+        "The platform accepts the token, but not the user_id {user_id} ({status} for {path}): check the account's id with the "
+        "platform's operator, and that the token was made by the partner whom the account belongs to.",
+        "平台接受 token，但不接受 user_id {user_id}（{path} 返回 {status}）：请向平台运营方确认账号 ID，并确认 token 是该账号所属的合作方生成的。",
     ),
     "path_too_much": Text(
         "There is no API at {path} ({status}): base_url has the path {extra}, and the exporter adds /agent-api by itself; try "

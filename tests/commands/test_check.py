@@ -82,5 +82,5 @@ def test_a_path_too_much_has_the_address_to_try(platform: Platform, env: dict[st
 def test_it_speaks_the_terminals_language(command: Command, locale: dict[str, str]) -> None:
     """Where the locale is Chinese, so is the report."""
     done = command("check", "--live", **locale)
-    assert "账号 default：首次接触" in done.out
+    assert "账号 default：首次连接" in done.out
     assert done.out.splitlines()[-1].startswith("  结论：平台的应答与文档一致")

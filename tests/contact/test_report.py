@@ -56,7 +56,7 @@ async def test_the_same_in_chinese() -> None:
     """Labels, facts and verdict are Chinese."""
     report = shown(await contact_with(Endpoints()), "zh")
     for text in (
-        "账号 main：首次接触",
+        "账号 main：首次连接",
         "1.0 任务列表 HTTP 200",
         "毫秒",
         "任务统计",
