@@ -12,6 +12,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, TypeAlias, TypeVar
 from urllib.parse import urlencode
@@ -41,7 +42,8 @@ from exporter.api.responses import (
     parse_envelope,
     parse_stat_response,
     read_body,
-    read_refusal,
+    read_refusal_body,
+    refuse,
 )
 from exporter.api.tokens import Token, TokenError
 from exporter.logs import get_logger
@@ -57,6 +59,19 @@ Observer: TypeAlias = Callable[[str, float, ApiError | None], None]
 
 
 Read = TypeVar("Read")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back of an API call, be it a refusal; ``seconds`` are those from the request to the end of the body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    seconds: float
+
+
+Watch: TypeAlias = Callable[[Answer], None]
 
 
 class YunfuClient:
@@ -101,6 +116,12 @@ class YunfuClient:
         """
         return await self._call(endpoint, path, query, lambda body: read(parse_envelope(body)))
 
+    async def watched(
+        self, endpoint: str, path: str, query: list[tuple[str, str]], read: Callable[[bytes], Read], watch: Watch
+    ) -> Read:
+        """Make an API call as ``get`` does, and pass all of the answer to ``watch``, if one comes. Raises ApiError."""
+        return await self._call(endpoint, path, query, read, watch)
+
     @property
     def held_seconds(self) -> float:
         """The seconds for which the account's statistics are still held back; 0 if they are not."""
@@ -124,13 +145,18 @@ class YunfuClient:
             return False
 
     async def _call(
-        self, endpoint: str, path: str, query: list[tuple[str, str]], read: Callable[[bytes], Read]
+        self,
+        endpoint: str,
+        path: str,
+        query: list[tuple[str, str]],
+        read: Callable[[bytes], Read],
+        watch: Watch | None = None,
     ) -> Read:
         """Pass the gate, make the API call, report it to the observer."""
         url = URL(f"{self._base}{path}?{urlencode(query)}" if query else f"{self._base}{path}", encoded=True)
         self._try_refresh_token()
         async with self.gate.call(endpoint) as attempt:
-            call = _Call(attempt, endpoint, self._observe)
+            call = _Call(attempt, endpoint, self._observe, watch)
             try:
                 answer = await self._fetch(url, call, read)
             except ApiError as error:
@@ -171,8 +197,11 @@ class YunfuClient:
             ) as response:
                 call.attempt.observe(response.headers)
                 if response.status != HTTPStatus.OK:
-                    raise await read_refusal(response)
+                    refusal = await read_refusal_body(response)
+                    call.record(response, refusal)
+                    raise refuse(response.status, response.headers, refusal)
                 body = await read_body(response)
+                call.record(response, body)
                 if log.isEnabledFor(logging.DEBUG):  # never the body: it has people's data
                     log.debug("answered", path=url.path, status=response.status, bytes=len(body))
                 return body
@@ -187,10 +216,11 @@ class _Call:
     so both are reported, and the second passes the gate like any.
     """
 
-    def __init__(self, attempt: Attempt, endpoint: str, observe: Observer) -> None:
+    def __init__(self, attempt: Attempt, endpoint: str, observe: Observer, watch: Watch | None) -> None:
         self.attempt = attempt
         self._endpoint = endpoint
         self._observe = observe
+        self._watch = watch
         self._start = time.perf_counter()
         self._is_sent = False
 
@@ -202,6 +232,12 @@ class _Call:
             self._start = time.perf_counter()
         self._is_sent = True
         return await handler(request)
+
+    def record(self, response: aiohttp.ClientResponse, body: bytes) -> None:
+        """Pass the answer to whoever watches the call."""
+        if self._watch is not None:
+            seconds = time.perf_counter() - self._start
+            self._watch(Answer(response.status, response.headers, body, seconds))
 
     def report(self, error: ApiError | None) -> None:
         """Report the outcome to the observer, with the seconds since the request was sent."""

@@ -118,22 +118,21 @@ def _too_large(response: aiohttp.ClientResponse) -> NoReturn:
     raise MalformedError(f"the answer is larger than {MAX_BODY_BYTES} bytes")
 
 
-async def read_refusal(response: aiohttp.ClientResponse) -> HttpError:
+def refuse(status: int, headers: Mapping[str, str], body: bytes) -> HttpError:
     """Return the error for a response other than 200, with the message of its JSON body, if it has one."""
-    status = response.status
     phrase = (
         HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
     )  # the response's own phrase could say anything
     text = f"the platform answered HTTP {status} {phrase}".rstrip()
-    said = _find_message(await _read_start(response))
-    hold = read_hold(response.headers, time.time())
+    said = _find_message(body)
+    hold = read_hold(headers, time.time())
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return Throttled(status, text, hold or DEFAULT_THROTTLE_SECONDS, said)
     return _BY_STATUS.get(status, HttpError)(status, text, hold, said)
 
 
-async def _read_start(response: aiohttp.ClientResponse) -> bytes:
-    """Return the body of a response; of a long one the start, and of one that breaks off or hangs what came until then.
+async def read_refusal_body(response: aiohttp.ClientResponse) -> bytes:
+    """Return the body of a response other than 200; of a long one the start, and of one that breaks off or hangs what came until then.
 
     The connection is closed then.
     """

@@ -10,12 +10,15 @@ import signal
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from shlex import quote
 from typing import Any, Final
 
 from exporter.api.tokens import Token
 from exporter.config.settings import AccountSettings, DiscoverySettings, LinksSettings, PollSettings, Settings
 from exporter.config.values import Address, parse_address
 from exporter.daemon import Daemon, make_daemon
+from exporter.demo.replay import Replay
 from exporter.demo.simulator import Fault, Simulator, SimulatorOptions, incident
 from exporter.demo.simulator.faults import PARTS
 from exporter.demo.stack import Stack, standing
@@ -38,6 +41,12 @@ def add_simulator_options(parser: ArgumentParser) -> None:
         metavar="HOST:PORT",
         help="where to serve (default: %(default)s)",
     )
+    parser.add_argument(
+        "--replay",
+        type=_replay,
+        metavar="FILE",
+        help="serve the answers in a file of the command capture, and no campaigns",
+    )
 
 
 def simulate(options: Namespace, _: Sequence[str]) -> int:
@@ -47,10 +56,19 @@ def simulate(options: Namespace, _: Sequence[str]) -> int:
 
 
 async def _simulate(arguments: Namespace) -> None:
-    simulator = _make_simulator(arguments)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    replay: Replay | None = arguments.replay
+    if replay is not None:
+        async with _served(replay, arguments.listen) as url:
+            print(
+                f"captured answers at {url}, for an exporter with\nYUNFU_ACCOUNTS={quote(replay.accounts(url))}",
+                flush=True,
+            )
+            await stopping.wait()
+        return
+    simulator = _make_simulator(arguments)
     async with _served(simulator, arguments.listen) as url:
         print(f"simulated platform at {url}, control path at {url}/_control/ (truth, calls, faults, incidents, clock)")
         for account in simulator.accounts:
@@ -128,7 +146,7 @@ async def _around(arguments: Namespace) -> AsyncIterator[Stack | None]:
 
 
 @asynccontextmanager
-async def _served(simulator: Simulator, at: Address) -> AsyncIterator[str]:
+async def _served(simulator: Simulator | Replay, at: Address) -> AsyncIterator[str]:
     """Serve the simulator; gives its URL. Raises OSError, with a message that names the address, if that is taken."""
     async with AsyncExitStack() as stack:
         try:
@@ -259,6 +277,15 @@ def _at_least(least: float, kind: Callable[[str], float]) -> Callable[[str], flo
         return value
 
     return number
+
+
+def _replay(text: str) -> Replay:
+    try:
+        return Replay.from_file(Path(text))
+    except OSError as error:
+        raise ArgumentTypeError(f"{text}: {error.strerror}; expected a file of the command capture") from None
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text} {error}") from None
 
 
 def _port(text: str) -> int:

@@ -21,8 +21,8 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from exporter import __version__
-from exporter.api import client, gate, responses
-from exporter.api.client import open_session
+from exporter.api import client, errors, gate, responses
+from exporter.api.client import Answer, open_session
 from exporter.api.errors import (
     ApiTimeout,
     ConnectError,
@@ -139,6 +139,21 @@ async def test_each_call_is_reported_to_the_observer() -> None:
         ("stat", error),
     ]
     assert all(0 < seconds < 5 for _, seconds, _ in calls.seen)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(200, envelope({"x": 1})), (200, b"no JSON"), (404, b"<html>"), (502, b"busy")]
+)
+async def test_all_of_an_answer_is_passed_to_who_watches(status: int, body: bytes) -> None:
+    """A call that is watched is a call like any, and its answer is passed on, be it a refusal or nothing that can be read."""
+    platform, answers = Platform(body, status, X_Other="7"), list[Answer]()
+    async with calling(platform) as calls:
+        with suppress(errors.ApiError):
+            await calls.client.watched("stat", "/token", [], responses.parse_envelope, answers.append)
+        assert len(calls.seen) == 1
+    (answer,) = answers
+    assert (answer.status, answer.body, answer.headers["X-Other"]) == (status, body, "7")
+    assert 0 < answer.seconds < 5
 
 
 async def test_a_call_given_up_is_no_failure() -> None:

@@ -14,6 +14,7 @@ ALLOWED: dict[str, set[str]] = {
     "api": set(),
     "lists": {"api"},
     "words": set(),
+    "contact": {"api", "config", "lists", "words"},
     "metrics": {"api", "words"},
     "state": {"api", "metrics"},
     "polling": {"config", "api", "lists", "metrics"},
@@ -28,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
         "web.negotiation",
         "words",
     },
-    "commands": {"config", "api", "lists", "metrics", "polling", "web.access", "words", "daemon"},
+    "commands": {"config", "api", "contact", "lists", "metrics", "polling", "web.access", "words", "daemon"},
     "demo": {"config", "api", "metrics", "polling", "web", "daemon"},
     "demo.simulator": set(),
 }
