@@ -10,8 +10,7 @@ import logging
 import os
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, TypeAlias, TypeVar
@@ -21,7 +20,8 @@ import aiohttp
 from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError
 from yarl import URL
 
-from exporter import __version__
+from exporter.api.bodies import FOREIGN_ERRORS, MAX_BYTES, MAX_STAT_BYTES, read_body, read_start
+from exporter.api.connections import Connector
 from exporter.api.errors import (
     ApiError,
     ApiTimeout,
@@ -37,12 +37,9 @@ from exporter.api.gate import AccountGate, Attempt
 from exporter.api.model import TaskRef
 from exporter.api.responses import (
     DEFAULT_THROTTLE_SECONDS,
-    FOREIGN_ERRORS,
     StatResponse,
     parse_envelope,
     parse_stat_response,
-    read_body,
-    read_refusal_body,
     refuse,
 )
 from exporter.api.tokens import Token, TokenError
@@ -197,10 +194,10 @@ class YunfuClient:
             ) as response:
                 call.attempt.observe(response.headers)
                 if response.status != HTTPStatus.OK:
-                    refusal = await read_refusal_body(response)
+                    refusal = await read_start(response)
                     call.record(response, refusal)
                     raise refuse(response.status, response.headers, refusal)
-                body = await read_body(response)
+                body = await read_body(response, MAX_STAT_BYTES if call.endpoint == "stat" else MAX_BYTES)
                 call.record(response, body)
                 if log.isEnabledFor(logging.DEBUG):  # never the body: it has people's data
                     log.debug("answered", path=url.path, status=response.status, bytes=len(body))
@@ -218,7 +215,7 @@ class _Call:
 
     def __init__(self, attempt: Attempt, endpoint: str, observe: Observer, watch: Watch | None) -> None:
         self.attempt = attempt
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._observe = observe
         self._watch = watch
         self._start = time.perf_counter()
@@ -229,6 +226,8 @@ class _Call:
         if self._is_sent:
             self.report(Repeated("the kept connection was closed before the answer; the call is made once more"))
             await self.attempt.renew()
+            if isinstance(request.session.connector, Connector):
+                request.session.connector.close_idle()
             self._start = time.perf_counter()
         self._is_sent = True
         return await handler(request)
@@ -241,7 +240,7 @@ class _Call:
 
     def report(self, error: ApiError | None) -> None:
         """Report the outcome to the observer, with the seconds since the request was sent."""
-        self._observe(self._endpoint, time.perf_counter() - self._start, error)
+        self._observe(self.endpoint, time.perf_counter() - self._start, error)
 
 
 def _throttle_seconds(error: ApiError) -> float | None:
@@ -283,19 +282,3 @@ def _os_reason(error: Exception) -> str:
     if isinstance(inner, ssl.SSLError) or not isinstance(number, int) or number <= 0:
         return getattr(inner, "reason", None) or type(inner).__name__
     return os.strerror(number)
-
-
-@asynccontextmanager
-async def open_session(*, timeout_seconds: float, ca_file: str | None = None) -> AsyncIterator[aiohttp.ClientSession]:
-    """Open the connections of one account. Raises OSError (or its ssl.SSLError) for a CA file that cannot be used."""
-    context = ssl.create_default_context(cafile=ca_file)
-    session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            limit=0, ssl=context
-        ),  # the gate bounds the API calls at once, so the connections
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"Accept": "application/json", "User-Agent": f"yunfu-exporter/{__version__}"},
-        timeout=aiohttp.ClientTimeout(total=timeout_seconds),
-    )
-    async with session:
-        yield session

@@ -11,7 +11,8 @@ from functools import partial
 from math import ceil
 from typing import Final
 
-from exporter.api.client import YunfuClient, open_session
+from exporter.api.client import YunfuClient
+from exporter.api.connections import open_session
 from exporter.api.errors import REASONS, ApiError, Repeated
 from exporter.api.gate import AccountGate, TokenGates
 from exporter.api.service import Service

@@ -22,7 +22,8 @@ from yarl import URL
 
 from exporter import __version__
 from exporter.api import client, errors, gate, responses
-from exporter.api.client import Answer, open_session
+from exporter.api.client import Answer
+from exporter.api.connections import open_session
 from exporter.api.errors import (
     ApiTimeout,
     ConnectError,

@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from exporter.api.client import YunfuClient, open_session
+from exporter.api.client import YunfuClient
+from exporter.api.connections import open_session
 from exporter.api.tokens import Token
 from exporter.config.settings import AccountSettings, DiscoverySettings
 from exporter.contact.calls import Contact, ContactMaker, Extra
