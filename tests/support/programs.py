@@ -122,8 +122,15 @@ class Program:
 
 
 def surroundings(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment of a program: this one's without settings of the exporter, Python or make, and what is added."""
-    foreign = ("YUNFU_", "PYTHON", "MAKE", "ARGS")  # make test ARGS=-x is not meant for a make that a test runs
+    """Return the environment of a program: this one's without a language and settings of the exporter, Python or make, and what is added."""
+    foreign = (
+        "YUNFU_",
+        "PYTHON",
+        "MAKE",
+        "ARGS",
+        "LANG",
+        "LC_",
+    )  # make test ARGS=-x is not meant for a make that a test runs
     return {k: v for k, v in os.environ.items() if not k.startswith(foreign)} | dict(more or {})
 
 
