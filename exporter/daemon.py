@@ -133,7 +133,7 @@ class Daemon:
 
     @asynccontextmanager
     async def _remembering(self) -> AsyncIterator[None]:
-        """Put back what the state file has, and keep the file up to date; go without it if it cannot be used."""
+        """Restore what the state file has, and keep the file up to date; go without it if it cannot be used."""
         path = self.settings.state_file
         file = None if path is None else await asyncio.to_thread(StateFile.open, path)
         if file is None:
@@ -162,7 +162,7 @@ class Daemon:
             yield access
 
     async def _become_ready(self) -> None:
-        """Be ready when the first round has been tried; a platform that is down or slow delays it an interval at most."""
+        """Mark the exporter as ready when the first round has been tried; a platform that is down or slow delays that by an interval at most."""
         try:
             async with asyncio.timeout(self.settings.poll.interval):
                 await self._running.first_round()
@@ -171,7 +171,7 @@ class Daemon:
         self.ready.set()
 
     async def _report_first_round(self) -> None:
-        """Log when the first round has been tried: how many tasks were polled, how many of them in vain, and how long it took."""
+        """Log when the first round has been tried: how many tasks were polled, how many of them failed, and after how many seconds."""
         clock = asyncio.get_running_loop().time
         started = clock()
         await self._running.first_round()

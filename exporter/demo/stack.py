@@ -57,7 +57,7 @@ class Addresses:
 
 
 def accelerate(text: str, pace: float) -> str:
-    """Return rules or a configuration for time that runs ``pace`` times as fast: every span in it is that much shorter.
+    """Return rules or a configuration for time that runs ``pace`` times as fast, from 1 to MOST_PACE: every span is that much shorter.
 
     That is spans in brackets and after ``offset`` in PromQL, ``for`` and the intervals. Numbers of seconds that are
     compared with Unix times, such as a token's expiry, stay: those times do not run faster.
@@ -109,7 +109,7 @@ class Program:
 
     @property
     def path(self) -> str | None:
-        """Where the program lies, None if it is not installed."""
+        """The program's path, None if it is not installed."""
         return shutil.which(self.words[0])
 
 
@@ -144,7 +144,7 @@ def programs(directory: Path, at: Addresses, pace: float) -> list[Program]:
 
 
 def _grafana(directory: Path, at: Addresses) -> Program:
-    """Return Grafana, open to everyone on the loopback; it needs the paths of its own files."""
+    """Return Grafana, open to everyone on the loopback; it needs the paths of its files."""
     found = shutil.which("grafana") or shutil.which("grafana-server") or "grafana"
     places = (Path(found).resolve().parent.parent, Path("/usr/share/grafana"))
     home = next((place for place in places if (place / "conf" / "defaults.ini").is_file()), places[-1])

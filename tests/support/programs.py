@@ -1,4 +1,4 @@
-"""What the tests of the running program share: the program, the platform it asks, HTTP, and waiting with a deadline."""
+"""Helpers for tests of the running program: the program, the platform it asks, HTTP, and waiting with a deadline."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def fetch(
     tls: ssl.SSLContext | None = None,
     seconds: float = PATIENCE_SECONDS,
 ) -> Reply:
-    """Make one request on a connection of its own; nothing is decompressed. Raises OSError."""
+    """Make one request on a new connection; nothing is decompressed. Raises OSError."""
     parts = urlsplit(url)
     connection = (
         http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=seconds)
@@ -99,7 +99,7 @@ def answers(url: str, status: int = 200) -> Callable[[], Reply | None]:
 
 @dataclass
 class Program:
-    """The exporter running as a process of its own, its output in files."""
+    """The exporter running as a separate process, its output in files."""
 
     process: subprocess.Popen[bytes]
     out: Path
