@@ -112,7 +112,7 @@ async def serve() -> None:
 
 
 async def tick(pauses: list[float]) -> None:
-    """Note how late the loop wakes a task that wants to run every millisecond."""
+    """Record how late the loop wakes a task that wants to run every millisecond."""
     while True:
         start = time.perf_counter()
         await asyncio.sleep(0.001)

@@ -24,7 +24,7 @@ def revision() -> str:
 def _revision_of_checkout(folder: Path) -> str:
     """Return what git says of a checkout, in the form of the Makefile; empty without a checkout or without git."""
     repository = folder / ".git"
-    if not repository.exists():  # an installed package may lie somewhere below another project's
+    if not repository.exists():  # an installed package may be somewhere below another project's
         return ""
     import subprocess  # noqa: PLC0415  # most installations are built and need none
 

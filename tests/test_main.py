@@ -1,4 +1,4 @@
-"""What is quick or early: the version, and signals before the event loop handles them."""
+"""The entry point: the version, and signals before the event loop handles them."""
 
 from __future__ import annotations
 

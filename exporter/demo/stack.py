@@ -1,7 +1,7 @@
 """The stack around the demo: Prometheus with the shipped rules, Alertmanager, and Grafana with the shipped dashboards.
 
 Those that are installed run on the loopback for as long as the demo does, with all their data in its directory. Rules,
-dashboards and examples are read from the checkout that this module lies in; an installed wheel has none.
+dashboards and examples are read from the checkout that this module is in; an installed wheel has none.
 """
 
 from __future__ import annotations
