@@ -22,7 +22,9 @@ from exporter.config.values import show
 from exporter.daemon import make_daemon
 from exporter.demo.commands import add_demo_options, add_simulator_options, demo, simulate
 from exporter.file_changes import Watched
-from exporter.logs import set_up
+from exporter.logs import get_logger, set_up
+
+log: Final = get_logger(__name__)
 
 _OPTIONS_WITHOUT_COMMAND: Final = ("-h", "--help", "-V", "--version")
 
@@ -129,9 +131,12 @@ def _complain(faults: Sequence[str]) -> int:
 
 
 def _serve(_: Namespace, words: Sequence[str]) -> int:
-    config = Watched(*config_files(words))  # before they are read, so that no change is missed
+    files = config_files(words)
+    config = Watched(*files)  # before they are read, so that no change is missed
     settings, tokens = load(words)
     set_up(settings.log.level, settings.log.format)
+    read = (*files, *([settings.web_config_file] if settings.web_config_file else []))
+    log.info("starting", version=__version__, revision=revision(), files=" ".join(map(str, read)) or "none")
     gc.set_threshold(50_000, 20, 1_000)  # full collections stop the loop for long where there are thousands of tasks
     asyncio.run(make_daemon(settings, tokens, lambda: load(words), config).run())
     return OK

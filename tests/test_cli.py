@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter import __version__
+from exporter import __version__, revision
 from exporter.cli import run
 from exporter.demo.simulator import Fault
 from tests.support.programs import (
@@ -88,7 +88,7 @@ def test_the_version_can_be_asked_for_in_three_ways(words: list[str], capsys: py
     """All of them are answered by the same line, here and by the quick way before anything is imported."""
     with pytest.raises(SystemExit) as end:
         run(words)
-    said = f"yunfu-exporter {__version__} (unknown)\n"
+    said = f"yunfu-exporter {__version__} ({revision()})\n"
     assert (end.value.code, capsys.readouterr().out, run_program(*words).stdout) == (0, said, said)
 
 

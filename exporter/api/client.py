@@ -203,7 +203,7 @@ class YunfuClient:
                     log.debug("answered", path=url.path, status=response.status, bytes=len(body))
                 return body
         except FOREIGN_ERRORS as foreign:
-            raise _translate(foreign, url) from foreign
+            raise _translate(foreign, url, self._session.timeout.total) from foreign
 
 
 class _Call:
@@ -251,12 +251,15 @@ def _throttle_seconds(error: ApiError) -> float | None:
     return DEFAULT_THROTTLE_SECONDS if is_throttle else None
 
 
-def _translate(foreign: Exception, url: URL) -> ApiError:
-    """Return the ApiError for an error of aiohttp or below. Its own text is not used: it could hold a proxy's password."""
+def _translate(foreign: Exception, url: URL, seconds: float | None) -> ApiError:
+    """Return the ApiError for an error of aiohttp or below; ``seconds`` is the time limit of a call.
+
+    The error's own text is not used: it could hold a proxy's password.
+    """
     where = f"{url.scheme}://{url.authority}"
     match foreign:
         case TimeoutError():
-            return ApiTimeout("no whole answer in time")
+            return ApiTimeout(f"no complete answer within {seconds:g} s (poll.timeout)")
         case aiohttp.ClientConnectorCertificateError():
             problem = getattr(foreign.certificate_error, "verify_message", "") or "not valid for this host"
             return TlsError(f"the certificate of {where} is not accepted: {problem}")

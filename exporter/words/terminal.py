@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from typing import Final
+
+from exporter.words.text import Text
 
 _VARIABLES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")
 
@@ -16,3 +19,8 @@ def terminal_language(environment: Mapping[str, str]) -> str:
     """
     locale = next((value for name in _VARIABLES if (value := environment.get(name))), "")
     return "zh" if re.match(r"zh(?![a-z])", locale) else "en"
+
+
+def say(text: Text, **values: object) -> str:
+    """Return a text in the language of this process's terminal, with values filled in as by ``str.format``."""
+    return text.say(terminal_language(os.environ)).format(**values)

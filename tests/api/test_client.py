@@ -241,6 +241,8 @@ def _raise_each() -> list[BaseException]:
 class _RaisingSession:
     """Stands in for aiohttp's session: every request ends with the same exception."""
 
+    timeout = aiohttp.ClientTimeout(total=3)
+
     def __init__(self, error: BaseException) -> None:
         self._error = error
 
@@ -274,6 +276,13 @@ async def test_every_exception_of_aiohttp_has_its_place_in_the_tree(foreign: Bas
     assert type(error) is kind
     assert "planted" not in f"{error} {error!r}"
     assert calls.seen[0][2] is error
+
+
+async def test_a_timeout_says_how_long_the_answer_had() -> None:
+    """The message has the limit of a call in seconds, and the setting that raises it."""
+    session = cast(aiohttp.ClientSession, _RaisingSession(TimeoutError()))
+    error = await Calls(session, "https://h", Token(TOKEN), None).fail()
+    assert str(error) == "no complete answer within 3 s (poll.timeout)"
 
 
 def test_the_walk_over_aiohttp_finds_its_exceptions() -> None:
