@@ -9,6 +9,7 @@ from dataclasses import astuple
 from exporter.api.tokens import Token
 from exporter.config.faults import SettingsError
 from exporter.config.settings import AccountSettings, Settings
+from exporter.descriptors import Descriptors
 from exporter.logs import get_logger, set_up
 from exporter.metrics.exposition import TaskRenderer
 from exporter.polling.shards import find_shard
@@ -85,7 +86,8 @@ class Reloading:
         """Load the configuration and put it in force, or return its faults. Raises SettingsError, and what breaks it."""
         settings, tokens = await asyncio.to_thread(self._load)  # thousands of tasks take a while to read
         before, tokens_before = self._running.settings, dict(self._running.tokens)
-        faults = _unchangeable(before, settings) or await self._access.refresh()
+        faults = _unchangeable(before, settings) + Descriptors().faults(len(settings.accounts))
+        faults = faults or list(await self._access.refresh())
         if faults:
             return faults
         try:
@@ -136,7 +138,12 @@ class Reloading:
 def _essence(settings: Settings, account: AccountSettings) -> tuple[object, ...]:
     """Return all that an account's polling depends on: if it is the same after a reload, the account goes on untouched."""
     parts = settings.shard, settings.poll, settings.windows, settings.timezone, settings.labels, settings.thresholds
-    return (account, *parts, settings.info_labels)
+    return (
+        account,
+        *parts,
+        settings.info_labels,
+        Descriptors().calls_at_once(account.concurrency, len(settings.accounts)),
+    )
 
 
 def _unchangeable(before: Settings, after: Settings) -> list[str]:

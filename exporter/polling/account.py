@@ -18,6 +18,7 @@ from exporter.api.gate import AccountGate, TokenGates
 from exporter.api.service import Service
 from exporter.api.tokens import Token
 from exporter.config.settings import AccountSettings, Settings
+from exporter.descriptors import Descriptors
 from exporter.logs import get_logger
 from exporter.metrics.instrumentation import ExporterMetrics
 from exporter.metrics.store import Store
@@ -201,6 +202,7 @@ async def open_account(
 ) -> AsyncIterator[Account]:
     """Open an account's connections for as long as the context lasts."""
     shard = find_shard(settings.shard)
+    concurrency = _calls_at_once(settings, account, shard)
     gate = AccountGate(
         around.gates,
         account=account.name,
@@ -208,7 +210,7 @@ async def open_account(
         token=token.value,
         configured=None if account.rate_limit is None else account.rate_limit * 60,
         part=shard.part,
-        concurrency=ceil(account.concurrency * shard.part),
+        concurrency=concurrency,
         waited=around.metrics.throttled_seconds.labels(account.name).inc,
     )
     ca_file = None if account.ca_file is None else str(account.ca_file)
@@ -226,6 +228,16 @@ async def open_account(
             opened = Account(settings, account, client, token, around, shard)
             opened.register()
             yield opened
+
+
+def _calls_at_once(settings: Settings, account: AccountSettings, shard: Shard) -> int:
+    """Return an account's concurrency: the shard's part of the configured one, or less if the process may not open so many files."""
+    configured = ceil(account.concurrency * shard.part)
+    fits = Descriptors().calls_at_once(configured, len(settings.accounts))
+    if fits < configured:
+        why = "fewer concurrent API calls than configured, since the process may open few files (ulimit -n)"
+        log.warning(why, account=account.name, concurrency=fits)
+    return fits
 
 
 def _observe(

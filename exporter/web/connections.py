@@ -1,15 +1,16 @@
 """Clients' connections and their bounds: how many there are, how long a client may take, how much it may send.
 
-A connection waits for a request, or one is under way. While it waits it has a deadline, and when all places are taken
-the oldest waiting connection of the address that holds most is closed; so a client that opens connections and sends
-nothing keeps no other client out. While a request is under way only its handler's own time limits apply, but a client
-that does not read its response is dropped.
+A connection is silent until its first byte comes, then it waits for a request, or one is under way. Until then it has a
+deadline, and when all places are taken the oldest of the network that holds most is closed, silent ones first; so a client
+that opens connections and sends nothing keeps no other client out. While a request is under way only its handler's own
+time limits apply, but a client that does not read its response is dropped: soon, if another one wants its place.
 """
 
 from __future__ import annotations
 
 import asyncio
-import resource
+import math
+import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,9 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from exporter.descriptors import Descriptors
+from exporter.web.networks import ByNetwork, Lately, network_of
+
 SHUTDOWN_SECONDS: Final = 2.0
 """For answers that are under way when the exporter stops, for the rest of a client's request, and for TLS to close."""
 
@@ -25,16 +29,18 @@ Refused = Callable[[str], None]
 """Called with the reason why a connection or request was turned away: a label value, never a caller's text."""
 
 
-def _most_connections() -> int:
-    """Return half of the files that the process may open; the rest is for API calls and files."""
-    return min(512, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
+SLOW_SECONDS: Final = 2.0
+"""For which a client that does not read keeps its place while another one wants it."""
+
+_REMEMBERED_SECONDS: Final = 60.0
+"""For how long it is remembered that a network has lost a place for not reading."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What clients may ask of a port."""
 
-    connections: int = field(default_factory=_most_connections)
+    connections: int = field(default_factory=lambda: Descriptors().main)
     head_seconds: float = 10.0
     """From the first byte of a request, or from a new connection, to the end of its header; TLS included."""
     idle_seconds: float = 75.0
@@ -67,56 +73,84 @@ class Port:
         self.tls = tls
         self.refused = refused
         self.open: set[Connection] = set()
-        self._waiting: dict[str, dict[Connection, None]] = {}
-        """Those without a request under way, by the client's address; the longest waiting first."""
+        self.silent, self.waiting, self.busy = ByNetwork[Connection](), ByNetwork[Connection](), ByNetwork[Connection]()
+        self._slow = Lately(_REMEMBERED_SECONDS, asyncio.get_running_loop().time)
 
-    def connection(self) -> Connection:
-        """Return the protocol of a new connection."""
-        return Connection(self)
+    def take_in(self, client: socket.socket, host: str) -> bool:
+        """Take in a new connection, if need be in place of another one, or close it.
 
-    def admit(self, connection: Connection) -> bool:
-        """Add a connection, if need be in place of one that waits; return whether there was room."""
-        if len(self.open) >= self.limits.connections:
+        Return whether the next one may take its place at once: not before what it has sent is looked at.
+        """
+        connection = Connection(self, client, network_of(host))
+        if is_full := len(self.open) >= self.limits.connections:
             self.refused("connections")
-            if not self._waiting:
-                return False
-            most = max(self._waiting.values(), key=len)
-            next(iter(most)).drop()
+            if not (self.make_room() or self._drop_busy(connection.network)):
+                client.close()
+                return True
         self.open.add(connection)
-        self.let_wait(connection)
-        return True
+        connection.start()
+        return not is_full or connection in self.silent
 
-    def let_wait(self, connection: Connection) -> None:
-        """Mark a connection as waiting for a request, the last of its address to be dropped."""
-        self._waiting.setdefault(connection.client, {})[connection] = None
+    def make_room(self) -> bool:
+        """Drop a connection that has no request under way; return whether there was one."""
+        return _drop(self.silent.longest_of_most() or self.waiting.longest_of_most())
 
-    def let_work(self, connection: Connection) -> None:
-        """Mark a connection as not waiting."""
-        of_client = self._waiting.get(connection.client, {})
-        of_client.pop(connection, None)
-        if not of_client:
-            self._waiting.pop(connection.client, None)
+    def move(self, connection: Connection, stage: ByNetwork[Connection]) -> None:
+        """Move a connection to another stage, as the last one there; one that has left stays away."""
+        if connection in self.open:
+            self._remove(connection)
+            stage.add(connection)
 
     def leave(self, connection: Connection) -> None:
         """Remove a connection; one that is not there is no error."""
         self.open.discard(connection)
-        self.let_work(connection)
+        self._remove(connection)
 
     def close(self) -> None:
         """Drop all connections."""
         for connection in [*self.open]:
             connection.drop()
 
+    def _remove(self, connection: Connection) -> None:
+        for stage in (self.silent, self.waiting, self.busy):
+            stage.remove(connection)
+
+    def _drop_busy(self, network: str) -> bool:
+        """Drop a connection with a request under way for one of a network, if that is fair; return whether it was.
+
+        It is where another network has at least two more, or a client has not read for a while. Whoever has lost a place so has no
+        right to others' for a minute, or they would all be among those who do not read.
+        """
+        if network in self._slow:
+            return False
+        largest = self.busy.longest_of_most()
+        if largest is not None and self.busy.count(largest.network) >= self.busy.count(network) + 2:
+            return _drop(largest)
+        latest = asyncio.get_running_loop().time() - SLOW_SECONDS
+        slowest = next((each for each in self.busy if each.network in self._slow or each.stalled_since < latest), None)
+        if slowest is not None:
+            self._slow.note(slowest.network)
+        return _drop(slowest)
+
+
+def _drop(connection: Connection | None) -> bool:
+    if connection is not None:
+        connection.drop()
+    return connection is not None
+
 
 class Connection(asyncio.Protocol):
     """A client's connection: forwards everything to aiohttp's own protocol, and keeps the deadlines (event loop's seconds)."""
 
-    def __init__(self, port: Port) -> None:
+    def __init__(self, port: Port, client: socket.socket, network: str) -> None:
         self._loop = asyncio.get_running_loop()
         self._port = port
         self._limits = port.limits
+        self._client: socket.socket | None = client
+        self.network = network
+        self.stalled_since = math.inf
+        self._opening: asyncio.Task[None] | None = None
         self._inner: web.RequestHandler | None = None
-        self.client = ""
         self._transport: asyncio.Transport | None = None
         self._handshake: asyncio.Task[None] | None = None
         self._deadline: asyncio.TimerHandle | None = None
@@ -126,16 +160,44 @@ class Connection(asyncio.Protocol):
         self._is_shaking_hands = port.tls is not None
         self._is_quiet = False
 
+    def start(self) -> None:
+        """Wait for the first byte. Until it is there a connection is a descriptor and a timer, so that a flood costs little."""
+        assert self._client is not None  # noqa: S101  # for mypy
+        self._port.move(self, self._port.silent)
+        self._expect_within(self._limits.head_seconds, "slow_request")
+        self._loop.add_reader(self._client, self._look, self._client)
+        self._look(self._client)
+
+    def _look(self, client: socket.socket) -> None:
+        """Look whether something has come, or the client has gone."""
+        try:
+            has_come = client.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            has_come = b""
+        if not has_come:
+            self.drop()
+            return
+        self._loop.remove_reader(client)
+        self._client = None
+        self._port.move(self, self._port.waiting)
+        self._opening = self._loop.create_task(self._open(client))
+
+    async def _open(self, client: socket.socket) -> None:
+        try:
+            await self._loop.connect_accepted_socket(lambda: self, client)
+        except OSError:  # it went away in this moment
+            self._leave()
+            client.close()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Add the connection to the port, and start the TLS handshake if the port has TLS."""
+        """Start the TLS handshake, if the port has TLS."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  # for mypy
         self._transport = transport
-        self.client = str((transport.get_extra_info("peername") or ("",))[0])
-        if not self._port.admit(self):
+        if self not in self._port.open:
             transport.abort()
-            return
-        self._expect_within(self._limits.head_seconds, "slow_request")
-        if self._port.tls is not None:
+        elif self._port.tls is not None:
             transport.pause_reading()
             self._handshake = self._loop.create_task(self._start_tls(transport, self._port.tls()))
 
@@ -192,12 +254,14 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Begin to wait for a client that does not read."""
+        self.stalled_since = self._loop.time()
         self._stalled = self._loop.call_later(self._limits.stall_seconds, self.drop, "slow_reader")
         if self._inner is not None:
             self._inner.pause_writing()
 
     def resume_writing(self) -> None:
         """Forward that the client reads again."""
+        self.stalled_since = math.inf
         if self._stalled is not None:
             self._stalled.cancel()
         if self._inner is not None:
@@ -212,7 +276,7 @@ class Connection(asyncio.Protocol):
     @contextmanager
     def request_under_way(self) -> Iterator[None]:
         """Keep no deadline while a request is handled; then wait for the next one."""
-        self._port.let_work(self)
+        self._port.move(self, self._port.busy)
         self._cancel_deadline()
         try:
             yield
@@ -220,7 +284,7 @@ class Connection(asyncio.Protocol):
             self._received = 0
             if self in self._port.open:
                 self._is_quiet = True
-                self._port.let_wait(self)
+                self._port.move(self, self._port.waiting)
                 # aiohttp closes an idle connection well; what it cannot close well is dropped
                 self._expect_within(self._limits.idle_seconds + self._limits.head_seconds, "idle")
 
@@ -229,7 +293,11 @@ class Connection(asyncio.Protocol):
         if reason and reason != "idle":
             self._port.refused(reason)
         self._leave()
-        if self._transport is not None:
+        if self._client is not None:
+            self._loop.remove_reader(self._client)
+            self._client.close()
+            self._client = None
+        elif self._transport is not None:
             self._transport.abort()
 
     def _expect_within(self, seconds: float, reason: str) -> None:

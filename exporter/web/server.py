@@ -7,12 +7,13 @@ import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any, Final
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from exporter.web.accepting import Shortage, accepting
 from exporter.web.connections import SHUTDOWN_SECONDS, Connection, Limits, Port, Refused, ServerTls
 
 log = logging.getLogger(__name__)
@@ -35,13 +36,14 @@ async def listening(
     tls: Callable[[], ServerTls] | None = None,
     limits: Limits | None = None,
     refused: Refused = _ignore,
+    shortage: Shortage | None = None,
 ) -> AsyncIterator[None]:
     """Serve an application on addresses for as long as the context lasts; an empty host is every interface.
 
     With ``tls`` each new connection gets what that returns. Raises OSError, with a message that names the address, if
     one is not available.
     """
-    limits = limits or Limits()
+    limits, shortage = limits or Limits(), shortage or Shortage()
     runner = web.AppRunner(
         app,
         access_log=None,
@@ -59,29 +61,42 @@ async def listening(
     assert runner.server is not None  # noqa: S101  # for mypy
     runner.server.request_handler = _bounded(runner.server.request_handler, limits, refused)
     port = Port(runner.server, limits, tls, refused)
-    servers: list[asyncio.Server] = []
     try:
-        for host, number in addresses:
-            try:
+        with ExitStack() as stack:
+            for host, number in addresses:
                 alone = all(other == host for other, same in addresses if same == number)
-                servers.append(await _listen(port, host, number, both=host == "::" and alone))
-            except OSError as error:
-                raise listen_error(host, number, error) from error
-        yield
+                try:
+                    listeners = await _listen(host, number, both=host == "::" and alone)
+                except OSError as error:
+                    raise listen_error(host, number, error) from error
+                for listener in listeners:
+                    stack.enter_context(listener)
+                    stack.enter_context(accepting(listener, port, shortage))
+            yield
     finally:
-        for server in servers:
-            server.close()
         await runner.cleanup()
         port.close()
 
 
-async def _listen(port: Port, host: str, number: int, *, both: bool) -> asyncio.Server:
+async def _listen(host: str, number: int, *, both: bool) -> list[socket.socket]:
     """Listen; ``both`` is every interface of IPv6 and IPv4, or of the one that the machine has. Raises OSError."""
-    loop = asyncio.get_running_loop()
     if both and socket.has_dualstack_ipv6():  # asyncio would take IPv6 alone
-        sock = socket.create_server((host, number), family=socket.AF_INET6, backlog=_BACKLOG, dualstack_ipv6=True)
-        return await loop.create_server(port.connection, sock=sock, backlog=_BACKLOG)
-    return await loop.create_server(port.connection, None if both else host or None, number, backlog=_BACKLOG)
+        listener = socket.create_server((host, number), family=socket.AF_INET6, backlog=_BACKLOG, dualstack_ipv6=True)
+        listener.settimeout(0)
+        return [listener]
+    # asyncio looks the name up and binds, but does not accept
+    server = await asyncio.get_running_loop().create_server(
+        asyncio.Protocol, None if both else host or None, number, start_serving=False
+    )
+    with ExitStack() as undo:
+        undo.callback(server.close)
+        listeners = [undo.enter_context(bound.dup()) for bound in server.sockets]
+        for listener in listeners:
+            listener.settimeout(0)
+            listener.listen(_BACKLOG)
+        undo.pop_all()
+    server.close()
+    return listeners
 
 
 def listen_error(host: str, port: int, error: OSError) -> OSError:
