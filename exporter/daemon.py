@@ -162,7 +162,8 @@ class Daemon:
             app = make_app(self)
             access.guard(app)
             addresses = [(address.host, address.port) for address in settings.listen]
-            main = listening(app, addresses, tls=access.tls, refused=refused, shortage=shortage)
+            tls, headers = access.tls, access.headers
+            main = listening(app, addresses, tls=tls, refused=refused, headers=headers, shortage=shortage)
             await stack.enter_async_context(main)
             if (health := settings.health_listen) is not None:
                 few, address = Limits(connections=Descriptors().health), (health.host, health.port)

@@ -20,10 +20,14 @@ from typing import Any, Final
 from aiohttp import web
 
 from exporter.descriptors import Descriptors
+from exporter.web.accepting import Silent
 from exporter.web.networks import ByNetwork, Lately, network_of
 
 SHUTDOWN_SECONDS: Final = 2.0
 """For answers that are under way when the exporter stops, for the rest of a client's request, and for TLS to close."""
+
+_LAST_SECONDS: Final = 1.0
+"""For the last answer to be written to a client that has closed its side of the connection."""
 
 Refused = Callable[[str], None]
 """Called with the reason why a connection or request was turned away: a label value, never a caller's text."""
@@ -73,7 +77,8 @@ class Port:
         self.tls = tls
         self.refused = refused
         self.open: set[Connection] = set()
-        self.silent, self.waiting, self.busy = ByNetwork[Connection](), ByNetwork[Connection](), ByNetwork[Connection]()
+        self.silent = ByNetwork[Silent]()
+        self.waiting, self.busy = ByNetwork[Connection](), ByNetwork[Connection]()
         self._slow = Lately(_REMEMBERED_SECONDS, asyncio.get_running_loop().time)
 
     def take_in(self, client: socket.socket, host: str) -> bool:
@@ -81,19 +86,27 @@ class Port:
 
         Return whether the next one may take its place at once: not before what it has sent is looked at.
         """
-        connection = Connection(self, client, network_of(host))
-        if is_full := len(self.open) >= self.limits.connections:
+        network = network_of(host)
+        if is_full := len(self.silent) + len(self.open) >= self.limits.connections:
             self.refused("connections")
-            if not (self.make_room() or self._drop_busy(connection.network)):
+            if not (self.make_room() or self._drop_busy(network)):
                 client.close()
                 return True
-        self.open.add(connection)
-        connection.start()
-        return not is_full or connection in self.silent
+        silent = Silent(self, client, network)
+        self.silent.add(silent)
+        silent.start(self.limits.head_seconds)
+        return not is_full or silent in self.silent
 
     def make_room(self) -> bool:
         """Drop a connection that has no request under way; return whether there was one."""
         return _drop(self.silent.longest_of_most() or self.waiting.longest_of_most())
+
+    def speaks(self, silent: Silent, client: socket.socket, seconds: float) -> None:
+        """Take a connection whose first byte has come; its header is to end within some seconds."""
+        connection = Connection(self, silent.network)
+        self.open.add(connection)
+        self.waiting.add(connection)
+        connection.open(client, seconds)
 
     def move(self, connection: Connection, stage: ByNetwork[Connection]) -> None:
         """Move a connection to another stage, as the last one there; one that has left stays away."""
@@ -108,12 +121,12 @@ class Port:
 
     def close(self) -> None:
         """Drop all connections."""
-        for connection in [*self.open]:
+        for connection in [*self.silent, *self.open]:
             connection.drop()
 
     def _remove(self, connection: Connection) -> None:
-        for stage in (self.silent, self.waiting, self.busy):
-            stage.remove(connection)
+        self.waiting.remove(connection)
+        self.busy.remove(connection)
 
     def _drop_busy(self, network: str) -> bool:
         """Drop a connection with a request under way for one of a network, if that is fair; return whether it was.
@@ -133,7 +146,7 @@ class Port:
         return _drop(slowest)
 
 
-def _drop(connection: Connection | None) -> bool:
+def _drop(connection: Connection | Silent | None) -> bool:
     if connection is not None:
         connection.drop()
     return connection is not None
@@ -142,13 +155,13 @@ def _drop(connection: Connection | None) -> bool:
 class Connection(asyncio.Protocol):
     """A client's connection: forwards everything to aiohttp's own protocol, and keeps the deadlines (event loop's seconds)."""
 
-    def __init__(self, port: Port, client: socket.socket, network: str) -> None:
+    def __init__(self, port: Port, network: str) -> None:
         self._loop = asyncio.get_running_loop()
         self._port = port
         self._limits = port.limits
-        self._client: socket.socket | None = client
         self.network = network
         self.stalled_since = math.inf
+        """When the client first left something unread of the answer under way."""
         self._opening: asyncio.Task[None] | None = None
         self._inner: web.RequestHandler | None = None
         self._transport: asyncio.Transport | None = None
@@ -159,29 +172,11 @@ class Connection(asyncio.Protocol):
         self._early = b""
         self._is_shaking_hands = port.tls is not None
         self._is_quiet = False
+        self._is_half_closed = False
 
-    def start(self) -> None:
-        """Wait for the first byte. Until it is there a connection is a descriptor and a timer, so that a flood costs little."""
-        assert self._client is not None  # noqa: S101  # for mypy
-        self._port.move(self, self._port.silent)
-        self._expect_within(self._limits.head_seconds, "slow_request")
-        self._loop.add_reader(self._client, self._look, self._client)
-        self._look(self._client)
-
-    def _look(self, client: socket.socket) -> None:
-        """Look whether something has come, or the client has gone."""
-        try:
-            has_come = client.recv(1, socket.MSG_PEEK)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            has_come = b""
-        if not has_come:
-            self.drop()
-            return
-        self._loop.remove_reader(client)
-        self._client = None
-        self._port.move(self, self._port.waiting)
+    def open(self, client: socket.socket, seconds: float) -> None:
+        """Begin to read what has come; its first request's header is to end within some seconds."""
+        self._expect_within(seconds, "slow_request")
         self._opening = self._loop.create_task(self._open(client))
 
     async def _open(self, client: socket.socket) -> None:
@@ -247,21 +242,25 @@ class Connection(asyncio.Protocol):
         self._inner = self._inner or self._hand_over()
         self._inner.data_received(data)
 
-    def eof_received(self) -> None:
-        """Forward the end of what the client sends."""
+    def eof_received(self) -> bool:
+        """Return whether the connection stays open: a client may send all it will and then wait for its answers (not by TLS)."""
         if self._inner is not None:
             self._inner.eof_received()
+        is_busy = self in self._port.busy
+        self._is_half_closed = self._port.tls is None and (is_busy or self._received > 0)
+        if self._is_half_closed and not is_busy:
+            self._close_soon()
+        return self._is_half_closed
 
     def pause_writing(self) -> None:
         """Begin to wait for a client that does not read."""
-        self.stalled_since = self._loop.time()
+        self.stalled_since = min(self.stalled_since, self._loop.time())
         self._stalled = self._loop.call_later(self._limits.stall_seconds, self.drop, "slow_reader")
         if self._inner is not None:
             self._inner.pause_writing()
 
     def resume_writing(self) -> None:
         """Forward that the client reads again."""
-        self.stalled_since = math.inf
         if self._stalled is not None:
             self._stalled.cancel()
         if self._inner is not None:
@@ -281,24 +280,32 @@ class Connection(asyncio.Protocol):
         try:
             yield
         finally:
-            self._received = 0
+            self._received, self.stalled_since = 0, math.inf
             if self in self._port.open:
                 self._is_quiet = True
                 self._port.move(self, self._port.waiting)
                 # aiohttp closes an idle connection well; what it cannot close well is dropped
                 self._expect_within(self._limits.idle_seconds + self._limits.head_seconds, "idle")
+                if self._is_half_closed:
+                    self._close_soon()
 
     def drop(self, reason: str = "") -> None:
         """Abort the connection at once; count it as refused for ``reason``, if that is one."""
         if reason and reason != "idle":
             self._port.refused(reason)
         self._leave()
-        if self._client is not None:
-            self._loop.remove_reader(self._client)
-            self._client.close()
-            self._client = None
-        elif self._transport is not None:
+        if self._transport is not None:
             self._transport.abort()
+
+    def _close_soon(self) -> None:
+        """Close a connection on which nothing more will come, unless a request that has come already is next."""
+        self._cancel_deadline()
+        self._deadline = self._loop.call_later(_LAST_SECONDS, self._close)
+
+    def _close(self) -> None:
+        self._expect_within(self._limits.idle_seconds, "idle")  # for the client to read what is buffered
+        if self._transport is not None:
+            self._transport.close()
 
     def _expect_within(self, seconds: float, reason: str) -> None:
         self._cancel_deadline()

@@ -55,6 +55,9 @@ class ByNetwork(Generic[T]):
         if not of_network:
             self._networks.pop(one.network, None)
 
+    def __len__(self) -> int:
+        return sum(map(len, self._networks.values()))
+
     def count(self, network: str) -> int:
         """Return how many a network has."""
         return len(self._networks.get(network, ()))

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from exporter.config.faults import SettingsError
 from exporter.web import access as module
-from exporter.web.access import HEADERS, TokenBucket, open_access
+from exporter.web.access import TokenBucket, open_access
+from exporter.web.server import HEADERS
 from tests.support.access import HASH, SERVER, VERIFY, SecuredPort, basic
 from tests.support.clock import until
 from tests.support.programs import (
