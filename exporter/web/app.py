@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Final
+from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 from aiohttp import web
@@ -75,6 +76,29 @@ def make_health_app(exporter: Exporter) -> web.Application:
     return app
 
 
+def is_own_page(request: web.Request) -> bool:
+    """Return whether a request comes from a page of this exporter, or from no page at all.
+
+    Browsers say where it comes from: by Origin with every POST, by Sec-Fetch-Site where the address is trustworthy (https or
+    loopback), by Referer if nothing else. Other programs, such as curl, send none of them.
+    """
+    origins = request.headers.getall("Origin", []) or request.headers.getall("Referer", [])
+    sites = request.headers.getall("Sec-Fetch-Site", [])
+    return all(_is_at(origin, request.host) for origin in origins) and {*sites} <= {"none", "same-origin"}
+
+
+def _is_at(origin: str, host: str) -> bool:
+    """Return whether the URL of a page is at the host and port of a Host header, whose scheme a proxy may have changed."""
+    try:
+        page = urlsplit(origin)
+        asked = urlsplit(f"{page.scheme}://{host}")
+        default = {"http": 80, "https": 443}.get(page.scheme)
+        same = (page.hostname, page.port or default) == (asked.hostname, asked.port or default)
+    except ValueError:
+        return False
+    return same and bool(page.hostname) and default is not None
+
+
 class _Handlers:
     def __init__(self, exporter: Exporter) -> None:
         self._exporter = exporter
@@ -129,7 +153,7 @@ class _Handlers:
     async def reload(self, request: web.Request) -> web.Response:
         if not self._exporter.settings.web.reload:
             return web.Response(status=403, text="turned off by web.reload; SIGHUP reloads\n")
-        if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:  # what browsers send
+        if not is_own_page(request):
             return web.Response(status=403, text="the request came from a page of another site; no reload\n")
         faults = await self._exporter.reload()
         if faults:

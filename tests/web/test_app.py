@@ -684,6 +684,51 @@ async def test_no_page_of_another_site_reloads(site_of: str, status: int) -> Non
         assert (await it.get("/-/reload", "POST", Sec_Fetch_Site=site_of)).status == status
 
 
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        ({}, 200),  # curl
+        ({"Origin": "http://exporter.example:10042"}, 200),
+        ({"Origin": "HTTP://Exporter.Example:10042", "Sec_Fetch_Site": "same-origin"}, 200),
+        ({"Origin": "https://exporter.example:10042"}, 200),  # a proxy in front has TLS
+        ({"Host": "exporter.example", "Origin": "https://exporter.example"}, 200),
+        ({"Host": "exporter.example:443", "Origin": "https://exporter.example"}, 200),
+        ({"Host": "[2001:db8::1]:10042", "Origin": "http://[2001:db8::1]:10042"}, 200),
+        ({"Referer": "http://exporter.example:10042/task?id=1"}, 200),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "http://evil.example:10042"}, 403),
+        ({"Origin": "http://exporter.example"}, 403),  # another port is another page's
+        ({"Origin": "http://exporter.example:10043"}, 403),
+        ({"Origin": "http://exporter.example.evil.example:10042"}, 403),
+        ({"Origin": "http://exporter.example:10042@evil.example"}, 403),
+        ({"Origin": "http://exporter.example:10042", "Sec_Fetch_Site": "cross-site"}, 403),
+        (
+            {"Origin": "http://exporter.example:10042", "Referer": "http://evil.example/"},
+            200,
+        ),  # browsers cannot send that
+        ({"Origin": "null"}, 403),  # a sandboxed frame, a file, a redirect
+        ({"Origin": ""}, 403),
+        ({"Origin": "http://"}, 403),
+        ({"Origin": "http://[::1"}, 403),
+        ({"Origin": "http://exporter.example:port"}, 403),
+        ({"Origin": "file://exporter.example:10042"}, 403),
+        ({"Referer": "http://evil.example/exporter.example:10042"}, 403),
+    ],
+)
+async def test_only_a_page_of_its_own_may_reload_over_plain_http(sent: dict[str, str], status: int) -> None:
+    """Where browsers send no Sec-Fetch-Site, the page's origin must be the host that is asked; other programs send none."""
+    async with site() as it:
+        asked: list[str] = []
+
+        async def reload() -> Sequence[str]:
+            asked.append("reload")
+            return []
+
+        it.exporter.reload = reload
+        assert (await it.get("/-/reload", "POST", **{"Host": "exporter.example:10042", **sent})).status == status
+        assert len(asked) == (status == 200)
+
+
 async def test_probes_of_an_account_are_bounded() -> None:
     """More probes than the rate can serve in time are refused with 503 at once; those under way get their answers."""
     async with exporter(timeout_seconds=2, rate_limit=2.5, concurrency=3) as (platform, it):
