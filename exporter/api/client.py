@@ -11,9 +11,11 @@ import os
 import ssl
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from copy import copy
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
 import aiohttp
@@ -42,6 +44,7 @@ from exporter.api.responses import (
     parse_stat_response,
     refuse,
 )
+from exporter.api.service import Service
 from exporter.api.tokens import Token, TokenError
 from exporter.logs import get_logger
 from exporter.masking import MASK
@@ -71,6 +74,21 @@ class Answer:
 Watch: TypeAlias = Callable[[Answer], None]
 
 
+class Passage(Protocol):
+    """What API calls pass, and what hears whether the token was refused and the account served."""
+
+    service: Service
+
+    def call(self, endpoint: str) -> AbstractAsyncContextManager[Attempt]:
+        """Wait until a call may start."""
+
+    def refuse(self, resource: str, seconds: float) -> bool:
+        """Record that the token was refused for a resource; return whether the calls are held back for it, for some seconds."""
+
+    def accept(self) -> None:
+        """Record that the token was accepted."""
+
+
 class YunfuClient:
     """Calls the API for one account. Every API call passes the gate, carries the token, and is reported to ``observe``."""
 
@@ -90,6 +108,7 @@ class YunfuClient:
         self.user_id = user_id
         self._token = token
         self.gate = gate
+        self._passage: Passage = gate
         self._observe = observe
         self._proxy = proxy
 
@@ -118,6 +137,12 @@ class YunfuClient:
     ) -> Read:
         """Make an API call as ``get`` does, and pass all of the answer to ``watch``, if one comes. Raises ApiError."""
         return await self._call(endpoint, path, query, read, watch)
+
+    def through(self, passage: Passage, observe: Observer) -> YunfuClient:
+        """Return a client that differs only in what its calls pass and who observes them."""
+        other = copy(self)
+        other._passage, other._observe = passage, observe  # noqa: SLF001  # of the same class
+        return other
 
     @property
     def held_seconds(self) -> float:
@@ -152,15 +177,15 @@ class YunfuClient:
         """Pass the gate, make the API call, report it to the observer."""
         url = URL(f"{self._base}{path}?{urlencode(query)}" if query else f"{self._base}{path}", encoded=True)
         self._try_refresh_token()
-        async with self.gate.call(endpoint) as attempt:
+        async with self._passage.call(endpoint) as attempt:
             call = _Call(attempt, endpoint, self._observe, watch)
             try:
                 answer = await self._fetch(url, call, read)
             except ApiError as error:
-                self.gate.service.record(url.path, error)
+                self._passage.service.record(url.path, error)
                 call.report(error)
                 raise
-            self.gate.service.record(url.path, None)
+            self._passage.service.record(url.path, None)
             call.report(None)  # an API call that is cancelled neither succeeded nor failed
             return answer
 
@@ -175,14 +200,14 @@ class YunfuClient:
                 call.attempt.throttle(seconds)
             elif error.refuses_token:
                 is_current = token == self._token.value and not self._try_refresh_token()
-                if is_current and self.gate.refuse(url.path, REFUSED_TOKEN_SECONDS):
+                if is_current and self._passage.refuse(url.path, REFUSED_TOKEN_SECONDS):
                     error.blame_account()
             elif isinstance(error, HttpError) and error.hold_seconds and error.holds:
                 call.attempt.hold(error.hold_seconds)
             elif error.is_tasks_own:
-                self.gate.accept()
+                self._passage.accept()
             raise
-        self.gate.accept()
+        self._passage.accept()
         return answer
 
     async def _read(self, url: URL, token: str, call: _Call) -> bytes:

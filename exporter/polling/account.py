@@ -15,6 +15,7 @@ from exporter.api.client import YunfuClient
 from exporter.api.connections import open_session
 from exporter.api.errors import REASONS, ApiError, Repeated
 from exporter.api.gate import AccountGate, TokenGates
+from exporter.api.probe_gate import ProbeGate
 from exporter.api.service import Service
 from exporter.api.tokens import Token
 from exporter.config.settings import AccountSettings, Settings
@@ -82,7 +83,11 @@ class Account:
         self._token_watch = TokenWatch(account.name, token, client=client, store=store)
         self.configured = self._discovery.configured
         self.discover = self._discovery.discover
-        self.probe = Probes(settings, account, poller=self.poller, store=store).probe
+        calls = client.gate.concurrency
+        places = Descriptors().probes_at_once(calls, len(settings.accounts))
+        gate = ProbeGate(client.gate, lambda: self.poller.calls_per_second * 60, places)
+        probing = client.through(gate, partial(_observe_probe, account.name, around.metrics))
+        self.probe = Probes(settings, account, client=probing, gate=gate, store=store).probe
 
     def register(self) -> None:
         """Record the account in the store and the metrics before its first API call.
@@ -238,6 +243,11 @@ def _calls_at_once(settings: Settings, account: AccountSettings, shard: Shard) -
         why = "fewer concurrent API calls than configured, since the process may open few files (ulimit -n)"
         log.warning(why, account=account.name, concurrency=fits)
     return fits
+
+
+def _observe_probe(account: str, metrics: ExporterMetrics, endpoint: str, seconds: float, _: ApiError | None) -> None:
+    """Record an API call of a probe: its duration in seconds. Whether it fails depends on what somebody asks for."""
+    metrics.request_duration.labels(account, endpoint).observe(seconds)
 
 
 def _observe(

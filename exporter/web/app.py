@@ -6,6 +6,7 @@ It reads the store and never waits for the platform, but for /probe, which is as
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -99,6 +100,15 @@ def _is_at(origin: str, host: str) -> bool:
     return same and bool(page.hostname) and default is not None
 
 
+def _patience(request: web.Request) -> float | None:
+    """Return the seconds after which a scraper gives up, as Prometheus says it; None: it does not say, or nothing that can be."""
+    try:
+        seconds = float(request.headers.get("X-Prometheus-Scrape-Timeout-Seconds", ""))
+    except ValueError:
+        return None
+    return seconds if 0 < seconds < math.inf else None
+
+
 class _Handlers:
     def __init__(self, exporter: Exporter) -> None:
         self._exporter = exporter
@@ -117,10 +127,10 @@ class _Handlers:
             known = ", ".join(sorted(self._exporter.accounts))
             return web.Response(status=400, text=f"account is not configured; expected one of: {known}\n")
         try:
-            record = await polled.probe(task.lower(), sub_user_id and sub_user_id.lower())
+            record = await polled.probe(task.lower(), sub_user_id and sub_user_id.lower(), _patience(request))
         except TooManyProbesError as error:
             self._exporter.note_refusal("probes")
-            return web.Response(status=503, text=f"{error}\n", headers={"Retry-After": "1"})
+            return web.Response(status=503, text=f"{error}\n", headers={"Retry-After": str(error.seconds)})
         # It was asked for by its name, so its up is 0 also when the platform has long denied it.
         record = replace(record, status=replace(record.status, missing_since=None))
         why = "" if record.status.failure is None else str(record.status.failure)
