@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
-from weakref import WeakValueDictionary
 
 from aiohttp import web
 from isal import isal_zlib
@@ -25,15 +23,10 @@ from exporter.polling.probes import TooManyProbesError
 from exporter.web.exporter import Exporter
 from exporter.web.negotiation import accepts_gzip, wants_openmetrics
 from exporter.web.pages import add_pages
+from exporter.web.turns import Turns
 
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-
-_ANSWERS_AT_ONCE: Final = 64
-"""Scrapes and probes that are written at the same time, each of which holds a megabyte or two; the others wait their turn."""
-
-_ANSWERS_TO_ONE: Final = 4
-"""The part of them for one client's address: a client that does not read its answers holds up only itself."""
 
 _ANSWER_SECONDS: Final = 60.0
 """For a client to take in an answer: as long as it takes, the numbers of that moment stay in memory."""
@@ -112,7 +105,7 @@ def _patience(request: web.Request) -> float | None:
 class _Handlers:
     def __init__(self, exporter: Exporter) -> None:
         self._exporter = exporter
-        self._turns = _Turns()
+        self._turns = Turns(_ANSWER_SECONDS)
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         return await self._answer(request, self._exporter.page(), self._exporter.store.records())
@@ -178,34 +171,18 @@ class _Handlers:
         if compressed:
             headers["Content-Encoding"] = "gzip"
         response = web.StreamResponse(headers=headers)
-        async with self._turns.of(request.remote or ""):
-            try:
-                async with asyncio.timeout(_ANSWER_SECONDS):
-                    await response.prepare(request)
-                    if request.method != "HEAD":
-                        pieces = page.pieces(records, self._exporter.store.clock(), openmetrics=openmetrics)
-                        await (_write_compressed(response, pieces) if compressed else _write(response, pieces))
-                    await response.write_eof()
-            except TimeoutError:
-                self._exporter.note_refusal("slow_reader")
-                if request.transport is not None:
-                    request.transport.abort()  # half an answer must not look like a whole one
+        try:
+            async with self._turns.of(request.remote or ""):
+                await response.prepare(request)
+                if request.method != "HEAD":
+                    pieces = page.pieces(records, self._exporter.store.clock(), openmetrics=openmetrics)
+                    await (_write_compressed(response, pieces) if compressed else _write(response, pieces))
+                await response.write_eof()
+        except TimeoutError:
+            self._exporter.note_refusal("slow_reader")
+            if request.transport is not None:
+                request.transport.abort()  # half an answer must not look like a whole one
         return response
-
-
-class _Turns:
-    """The turns of the clients, so that few answers are written at the same time."""
-
-    def __init__(self) -> None:
-        self._all = asyncio.Semaphore(_ANSWERS_AT_ONCE)
-        self._clients: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
-
-    @asynccontextmanager
-    async def of(self, client: str) -> AsyncIterator[None]:
-        """Wait for a client's turn, which lasts as long as the context."""
-        own = self._clients.setdefault(client, asyncio.Semaphore(_ANSWERS_TO_ONE))
-        async with own, self._all:
-            yield
 
 
 async def _write(response: web.StreamResponse, pieces: Iterator[bytes]) -> None:

@@ -36,7 +36,7 @@ Refused = Callable[[str], None]
 SLOW_SECONDS: Final = 2.0
 """For which a client that does not read keeps its place while another one wants it."""
 
-_REMEMBERED_SECONDS: Final = 60.0
+REMEMBERED_SECONDS: Final = 60.0
 """For how long it is remembered that a network has lost a place for not reading."""
 
 
@@ -79,7 +79,7 @@ class Port:
         self.open: set[Connection] = set()
         self.silent = ByNetwork[Silent]()
         self.waiting, self.busy = ByNetwork[Connection](), ByNetwork[Connection]()
-        self._slow = Lately(_REMEMBERED_SECONDS, asyncio.get_running_loop().time)
+        self._slow = Lately(REMEMBERED_SECONDS, asyncio.get_running_loop().time)
 
     def take_in(self, client: socket.socket, host: str) -> bool:
         """Take in a new connection, if need be in place of another one, or close it.
