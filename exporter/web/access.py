@@ -169,7 +169,7 @@ class Access:
             return await handler(request)
         credentials = read_basic(request.headers.get("Authorization", ""))
         try:
-            if credentials is not None and await self._passwords.is_right(credentials, hashes):
+            if credentials is not None and await self._passwords.is_right(credentials, hashes, request.remote or ""):
                 return await handler(request)
         except BusyError:
             return self._turn_away(

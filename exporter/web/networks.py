@@ -62,6 +62,19 @@ class ByNetwork(Generic[T]):
         """Return how many a network has."""
         return len(self._networks.get(network, ()))
 
+    def networks(self) -> list[str]:
+        """Return the networks, the one that was longest without a turn first."""
+        return list(self._networks)
+
+    def take(self, network: str) -> T:
+        """Remove and return the one that has been here longest of a network, which has had its turn with that."""
+        of_network = self._networks.pop(network)
+        one = next(iter(of_network))
+        del of_network[one]
+        if of_network:
+            self._networks[network] = of_network
+        return one
+
     def longest_of_most(self) -> T | None:
         """Return the one that has been here longest of the network that has most; None if there is none."""
         most = max(self._networks.values(), key=len, default=None)
