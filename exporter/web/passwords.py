@@ -98,14 +98,9 @@ class Passwords:
             check = self._wait(_Check(network_of(client), asked, work))
         check.askers += 1
         try:
-            return await asyncio.shield(
-                check.answer
-            )  # a client that goes away leaves it to the others who ask the same
+            return await asyncio.shield(check.answer)  # who goes away may ask again: the check keeps its place
         finally:
             check.askers -= 1
-            if not check.askers and check in self._waiting:
-                self._waiting.remove(check)
-                del self._checks[asked]
 
     def close(self) -> None:
         """Begin no further check."""
@@ -114,7 +109,11 @@ class Passwords:
 
     def _wait(self, check: _Check) -> _Check:
         if self._waiting.count(check.network) >= _MOST_WAITING:
-            raise BusyError
+            left = next((each for each in self._waiting if each.network == check.network and not each.askers), None)
+            if left is None:
+                raise BusyError
+            self._waiting.remove(left)
+            del self._checks[left.asked]
         self._checks[check.asked] = check
         self._waiting.add(check)
         self._begin()

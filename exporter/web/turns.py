@@ -69,21 +69,24 @@ class Turns:
     def _hurry(self, network: str) -> float:
         """End the longest turn that is in the way of a network, if it has had its time; return the seconds until one has.
 
-        A network that was slow itself is in nobody's way but that of its like.
+        Networks that were slow themselves wait for others' turns to end, and end their own less often: a turn that
+        is cut off and comes again costs as much as its first pieces.
         """
-        own = self._under_way.count(network) >= AT_ONCE_TO_ONE
+        own, patience = self._under_way.count(network) >= AT_ONCE_TO_ONE, SLOW_SECONDS
+        if network in self._slow:
+            if not own:
+                return self._seconds
+            patience *= 1.5
         turns = [turn for turn in self._under_way if turn.limit and (not own or turn.network == network)]
-        if network in self._slow and not own:
-            turns = [turn for turn in turns if turn.network in self._slow]
         turn = min(turns, key=lambda turn: turn.since, default=None)
         if turn is None or turn.limit is None:
-            return SLOW_SECONDS
-        if (seconds := turn.since + SLOW_SECONDS - _now()) > 0:
+            return patience
+        if (seconds := turn.since + patience - _now()) > 0:
             return seconds
         self._slow.note(turn.network)
         turn.limit.reschedule(_now())
         turn.limit = None
-        return SLOW_SECONDS
+        return patience
 
 
 def _now() -> float:

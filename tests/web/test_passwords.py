@@ -219,21 +219,27 @@ async def test_a_right_password_gets_in_among_guesses(
         await asyncio.wait(guessing)
 
 
-async def test_who_has_gone_is_not_waited_for(counted: Callable[..., Bcrypt]) -> None:
-    """Guesses of clients that went away before their turn are not checked, and take no place."""
+async def test_who_has_gone_gives_way(counted: Callable[..., Bcrypt]) -> None:
+    """The checks of clients that went away keep their places, for these may ask again, until others of the network need them."""
     stand_in = counted(held=True)
     async with checking() as passwords:
-        first, *others = (
-            asyncio.create_task(passwords.is_right((b"alice", b"%d" % n), HASHES, "192.0.2.1")) for n in range(40)
-        )
+
+        def ask(password: bytes) -> asyncio.Task[bool]:
+            return asyncio.create_task(passwords.is_right((b"alice", password), HASHES, "192.0.2.1"))
+
+        gone = [ask(b"right"), *(ask(b"gone %d" % n) for n in range(64))]
         await asyncio.sleep(0)
-        for each in others:
+        for each in gone:
             each.cancel()
-        await asyncio.wait(others)
+        await asyncio.wait(gone)
+        guesses = [ask(b"%d" % n) for n in range(60)]
+        again = [ask(b"right"), ask(b"gone 63")]
+        await asyncio.sleep(0)
         stand_in.let_go.set()
-        assert not await first
-        assert await passwords.is_right((b"alice", b"right"), HASHES, "192.0.2.1")
-    assert len(stand_in.checks) == 2
+        assert await asyncio.gather(*guesses, *again) == [False] * 60 + [True, False]
+    asked = [password for password, _ in stand_in.checks]
+    assert asked[:2] == [b"right", b"gone 60"]
+    assert len(asked) == 1 + 64
 
 
 async def test_a_check_that_breaks_off_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
