@@ -249,10 +249,7 @@ class AccountGate:
 
     @asynccontextmanager
     async def call(self, endpoint: str, slots: asyncio.Semaphore | None = None) -> AsyncIterator[Attempt]:
-        """Wait until a call may start. While its endpoint is held it has no place: the other endpoints' calls need them.
-
-        ``slots`` are other places than the account's.
-        """
+        """Wait until a call may start. While its endpoint is held it has no place, of ``slots`` or the account's: others need them."""
         while True:
             await self._wait_while_held(endpoint)
             async with slots or self._slots, self._trial if self._refused_until else nullcontext():
