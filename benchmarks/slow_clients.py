@@ -237,7 +237,7 @@ async def main() -> None:
                     pass
                 await asyncio.sleep(0.5)
         await watch("quiet", None, 0, ports, pid)
-        await watch("2000 to each port that say nothing", say_nothing, 2000, ports, pid)
+        await watch("1000 to each port that say nothing", say_nothing, 1000, ports, pid)
         await watch("500 that send a byte every half second", dribble, 500, ports, pid)
         await watch("50 that guess passwords", guess, 50, ports, pid)
         await watch("200 with the password that do not read", read_nothing, 200, ports, pid)
