@@ -20,13 +20,20 @@ AT_ONCE_TO_ONE: Final = 4
 """Of these, for one network: a client that does not read its answers holds up others there for a moment only."""
 
 
+KNOWN_SLOW_SECONDS: Final = 0.5
+"""For which a turn of a network that was cut off before lasts while one that was not waits."""
+
+
 class _Turn:
     def __init__(self, network: str) -> None:
         self.network = network
         self.begins = asyncio.get_running_loop().create_future()
         self.since = 0.0
         self.limit: asyncio.Timeout | None = None
-        """Of a turn that may be ended."""
+
+    def may_end(self) -> bool:
+        """Return whether the turn has begun to be used, and is not over yet."""
+        return self.limit is not None and not self.limit.expired()
 
 
 class Turns:
@@ -77,11 +84,16 @@ class Turns:
             if not own:
                 return self._seconds
             patience *= 1.5
-        turns = [turn for turn in self._under_way if turn.limit and (not own or turn.network == network)]
-        turn = min(turns, key=lambda turn: turn.since, default=None)
+        turns = [turn for turn in self._under_way if turn.may_end() and (not own or turn.network == network)]
+
+        def ends(turn: _Turn) -> float:
+            is_known = turn.network in self._slow and network not in self._slow
+            return turn.since + (KNOWN_SLOW_SECONDS if is_known else patience)
+
+        turn = min(turns, key=ends, default=None)
         if turn is None or turn.limit is None:
             return patience
-        if (seconds := turn.since + patience - _now()) > 0:
+        if (seconds := ends(turn) - _now()) > 0:
             return seconds
         self._slow.note(turn.network)
         turn.limit.reschedule(_now())

@@ -116,3 +116,11 @@ async def test_a_client_that_goes_away_gives_its_place_back() -> None:
     assert (
         await asyncio.gather(*(clients.write("192.0.2.1", 1) for _ in range(AT_ONCE_TO_ONE))) == [pytest.approx(1)] * 4
     )
+
+
+@in_virtual_time
+async def test_a_turn_that_is_over_is_not_ended_again() -> None:
+    """Others that wait at the very moment when a turn has had its time get their turns, and no error."""
+    clients = Clients(seconds=2)
+    took = await asyncio.gather(*(clients.write("192.0.2.1", 40) for _ in range(3 * AT_ONCE_TO_ONE)))
+    assert took == [float("inf")] * 3 * AT_ONCE_TO_ONE
