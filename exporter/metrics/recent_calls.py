@@ -9,8 +9,9 @@ grown in a bin counts as spread evenly over it, where only a part of it is asked
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from operator import sub
 from typing import Final, NamedTuple
 
 FINE, MIDDLE, WIDE, HALF_DAY = 300, 600, 3600, 43_200
@@ -19,6 +20,7 @@ FINE_BINS, MIDDLE_BINS, WIDE_BINS, HALF_DAYS = 7, 7, 6, 5
 """Bins kept: for 30 minutes, 90 minutes, 6 hours and 2 days, with the one that such a span ends in."""
 
 _PACKED: Final = struct.Struct(f"<IHHB{4 * FINE_BINS + 2 * (MIDDLE_BINS + WIDE_BINS + HALF_DAYS + 1)}H")
+_AT: Final = struct.Struct("<I")
 _MIDDLE_AT: Final = 4 * FINE_BINS
 _WIDE_AT: Final = _MIDDLE_AT + 2 * MIDDLE_BINS
 _PAST_AT: Final = _WIDE_AT + 2 * WIDE_BINS
@@ -43,6 +45,10 @@ class Growth(NamedTuple):
     answered: int = 0
     results: int = 0
     blocked: int = 0
+
+    def since(self, before: Growth) -> Growth:
+        """Return what has grown since less was counted."""
+        return Growth(*map(sub, self, before))
 
 
 class Part(NamedTuple):
@@ -82,6 +88,11 @@ def trend(packed: bytes, now: float) -> tuple[Bin, ...]:
     known = min(3600.0, recent.at % FINE + FINE * recent.known)
     bins = [Bin(now - begin, max(0.0, now - end), calls, answered) for begin, end, calls, answered in recent.bins()]
     return tuple(reversed([each for each in bins if each.begin <= known + 1]))
+
+
+def is_current(packed: bytes, now: float) -> bool:
+    """Return whether no bin has begun since packed calls were brought up to date."""
+    return len(packed) == SIZE and int(now) // FINE <= _AT.unpack_from(packed)[0] // FINE
 
 
 def _zeros(count: int) -> list[int]:
@@ -154,13 +165,13 @@ class RecentCalls:
                 yield begin, end, bins[place], bins[place + 1]
                 end = begin
 
-    def answered(self, spans: Iterable[int]) -> list[Part]:
-        """Return the calls answered in the last seconds of each span, the shortest first, of the calls."""
-        return _sums([self.at - span for span in spans], self.bins())
+    def answered(self, spans: Iterable[int]) -> Iterator[Part]:
+        """Yield the calls answered in the last seconds of each span, the shortest first, of the calls."""
+        return _sums((self.at - span for span in spans), self.bins())
 
     def blocked(self, span: int) -> Part:
         """Return the carrier blocks in the last seconds, half an hour at most, of the results of numbers."""
-        return _sums([self.at - span], self._even_bins(FINE, self.fine[2::4], self.fine[3::4]))[0]
+        return next(_sums([self.at - span], self._even_bins(FINE, self.fine[2::4], self.fine[3::4])))
 
     def keep_hour(self, blocked: Part) -> None:
         """Keep the results of the half hour before a whole hour, to be compared with from half an hour later on."""
@@ -169,7 +180,7 @@ class RecentCalls:
 
     def blocked_before(self, span: int) -> Part:
         """Return the carrier blocks, of the results that were kept, in the last seconds, two days at most."""
-        return _sums([self.at - span], self._even_bins(HALF_DAY, self.past[2::2], self.past[3::2]))[0]
+        return next(_sums([self.at - span], self._even_bins(HALF_DAY, self.past[2::2], self.past[3::2])))
 
     def _even_bins(self, width: int, wholes: Iterable[int], parts: Iterable[int]) -> Iterator[_Bin]:
         begin, end = self.at // width * width, self.at
@@ -224,16 +235,20 @@ def _fit(bins: list[int], width: int) -> None:
         bins[:width] = [number // 2 for number in bins[:width]]
 
 
-def _sums(edges: Sequence[int], bins: Iterable[_Bin]) -> list[Part]:
-    """Return the sums from each edge on, the latest first, with the part of the bin that an edge lies in."""
-    sums: list[Part] = []
-    whole = part = 0.0
+def _sums(edges: Iterable[int], bins: Iterable[_Bin]) -> Iterator[Part]:
+    """Yield the sum from each edge on, the latest first, with the part of the bin that an edge lies in."""
+    whole = part = 0
+    left = iter(edges)
+    edge = next(left)
     for begin, end, bin_whole, bin_part in bins:
-        while begin < edges[len(sums)]:
-            inside = max(0.0, (end - edges[len(sums)]) / (end - begin))
-            sums.append(Part(part + inside * bin_part, whole + inside * bin_whole))
-            if len(sums) == len(edges):
-                return sums
+        while begin < edge:
+            inside = max(0.0, (end - edge) / (end - begin))
+            yield Part(part + inside * bin_part, whole + inside * bin_whole)
+            try:
+                edge = next(left)
+            except StopIteration:
+                return
         whole += bin_whole
         part += bin_part
-    return sums + [Part(part, whole)] * (len(edges) - len(sums))
+    for _ in (edge, *left):
+        yield Part(part, whole)

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from exporter.api.errors import Failure
 from exporter.api.model import Task, TaskStats
 from exporter.api.quota import QuotaUse
+from exporter.metrics.trouble import Trouble
 
 Lines = tuple[bytes, ...]
 """One piece of exposition text per metric family, in the order of the table of families."""
@@ -122,6 +123,8 @@ class TaskRecord:
 
     ``stale_after`` is by how many seconds a success may be overdue, or the task be denied, before it leaves /metrics.
     ``stats`` are the statistics of ``stats_lines``, and ``polls`` are the last polls, packed by ``poll_history``.
+    ``recent`` are the recent calls, packed by ``recent_calls``, and ``trouble`` is what was wrong with them at the last
+    poll; None: nothing.
     """
 
     status: TaskStatus
@@ -131,6 +134,8 @@ class TaskRecord:
     windows: Mapping[str, WindowLines] | None = None
     stats: TaskStats | None = None
     polls: bytes = b""
+    recent: bytes = b""
+    trouble: Trouble | None = None
 
     def is_fresh(self, now: float) -> bool:
         """Return whether the statistics may still be shown at a moment (Unix seconds)."""
