@@ -26,6 +26,7 @@ from exporter.api.errors import (
     ApiTimeout,
     ConnectError,
     EnvelopeError,
+    Exchange,
     HttpError,
     MalformedError,
     Repeated,
@@ -90,7 +91,8 @@ class YunfuClient:
         if ref.sub_user_id:
             query.append(("sub_user_id", ref.sub_user_id))
         path = f"/user/{self.user_id}/task/{ref.id}/stat"
-        return await self._call("stat", path, query, lambda body: parse_stat_response(body, known))
+        response, exchange = await self._call("stat", path, query, lambda body: parse_stat_response(body, known))
+        return response._replace(exchange=exchange)
 
     async def get(
         self, endpoint: str, path: str, query: list[tuple[str, str]], read: Callable[[Mapping[str, Any]], Read]
@@ -99,7 +101,8 @@ class YunfuClient:
 
         Raises ApiError; one that ``read`` raises counts as a failure of the API call.
         """
-        return await self._call(endpoint, path, query, lambda body: read(parse_envelope(body)))
+        answer, _ = await self._call(endpoint, path, query, lambda body: read(parse_envelope(body)))
+        return answer
 
     @property
     def held_seconds(self) -> float:
@@ -125,8 +128,8 @@ class YunfuClient:
 
     async def _call(
         self, endpoint: str, path: str, query: list[tuple[str, str]], read: Callable[[bytes], Read]
-    ) -> Read:
-        """Pass the gate, make the API call, report it to the observer."""
+    ) -> tuple[Read, Exchange]:
+        """Pass the gate, make the API call, report it to the observer; the ApiError that it raises has its exchange too."""
         url = URL(f"{self._base}{path}?{urlencode(query)}" if query else f"{self._base}{path}", encoded=True)
         self._try_refresh_token()
         async with self.gate.call(endpoint) as attempt:
@@ -134,10 +137,9 @@ class YunfuClient:
             try:
                 answer = await self._fetch(url, call, read)
             except ApiError as error:
-                call.report(error)
+                error.exchange = call.report(error)
                 raise
-            call.report(None)  # an API call that is cancelled neither succeeded nor failed
-            return answer
+            return answer, call.report(None)  # an API call that is cancelled neither succeeded nor failed
 
     async def _fetch(self, url: URL, call: _Call, read: Callable[[bytes], Read]) -> Read:
         """Make the API call, and hold back what the response asks to hold back."""
@@ -166,9 +168,11 @@ class YunfuClient:
                 url, headers=headers, allow_redirects=False, proxy=self._proxy, middlewares=(call.send,)
             ) as response:
                 call.attempt.observe(response.headers)
+                call.status = response.status
                 if response.status != HTTPStatus.OK:
                     raise await read_refusal(response)
                 body = await read_body(response)
+                call.size = len(body)
                 if log.isEnabledFor(logging.DEBUG):  # never the body: it has people's data
                     log.debug("answered", path=url.path, status=response.status, bytes=len(body))
                 return body
@@ -180,7 +184,8 @@ class _Call:
     """One API call of the observer's count; ``attempt`` is its place in the gate.
 
     aiohttp sends a GET once more if a kept connection turns out to be closed: that is another API call to the platform,
-    so both are reported, and the second passes the gate like any.
+    so both are reported, and the second passes the gate like any. ``status`` and ``size`` are those of the answer, as far as
+    it has come.
     """
 
     def __init__(self, attempt: Attempt, endpoint: str, observe: Observer) -> None:
@@ -189,6 +194,8 @@ class _Call:
         self._observe = observe
         self._start = time.perf_counter()
         self._is_sent = False
+        self.status: int | None = None
+        self.size: int | None = None
 
     async def send(self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         """Send the request; not before the gate lets it pass, if it was sent before (a client middleware of aiohttp)."""
@@ -199,9 +206,11 @@ class _Call:
         self._is_sent = True
         return await handler(request)
 
-    def report(self, error: ApiError | None) -> None:
+    def report(self, error: ApiError | None) -> Exchange:
         """Report the outcome to the observer, with the seconds since the request was sent."""
-        self._observe(self._endpoint, time.perf_counter() - self._start, error)
+        seconds = time.perf_counter() - self._start
+        self._observe(self._endpoint, seconds, error)
+        return Exchange(self.status, self.size, seconds)
 
 
 def _throttle_seconds(error: ApiError) -> float | None:

@@ -132,6 +132,7 @@ class Store:
                 polls=add_poll(record.polls, poll),
                 recent=recent,
                 trouble=trouble,
+                exchange=outcome.exchange,
             )
         )
         return moved

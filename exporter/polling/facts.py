@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from exporter.api.errors import Failure
 from exporter.polling.discovery import Choice
+
+CREDENTIALS_UNREADABLE: Final = "token file cannot be read; the previous token stays in use"
+QUOTA_CONTENDED: Final = "the API quota is contended; tasks are polled less often"
+"""What the log says, so that the pages can say the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +21,7 @@ class AccountFacts:
     ``calls_needed`` and ``calls_allowed`` are API calls per minute; ``discovery_failure`` is why the last discovery failed, and
     ``keeps_previous_list`` whether its tasks are in use as they were read before. ``hidden`` has the hidden tasks by their
     id, of very many only the first; ``hidden_total`` counts all. ``odd_lists`` says by the task list's endpoint what is odd
-    about it.
+    about it, and ``token_fault`` why the token file cannot be read (empty: it can).
     """
 
     calls_needed: float
@@ -27,3 +32,4 @@ class AccountFacts:
     hidden: Mapping[str, Choice] = field(default_factory=dict)
     hidden_total: int = 0
     odd_lists: Mapping[str, str] = field(default_factory=dict)
+    token_fault: str = ""

@@ -141,6 +141,28 @@ async def test_each_call_is_reported_to_the_observer() -> None:
     assert all(0 < seconds < 5 for _, seconds, _ in calls.seen)
 
 
+async def test_an_exchange_says_what_came_back() -> None:
+    """HTTP status, size of the body and duration, as far as an answer came: with the answer, or with its error."""
+    platform = Platform(envelope(documented()))
+    async with calling(platform) as calls:
+        exchange = (await calls.client.stat(REF)).exchange
+        assert exchange is not None
+        assert exchange[:2] == (200, len(envelope(documented())))
+        assert 0 < exchange.seconds < 5
+        platform.prepare(envelope(None, code=500))
+        refused = (await calls.fail()).exchange
+        assert refused is not None
+        assert refused[:2] == (200, len(envelope(None, code=500)))
+        platform.prepare(b"down", status=502)
+        down = (await calls.fail()).exchange
+        assert down is not None
+        assert down[:2] == (502, None)
+    async with answering_raw(b"") as calls:
+        cut = (await calls.fail()).exchange
+        assert cut is not None
+        assert cut[:2] == (None, None)
+
+
 async def test_a_call_given_up_is_no_failure() -> None:
     """A call that is cancelled, as at a stop or by a probe's client, is reported neither as success nor as failure."""
     platform = Platform()
