@@ -53,11 +53,19 @@ log = get_logger(__name__)
 REFUSED_TOKEN_SECONDS: Final = 60.0
 """The time between two API calls of an account whose token is refused; a changed token file ends it at once."""
 
+API_PATH: Final = "/agent-api"
+"""What follows the base URL in the path of every API call."""
+
 Observer: TypeAlias = Callable[[str, float, ApiError | None], None]
 """Receives each API call's endpoint, its duration in seconds and its error, if it failed."""
 
 
 Read = TypeVar("Read")
+
+
+def stat_path(user_id: str, ref: TaskRef) -> str:
+    """Return the path of a task's statistics, below ``API_PATH``."""
+    return f"/user/{user_id}/task/{ref.id}/stat"
 
 
 class YunfuClient:
@@ -75,7 +83,7 @@ class YunfuClient:
         proxy: str | None = None,
     ) -> None:
         self._session = session
-        self._base = f"{base_url}/agent-api"
+        self._base = f"{base_url}{API_PATH}"
         self.user_id = user_id
         self._token = token
         self.gate = gate
@@ -90,7 +98,7 @@ class YunfuClient:
         query = [] if span is None else [("date[]", span[0]), ("date[]", span[1])]
         if ref.sub_user_id:
             query.append(("sub_user_id", ref.sub_user_id))
-        path = f"/user/{self.user_id}/task/{ref.id}/stat"
+        path = stat_path(self.user_id, ref)
         response, exchange = await self._call("stat", path, query, lambda body: parse_stat_response(body, known))
         return response._replace(exchange=exchange)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -11,9 +11,9 @@ from exporter.api.errors import Failure
 from exporter.api.model import TaskState
 from exporter.api.quota import LimitReason, QuotaUse
 from exporter.metrics.records import AccountStatus
-from exporter.polling.facts import AccountFacts
+from exporter.polling.facts import CREDENTIALS_UNREADABLE, QUOTA_CONTENDED, AccountFacts
 from exporter.web.pages.judging import Survey
-from exporter.web.pages.language import Ago, Ahead, Phrase, Span, phrase
+from exporter.web.pages.language import Ago, Ahead, Moment, Phrase, Span, phrase
 from exporter.web.pages.problems import failure_phrase
 from exporter.words.labels import ENDPOINTS, LIMIT_REASONS
 
@@ -34,16 +34,20 @@ class Tone(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A problem in words, and the failure behind it, if there is one."""
+    """A problem in words, and in ``detail`` the failure behind it or the words of the log, if there are any.
+
+    ``is_meant`` is whether it is as configured: shown, but nothing to be done about.
+    """
 
     words: Phrase
     tone: Tone
     detail: str = ""
+    is_meant: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class AccountRow:
-    """An account as it is shown."""
+    """An account as it is shown. ``is_down`` is whether the platform does not serve it, by more than one failed call."""
 
     name: str
     status: AccountStatus
@@ -52,6 +56,7 @@ class AccountRow:
     polled: int
     token: Phrase
     problems: Sequence[Problem]
+    is_down: bool
 
     @property
     def quota(self) -> float:
@@ -94,12 +99,21 @@ def account_rows(
             {state: survey.states[account.name, state] for state in TaskState},
             survey.polled[account.name],
             _token(account, survey.now),
-            _problems(account, known, survey.now),
+            _problems(account, known, survey.now, is_down=is_down),
+            is_down,
         )
         for account in accounts
+        for is_down in [_is_down(account, survey)]
     ]
     order = [Tone.BAD, Tone.WARN, Tone.MUTED, Tone.GOOD]
     return sorted(rows, key=lambda row: order.index(row.tone))
+
+
+def _is_down(account: AccountStatus, survey: Survey) -> bool:
+    """Return whether the last call failed and more than one did; without a polled task that of a list is enough."""
+    is_expired = account.token_expiry is not None and account.token_expiry <= survey.now
+    has_failed = survey.failed[account.name] > 1 or survey.unread[account.name] or not survey.polled[account.name]
+    return account.up is False and bool(is_expired or has_failed)
 
 
 def _token(account: AccountStatus, now: float) -> Phrase:
@@ -109,31 +123,47 @@ def _token(account: AccountStatus, now: float) -> Phrase:
     return phrase("token.expires", when=Ahead(left)) if left > 0 else phrase("token.expired", when=Ago(-left))
 
 
-def _problems(account: AccountStatus, facts: AccountFacts, now: float) -> list[Problem]:
+def _problems(account: AccountStatus, facts: AccountFacts, now: float, *, is_down: bool) -> list[Problem]:
     """Return the problems of an account, the worst first."""
-    problems = []
+    return [
+        *_problems_of_access(account, facts, now, is_down=is_down),
+        *_problems_of_lists(account, facts),
+        *_problems_of_quota(account, facts),
+    ]
+
+
+def _problems_of_access(account: AccountStatus, facts: AccountFacts, now: float, *, is_down: bool) -> Iterator[Problem]:
     left = None if account.token_expiry is None else account.token_expiry - now
     if left is not None and left <= 0:
-        problems.append(Problem(phrase("account.token_expired", when=Ago(-left)), Tone.BAD, str(account.failure or "")))
+        yield Problem(phrase("account.token_expired", when=Ago(-left)), Tone.BAD, str(account.failure or ""))
     elif account.up is False:
-        problems.append(Problem(failure_phrase(account.failure), Tone.BAD, str(account.failure or "")))
+        tone = Tone.BAD if is_down else Tone.WARN
+        yield Problem(failure_phrase(account.failure), tone, str(account.failure or ""))
     elif left is not None and left < SOON_SECONDS:
-        problems.append(Problem(phrase("account.token_soon", when=Ahead(left)), Tone.WARN))
+        yield Problem(phrase("account.token_soon", when=Ahead(left)), Tone.WARN)
+    if facts.token_fault:
+        yield Problem(phrase("account.token_file"), Tone.WARN, f"{CREDENTIALS_UNREADABLE}: {facts.token_fault}")
     if facts.held_seconds > 1:
-        problems.append(Problem(phrase("account.held", span=Span(facts.held_seconds)), Tone.WARN))
+        until = Moment(now + facts.held_seconds)
+        yield Problem(phrase("account.held", until=until, span=Span(facts.held_seconds)), Tone.WARN)
+
+
+def _problems_of_lists(account: AccountStatus, facts: AccountFacts) -> Iterator[Problem]:
     if facts.discovery_failure is not None and not _is_same(facts.discovery_failure, account.failure):
         key = "account.discovery_keeps" if facts.keeps_previous_list else "account.discovery_fails"
         words = phrase(key, why=failure_phrase(facts.discovery_failure))
-        problems.append(Problem(words, Tone.WARN, str(facts.discovery_failure)))
+        yield Problem(words, Tone.WARN, str(facts.discovery_failure))
     for endpoint, why in facts.odd_lists.items():
-        problems.append(Problem(phrase("account.odd_list", list=ENDPOINTS[endpoint]), Tone.WARN, why))
+        yield Problem(phrase("account.odd_list", list=ENDPOINTS[endpoint]), Tone.WARN, why)
+
+
+def _problems_of_quota(account: AccountStatus, facts: AccountFacts) -> Iterator[Problem]:
     if account.quota is not None and account.quota.is_contended:
-        problems.append(Problem(_contended(account.quota), Tone.WARN))
+        yield Problem(_contended(account.quota), Tone.WARN, QUOTA_CONTENDED)
     if facts.calls_needed > facts.calls_allowed:
-        problems.append(Problem(phrase("account.over_quota"), Tone.WARN))
+        yield Problem(phrase("account.over_quota"), Tone.WARN)
     if account.tasks_left_out:
-        problems.append(Problem(phrase("account.left_out", n=account.tasks_left_out), Tone.WARN))
-    return problems
+        yield Problem(phrase("account.left_out", n=account.tasks_left_out), Tone.WARN)
 
 
 def _is_same(one: Failure, other: Failure | None) -> bool:
