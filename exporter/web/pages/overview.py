@@ -13,7 +13,7 @@ from exporter.polling.discovery import Choice, HidingRule
 from exporter.polling.facts import AccountFacts
 from exporter.web.pages.account_rows import AccountRow, Problem, account_rows
 from exporter.web.pages.causes import Cause, shared_causes
-from exporter.web.pages.judging import Glance, Shared, Survey
+from exporter.web.pages.judging import Glance, Shared, Standing, Survey
 from exporter.web.pages.language import Phrase
 from exporter.web.pages.problems import task_problem
 from exporter.web.pages.question import Question, Show, Sort
@@ -43,8 +43,8 @@ class Overview:
     """All that the overview shows.
 
     Of ``total`` tasks that are asked for, ``rows`` and then ``hidden`` are one page; the first is number ``first``. Those of
-    ``causes`` are not among them unless the question is for one of them. ``known`` counts all tasks, ``polled`` those that are
-    polled, ``looks`` those that need a look.
+    ``causes`` are not among them unless the question is for one of them. ``known`` counts all tasks, ``looks`` those that need a look;
+    ``all_well`` is how many tasks are polled if all of them are well, else 0.
     """
 
     question: Question
@@ -56,8 +56,8 @@ class Overview:
     hidden: Sequence[Choice]
     total: int
     known: int
-    polled: int
     looks: int
+    all_well: int
     first: int
     pages: int
 
@@ -100,8 +100,8 @@ def make_overview(
         hidden=hidden[past : past + PER_PAGE - len(shown)],
         total=total,
         known=len(survey.seen),
-        polled=survey.polled.total(),
         looks=survey.looks,
+        all_well=well if (well := survey.standings[Standing.WELL]) == survey.polled.total() else 0,
         first=min(start + 1, total),
         pages=pages,
     )

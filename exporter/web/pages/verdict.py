@@ -98,9 +98,11 @@ def _rest_on_accounts(survey: Survey, accounts: Sequence[AccountRow]) -> list[Ph
         return [phrase("rest.account_trouble", account=troubled[0].name)]
     if troubled:
         return [phrase("rest.accounts_trouble", n=len(troubled), of=len(accounts))]
-    if survey.unread.total():  # the account is served, but collecting is not well
-        return []
-    return [phrase("rest.served" if survey.polled else "rest.nothing_polled")]
+    if not survey.polled:
+        return [phrase("rest.nothing_polled")]
+    is_collecting = survey.standings[Standing.NEW] < survey.polled.total()
+    is_well = not any(survey.standings[each] for each in (Standing.FAILING, Standing.OVERDUE, Standing.LATE))
+    return [phrase("rest.served")] if is_collecting and is_well else []
 
 
 def exporter_notices(exporter: Exporter) -> list[Problem]:

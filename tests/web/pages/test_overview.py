@@ -10,7 +10,7 @@ from exporter.metrics.trouble import Finding, Trouble
 from exporter.polling.discovery import Choice, HidingRule
 from exporter.polling.facts import AccountFacts
 from exporter.web.pages.overview import PER_PAGE
-from tests.support.pages import BLOCKED, LOW, NOW, Filled, stats
+from tests.support.pages import BLOCKED, FAILED, LOW, NOW, Filled, stats
 
 LOWER = Trouble(low=Finding(NOW - 600, 600, Part(6.0, 120.0)))
 
@@ -114,6 +114,18 @@ def test_pages_are_cut_on_the_server(filled: Filled) -> None:
     ]
     assert {(view.total, view.pages, view.known) for view in counts.values()} == {(126, 3, 120)}
     assert PER_PAGE == 50
+
+
+def test_all_tasks_are_fine_only_if_each_was_read(filled: Filled) -> None:
+    """One that was not polled yet, or whose last poll failed, is not; one that is not polled does not matter."""
+    filled.task("unpolled", polled=False)
+    assert filled.overview().all_well == 0
+    filled.task("a", stats())
+    assert filled.overview().all_well == 1
+    filled.task("b")
+    assert filled.overview().all_well == 0
+    filled.task("b", FAILED)
+    assert filled.overview().all_well == 0
 
 
 def test_tasks_that_share_a_cause_are_one_line(filled: Filled) -> None:
