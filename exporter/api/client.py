@@ -32,7 +32,6 @@ from exporter.api.errors import (
     Repeated,
     Throttled,
     TlsError,
-    Unauthorized,
 )
 from exporter.api.gate import AccountGate, Attempt
 from exporter.api.model import TaskRef
@@ -47,6 +46,7 @@ from exporter.api.responses import (
 )
 from exporter.api.tokens import Token, TokenError
 from exporter.logs import get_logger
+from exporter.masking import MASK
 
 log = get_logger(__name__)
 
@@ -145,8 +145,10 @@ class YunfuClient:
             try:
                 answer = await self._fetch(url, call, read)
             except ApiError as error:
+                self.gate.service.record(url.path, error)
                 error.exchange = call.report(error)
                 raise
+            self.gate.service.record(url.path, None)
             return answer, call.report(None)  # an API call that is cancelled neither succeeded nor failed
 
     async def _fetch(self, url: URL, call: _Call, read: Callable[[bytes], Read]) -> Read:
@@ -155,11 +157,13 @@ class YunfuClient:
         try:
             answer = read(await self._read(url, token, call))
         except ApiError as error:
+            error.said = error.said.replace(token, MASK)  # whatever it looks like
             if seconds := _throttle_seconds(error):
                 call.attempt.throttle(seconds)
-            elif isinstance(error, Unauthorized | EnvelopeError) and error.holds:
-                if token == self._token.value and not self._try_refresh_token():
-                    self.gate.refuse(REFUSED_TOKEN_SECONDS)
+            elif error.refuses_token:
+                is_current = token == self._token.value and not self._try_refresh_token()
+                if is_current and self.gate.refuse(url.path, REFUSED_TOKEN_SECONDS):
+                    error.blame_account()
             elif isinstance(error, HttpError) and error.hold_seconds and error.holds:
                 call.attempt.hold(error.hold_seconds)
             elif error.is_tasks_own:

@@ -6,12 +6,12 @@ ApiError
 │   ├── Repeated              connect      one attempt of a call, which goes on
 │   └── TlsError              tls
 ├── HttpError                 http_NNN     4xx by number; the rest as a class: http_3xx, http_5xx
-│   ├── Unauthorized          http_401     the account's token is not accepted
+│   ├── Unauthorized          http_401     the token is not accepted, for this call or at all
 │   ├── Forbidden             http_403     the resource is someone else's
 │   ├── NotFound              http_404     there is no such task
 │   └── Throttled             throttled    429: the account has to wait
-├── EnvelopeError             api_error    HTTP 200, but the envelope says no
-└── MalformedError            malformed    not JSON, damaged, too large, not an envelope
+├── EnvelopeError             api_error    HTTP 200, but the JSON body has another code
+└── MalformedError            malformed    not JSON, damaged, too large, not the platform's
     └── UnknownFormat         unknown_format  statistics with none of the documented parts
 """
 
@@ -23,7 +23,6 @@ from typing import NamedTuple
 
 _ACCOUNT_STATUSES = frozenset(
     {
-        HTTPStatus.UNAUTHORIZED,
         HTTPStatus.PROXY_AUTHENTICATION_REQUIRED,
         HTTPStatus.REQUEST_TIMEOUT,
         HTTPStatus.TOO_MANY_REQUESTS,
@@ -43,14 +42,20 @@ class Failure:
     """Why an API call failed, and so the poll or discovery that made it.
 
     ``reason`` is the metric's label value, ``text`` is for people and holds no secret, and ``missing`` is whether the
-    platform knows no such task. As a string it is ``reason: text``.
+    platform knows no such task. ``said`` is the platform's own message, masked; empty: there was none.
     """
 
     reason: str
     text: str
     missing: bool = False
+    said: str = ""
 
     def __str__(self) -> str:
+        return _quote(self.summary, self.said)
+
+    @property
+    def summary(self) -> str:
+        """The reason and the text, without the platform's own message."""
         return f"{self.reason}: {self.text}"
 
 
@@ -65,10 +70,13 @@ class Exchange(NamedTuple):
 class ApiError(Exception):
     """An API call failed. The message is for people and holds no secret; ``reason`` is the metric's label value.
 
+    ``said`` is the platform's own message, masked; empty: there was none.
     ``is_tasks_own`` is true if the platform can be reached, accepts the account, and refused only this API call, so
     that those for other tasks can succeed. ``holds`` is true if the gate holds the whole account back afterwards,
     ``missing`` if the platform knows no such task, and ``lasting`` if trying again soon would fail the same way.
     ``exchange`` is the request that failed, None if none was sent.
+    ``refuses_token`` is true if the platform does not accept the token. By itself that is the task's own failure; if
+    other calls fail alike, the client makes it the account's.
     """
 
     reason: str
@@ -77,11 +85,28 @@ class ApiError(Exception):
     holds: bool = False
     missing: bool = False
     lasting: bool = False
+    refuses_token: bool = False
+
+    def __init__(self, text: str, said: str = "") -> None:
+        super().__init__(text)
+        self.text = text
+        self.said = said
+
+    def __str__(self) -> str:
+        return _quote(self.text, self.said)
 
     @property
     def failure(self) -> Failure:
         """The failure as a value, which keeps neither traceback nor frames alive."""
-        return Failure(self.reason, str(self), self.missing)
+        return Failure(self.reason, self.text, self.missing, self.said)
+
+    def blame_account(self) -> None:
+        """Make it the account's failure, since other calls fail alike and all are held back."""
+        self.holds, self.is_tasks_own = True, False
+
+
+def _quote(text: str, said: str) -> str:
+    return f"{text}; the platform says: {said}" if said else text
 
 
 class ApiTimeout(ApiError):
@@ -109,8 +134,8 @@ class TlsError(ConnectError):
 class HttpError(ApiError):
     """The answer has another HTTP status than 200; ``hold_seconds`` is how long it asks to wait, None: it does not."""
 
-    def __init__(self, status: int, message: str, hold_seconds: float | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, status: int, text: str, hold_seconds: float | None = None, said: str = "") -> None:
+        super().__init__(text, said)
         self.status = status
         self.hold_seconds = hold_seconds
         is_4xx = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
@@ -120,9 +145,9 @@ class HttpError(ApiError):
 
 
 class Unauthorized(HttpError):
-    """The token is wrong or has expired."""
+    """The token is wrong or has expired, or is not accepted for this resource."""
 
-    holds = True
+    refuses_token = True
 
 
 class Forbidden(HttpError):
@@ -144,8 +169,8 @@ class Throttled(HttpError):
     holds = True
     hold_seconds: float
 
-    def __init__(self, status: int, message: str, hold_seconds: float) -> None:
-        super().__init__(status, message, hold_seconds)
+    def __init__(self, status: int, text: str, hold_seconds: float, said: str = "") -> None:
+        super().__init__(status, text, hold_seconds, said)
         self.reason = "throttled"
 
 
@@ -155,10 +180,11 @@ class EnvelopeError(ApiError):
     reason = "api_error"
     is_tasks_own = True
 
-    def __init__(self, code: float | None, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, code: float | None, text: str, said: str = "") -> None:
+        super().__init__(text, said)
         self.code = code
-        self.holds = code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS}
+        self.refuses_token = code == HTTPStatus.UNAUTHORIZED
+        self.holds = code == HTTPStatus.TOO_MANY_REQUESTS
         self.is_tasks_own = not self.holds
         self.missing = code == HTTPStatus.NOT_FOUND
         self.lasting = code in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}

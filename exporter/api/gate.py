@@ -16,6 +16,7 @@ from typing import Final
 
 from exporter.api.quota import DAEMON, Quota, QuotaUse, Spending
 from exporter.api.responses import read_hold, read_quota
+from exporter.api.service import Service
 
 EXHAUSTED_SECONDS: Final = 5.0
 """The hold after ``X-RateLimit-Remaining: 0`` where nothing says of how many, or for how long."""
@@ -191,9 +192,12 @@ class AccountGate:
         self._waited = waited
         self._slots = asyncio.Semaphore(concurrency)
         self.concurrency = concurrency
+        self.service = Service()
         self._refused_until = 0.0
         self._trial = asyncio.Lock()  # a refused token is tried by one call at a time
         self._renewed = asyncio.Event()
+        self.refused = asyncio.Event()
+        """Set while the token is refused."""
         self.quota = gates.find(base_url, token)
         self.quota.join(account, configured, part)
 
@@ -202,7 +206,8 @@ class AccountGate:
         self.quota.part(self._account)
         self.quota = self._gates.find(self._base_url, token)
         self.quota.join(self._account, *self._limit)
-        self._refused_until = 0.0
+        self.accept()
+        self.service.forget_refusals()
         self._renewed.set()
 
     def demand(self, calls_per_minute: float) -> None:
@@ -223,13 +228,20 @@ class AccountGate:
         """Use the token's gate no longer."""
         self.quota.part(self._account)
 
-    def refuse(self, seconds: float) -> None:
-        """Hold back the account's calls for some seconds from now, since its token is refused."""
-        self._refused_until = max(self._refused_until, self._loop.time() + seconds)
+    def refuse(self, resource: str, seconds: float) -> bool:
+        """Record that the token was refused for a resource; if several were, hold back all calls for some seconds from now.
+
+        Returns whether they are held back.
+        """
+        if self.service.record_refusal(resource):
+            self.refused.set()
+            self._refused_until = max(self._refused_until, self._loop.time() + seconds)
+        return self.refused.is_set()
 
     def accept(self) -> None:
         """Record that the token was accepted."""
         self._refused_until = 0.0
+        self.refused.clear()
 
     def held_seconds(self, endpoint: str) -> float:
         """Return how much longer an endpoint's calls are held back; 0 if they are not."""

@@ -34,6 +34,7 @@ from exporter.api.errors import (
     UnknownFormat,
 )
 from exporter.api.model import read_count, read_number
+from exporter.masking import mask
 
 MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 """The largest body that is read, counted after decompression; a statistics response has a few kilobytes."""
@@ -77,11 +78,13 @@ def parse_envelope(body: bytes) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         raise MalformedError(f"the answer of {len(body)} bytes is not JSON") from None
     if not isinstance(envelope, dict) or "code" not in envelope:
-        raise MalformedError("the answer is JSON, but not the API's envelope: it has no code")
+        raise MalformedError("the answer is JSON, but not the platform's: it has no code")
     code = read_number(envelope["code"])
     if code != HTTPStatus.OK or envelope.get("status") in ("error", "failed"):  # a set would choke on a list
-        shown = "no code" if code is None else "a failure" if code == HTTPStatus.OK else f"code {code:g}"
-        raise EnvelopeError(code, f"the platform answered HTTP 200, but the envelope says {shown}")
+        has = "no number as code" if code is None else f"code {code:g}"
+        has = f'the status "{envelope["status"]}"' if code == HTTPStatus.OK else has
+        text = f"the platform answered HTTP 200, but the JSON body has {has}"
+        raise EnvelopeError(code, text, _read_message(envelope))
     return envelope
 
 
@@ -119,20 +122,44 @@ def _too_large(response: aiohttp.ClientResponse) -> NoReturn:
 
 
 async def read_refusal(response: aiohttp.ClientResponse) -> HttpError:
-    """Return the error for a response other than 200. Its body is only read to keep the connection, and may be cut."""
+    """Return the error for a response other than 200, with the message of its JSON body, if it has one."""
     status = response.status
-    try:
-        await response.content.read(_MAX_REFUSAL_BYTES)
-    except FOREIGN_ERRORS:
-        response.close()
     phrase = (
         HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
     )  # the response's own phrase could say anything
-    message = f"the platform answered HTTP {status} {phrase}".rstrip()
+    text = f"the platform answered HTTP {status} {phrase}".rstrip()
+    said = _find_message(await _read_start(response))
     hold = read_hold(response.headers, time.time())
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return Throttled(status, message, hold or DEFAULT_THROTTLE_SECONDS)
-    return _BY_STATUS.get(status, HttpError)(status, message, hold)
+        return Throttled(status, text, hold or DEFAULT_THROTTLE_SECONDS, said)
+    return _BY_STATUS.get(status, HttpError)(status, text, hold, said)
+
+
+async def _read_start(response: aiohttp.ClientResponse) -> bytes:
+    """Return the body of a response; of a long one the start, and of one that breaks off or hangs what came until then.
+
+    The connection is closed then.
+    """
+    body = b""
+    try:
+        while len(body) < _MAX_REFUSAL_BYTES and (piece := await response.content.readany()):
+            body += piece
+    except FOREIGN_ERRORS:
+        response.close()
+    return body[:_MAX_REFUSAL_BYTES]
+
+
+def _find_message(body: bytes) -> str:
+    """Return the message of a JSON body, masked; empty if there is none, such as in a proxy's HTML page."""
+    try:
+        return _read_message(json.loads(body.removeprefix(_BOM).decode("utf-8", "replace")))
+    except (ValueError, RecursionError):
+        return ""
+
+
+def _read_message(envelope: object) -> str:
+    message = envelope.get("message") if isinstance(envelope, dict) else None
+    return mask(message) if isinstance(message, str) else ""
 
 
 def read_hold(headers: Mapping[str, str], now: float) -> float | None:

@@ -22,7 +22,7 @@ class ListError(ApiError):
     """A task list cannot be read; the reason is that of the API call that failed."""
 
     def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.text)
+        super().__init__(failure.text, failure.said)
         self.reason = failure.reason
 
 
@@ -42,6 +42,11 @@ class AccountLists:
     def failure(self) -> Failure | None:
         """Why a list could not be read last time; with several, of the first."""
         return next(iter(self._failures.values()), None)
+
+    @property
+    def lacking(self) -> frozenset[str]:
+        """The endpoints of the lists that the platform lacks, while it has others."""
+        return frozenset(watch.list.endpoint for watch in self._watches if watch.lacking and not self._lacks_all)
 
     @property
     def keeps_previous(self) -> bool:
@@ -122,7 +127,7 @@ class AccountLists:
         odd = {
             watch.list.endpoint: _LACKING.format(path=watch.list.path) if watch.lacking else watch.oddity
             for watch in self._watches
-            if watch.oddity or (watch.lacking and not self._lacks_all)
+            if watch.oddity or watch.list.endpoint in self.lacking
         }
         for endpoint, why in odd.items():
             if self.odd_lists.get(endpoint) != why:
@@ -134,5 +139,5 @@ class AccountLists:
 
 def _failure(watch: ListWatch, error: ApiError) -> Failure:
     """Return why a list cannot be read, in words about the list: those of the error are about a task."""
-    text = _LACKING.format(path=watch.list.path) if error.missing else f"the list {watch.list.endpoint}: {error}"
-    return Failure(error.reason, text)
+    text = _LACKING.format(path=watch.list.path) if error.missing else f"the list {watch.list.endpoint}: {error.text}"
+    return Failure(error.reason, text, said=error.said)

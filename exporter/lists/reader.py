@@ -137,7 +137,7 @@ async def _read_page(client: YunfuClient, tasks: TaskList, page: int, status: st
         try:
             return await client.get(tasks.endpoint, tasks.path, query, partial(parse_page, page))
         except ApiError as error:
-            is_final = error.holds or (isinstance(error, HttpError) and error.is_tasks_own)
+            is_final = error.holds or error.refuses_token or (isinstance(error, HttpError) and error.is_tasks_own)
             if is_final or not left:
                 raise
     raise AssertionError("unreachable: the last try returns or raises")

@@ -89,7 +89,7 @@ class ListWatch:
             try:
                 whole = await self.read_whole(now)
             except ApiError as error:
-                if error.holds or error.missing or not self._has_filter:
+                if error.holds or error.refuses_token or error.missing or not self._has_filter:
                     raise
                 failure = error
         if self._has_filter and now >= self._filter_due:
@@ -124,7 +124,7 @@ class ListWatch:
         try:
             parts = [await self._reader.read(self.list, status) for status in self.list.active]
         except ApiError as error:
-            if error.holds or not error.is_tasks_own or not may_doubt:
+            if error.holds or error.refuses_token or not error.is_tasks_own or not may_doubt:
                 raise
             if whole is None:  # it may be the list that is refused
                 await self.read_whole(now)

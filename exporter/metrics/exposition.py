@@ -85,9 +85,13 @@ class Page:
 
     renderer: TaskRenderer
     registry: CollectorRegistry
+    comment: str = ""
+    """What stands first in the text format; OpenMetrics has no comments."""
 
     def pieces(self, records: Sequence[TaskRecord], now: float, *, openmetrics: bool) -> Iterator[bytes]:
         """Yield the text in pieces of about a megabyte at most, so that the caller can let others run in between."""
+        if self.comment and not openmetrics:
+            yield f"# {self.comment}\n".encode()
         known = [record for record in records if not record.is_gone(now)]
         fresh = [record for record in known if record.is_fresh(now)]
         windows = [lines for record in known for lines in record.fresh_windows(now)]

@@ -32,8 +32,9 @@ ACCOUNT_FAMILIES: Final[Mapping[str, OwnFamily]] = {
             "yunfu_account_up",
             "gauge",
             Text(
-                "1 if the platform served the account's last call, 0 if it refused the account or could not be reached.",
-                "账号的上一次调用得到平台响应为 1；账号被拒绝或平台无法访问为 0。",
+                "1 if the platform serves the account, 0 if it refuses the account or cannot be reached: if calls for three tasks or "
+                "lists fail and none is answered in between. A single task that fails changes nothing.",
+                "平台正常响应该账号的调用为 1；账号被拒绝或平台无法访问为 0：连续三个任务或列表的调用失败，且期间没有成功的。个别任务失败不影响此值。",
             ),
             ("account",),
             lambda status: status.up,
@@ -127,6 +128,16 @@ ACCOUNT_FAMILIES: Final[Mapping[str, OwnFamily]] = {
             ),
             ("account",),
             lambda status: status.tasks_left_out,
+        ),
+        OwnFamily(
+            "yunfu_account_lists_lacking",
+            "gauge",
+            Text(
+                "Task lists of discovery that the platform does not have (404), while the others are read.",
+                "平台没有（返回 404）的任务列表数，其他列表照常读取。",
+            ),
+            ("account",),
+            lambda status: status.lists_lacking,
         ),
         OwnFamily(
             "yunfu_account_tasks",

@@ -84,8 +84,8 @@ class PollOutcome:
 class AccountStatus:
     """The status of an account. Times are Unix seconds; None: not known, or not yet.
 
-    ``up`` is whether the platform served the account's last API call, ``failure`` why it did not. ``discovery_interval`` is seconds, None without
-    discovery; ``quota`` is that of its token.
+    ``up`` is whether the platform serves the account, by the last calls for several tasks and lists, ``failure`` why not. ``discovery_interval`` is seconds, None without
+    discovery; ``quota`` is that of its token. ``lists_lacking`` is how many of discovery's lists the platform does not have, while it has others.
     """
 
     name: str
@@ -97,6 +97,7 @@ class AccountStatus:
     discovery_interval: float | None = None
     quota: QuotaUse | None = None
     tasks_left_out: int = 0
+    lists_lacking: int | None = None
     lists_read: tuple[float, str] | None = None
     """When all task lists were last read whole, and a digest of the settings that said which."""
 

@@ -14,6 +14,7 @@ from typing import Final
 from exporter.api.client import YunfuClient, open_session
 from exporter.api.errors import REASONS, ApiError, Repeated
 from exporter.api.gate import AccountGate, TokenGates
+from exporter.api.service import Service
 from exporter.api.tokens import Token
 from exporter.config.settings import AccountSettings, Settings
 from exporter.lists.entries import count_tasks
@@ -100,7 +101,7 @@ class Account:
             quota=self.client.gate.use,
         )
         if self._discovery.interval is None:
-            status = replace(status, discovery_last_success=None, tasks_left_out=0)
+            status = replace(status, discovery_last_success=None, tasks_left_out=0, lists_lacking=None)
         else:
             status = replace(status, discovery_interval=self._discovery.interval)
         self._store.put_account(status)
@@ -122,11 +123,22 @@ class Account:
         await self.poller.first_round.wait()
 
     async def run_once(self) -> bool:
-        """Discover, poll every task once, and return whether all of it worked."""
+        """Discover, poll every task once, and return whether all of it worked; end at once if the token is refused."""
         worked = await self._discovery.run_once()
         self._log_patience()
-        await self.poller.poll_all()
+        await self._poll_all()
         return worked and not any(record.status.up is False for record in self._store.records_of(self.name))
+
+    async def _poll_all(self) -> None:
+        """Poll every task once, or until the token is refused: waiting for another one is the daemon's business."""
+        refused = asyncio.create_task(self.client.gate.refused.wait())
+        polls = asyncio.create_task(self.poller.poll_all())
+        await asyncio.wait({refused, polls}, return_when=asyncio.FIRST_COMPLETED)
+        refused.cancel()
+        polls.cancel()
+        await asyncio.wait({refused, polls})
+        if not polls.cancelled():
+            polls.result()
 
     async def check(self) -> int | None:
         """Try the account: one statistics call, or the first page of each list.
@@ -178,6 +190,7 @@ class Account:
             hidden=self._discovery.hidden,
             hidden_total=self._discovery.hidden_total,
             odd_lists=self._discovery.account_lists.odd_lists,
+            lacking_lists=self._discovery.account_lists.lacking,
             token_fault=self._token_watch.fault,
         )
 
@@ -218,7 +231,7 @@ async def open_account(
                 user_id=account.user_id,
                 token=token,
                 gate=gate,
-                observe=partial(_observe, account.name, around),
+                observe=partial(_observe, account.name, around, gate.service),
                 proxy=None if account.proxy is None else account.proxy.get_secret_value(),
             )
             opened = Account(settings, account, client, token, around, shard)
@@ -226,15 +239,16 @@ async def open_account(
             yield opened
 
 
-def _observe(account: str, around: Surroundings, endpoint: str, seconds: float, error: ApiError | None) -> None:
+def _observe(
+    account: str, around: Surroundings, service: Service, endpoint: str, seconds: float, error: ApiError | None
+) -> None:
     """Record an API call: its duration in seconds, its failure, and whether the platform serves the account."""
     around.metrics.request_duration.labels(account, endpoint).observe(seconds)
     if isinstance(error, Repeated):
         return
     if error is not None:
         around.metrics.failures.labels(account, endpoint, error.reason).inc()
-    up = error is None or error.is_tasks_own
-    before = around.store.account(account)
+    up, before = service.is_up, around.store.account(account)
     failure = None if error is None or up else error.failure
-    if (up, failure) != (before.up, before.failure):
+    if up is not None and (up, failure) != (before.up, before.failure):
         around.store.put_account(replace(before, up=up, failure=failure))

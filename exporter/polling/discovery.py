@@ -150,6 +150,7 @@ class Discovery:
         self.configured = configured_tasks(settings, account)
         watches = _watches(settings, account, self._settings, client, count_unread)
         self.lists = [watch.list for watch in watches]
+        self._poller.gate.service.resources = max(1, len(self.lists))
         self.account_lists = AccountLists(account.name, watches)
         self.interval = None if self._settings is None else self._settings.interval
         """Seconds between two readings of the lists; None: there are none to read."""
@@ -201,7 +202,9 @@ class Discovery:
         try:
             self.update(await self.discover(), is_complete=True)
         except ApiError as error:
-            log.warning("discovery fails", account=self._account.name, error=str(error.failure))
+            what = "discovery fails; the token is refused, so no task is polled"
+            is_refused = self._poller.gate.refused.is_set()
+            log.warning(what if is_refused else "discovery fails", account=self._account.name, error=str(error.failure))
             self.update(self._divide([Choice(task) for task in self.configured]), is_complete=False)
             return False
         return True
@@ -219,7 +222,7 @@ class Discovery:
     async def _apply(self, settings: DiscoverySettings) -> None:
         """Update the tasks to what the lists have brought."""
         if self.account_lists.are_known:
-            self._resumed = {}
+            self._resumed, self.account_lists.has_previous = {}, False
         elif not self.account_lists.tasks():
             return  # there is nothing new
         choices = self._choose(settings)
@@ -236,6 +239,7 @@ class Discovery:
     def update(self, choices: Sequence[Choice], *, is_complete: bool) -> None:
         """Poll the chosen tasks from now on; if these are all tasks that there are, let the others leave the metrics."""
         self._poller.update(choice.task for choice in choices if not choice.why_not)
+        self._poller.gate.service.resources = max(1, self._poller.task_count + len(self.lists))
         for choice in choices:
             if choice.why_not and not choice.hidden:
                 self._store.put_task(choice.task, None)
@@ -303,9 +307,8 @@ class Discovery:
         success = before.discovery_last_success if self.account_lists.failure else self._store.clock()
         now, read_at = asyncio.get_running_loop().time(), self.account_lists.read_at
         lists_read = None if read_at is None else (self._store.clock() - (now - read_at), self._digest)
-        self._store.put_account(
-            replace(before, discovery_last_success=success, tasks_left_out=left_out, lists_read=lists_read)
-        )
+        status = replace(before, discovery_last_success=success, tasks_left_out=left_out, lists_read=lists_read)
+        self._store.put_account(replace(status, lists_lacking=len(self.account_lists.lacking)))
 
 
 def _watches(

@@ -21,7 +21,8 @@ class AccountFacts:
     ``calls_needed`` and ``calls_allowed`` are API calls per minute; ``discovery_failure`` is why the last discovery failed, and
     ``keeps_previous_list`` whether its tasks are in use as they were read before. ``hidden`` has the hidden tasks by their
     id, of very many only the first; ``hidden_total`` counts all. ``odd_lists`` says by the task list's endpoint what is odd
-    about it, and ``token_fault`` why the token file cannot be read (empty: it can).
+    about it; ``lacking_lists`` are those of them that the platform does not have. ``token_fault`` says why the token file cannot
+    be read (empty: it can).
     """
 
     calls_needed: float
@@ -32,4 +33,5 @@ class AccountFacts:
     hidden: Mapping[str, Choice] = field(default_factory=dict)
     hidden_total: int = 0
     odd_lists: Mapping[str, str] = field(default_factory=dict)
+    lacking_lists: frozenset[str] = frozenset()
     token_fault: str = ""

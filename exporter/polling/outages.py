@@ -20,9 +20,19 @@ class Outages:
         self._account = account
         self._failing: dict[TaskRef, tuple[str, bool]] = {}  # the reason, and whether the failure is the task's own
         self._outages: dict[str, set[TaskRef]] = {}  # by reason
+        self._refused: set[TaskRef] = set()
 
     def record(self, task: Task, error: ApiError | None) -> None:
-        """Record the outcome of a task's poll, and log it if it differs in kind from the poll before."""
+        """Record the outcome of a task's poll, and log it if it differs in kind from the poll before.
+
+        A token that is refused for one task is logged at the second time: by then the other calls show what it means.
+        """
+        was_refused = task.ref in self._refused
+        self._refused.discard(task.ref)
+        if error is not None and error.refuses_token and error.is_tasks_own:
+            self._refused.add(task.ref)
+            if not was_refused:
+                return
         before = self._failing.get(task.ref)
         kind = None if error is None else (error.reason, error.is_tasks_own)
         if kind == before:

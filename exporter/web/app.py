@@ -99,7 +99,8 @@ class _Handlers:
             return web.Response(status=503, text=f"{error}\n", headers={"Retry-After": "1"})
         # It was asked for by its name, so its up is 0 also when the platform has long denied it.
         record = replace(record, status=replace(record.status, missing_since=None))
-        alone = Page(self._exporter.page().renderer, CollectorRegistry())
+        why = "" if record.status.failure is None else str(record.status.failure)
+        alone = Page(self._exporter.page().renderer, CollectorRegistry(), comment=" ".join(why.split()))
         return await self._answer(request, alone, [record])
 
     async def service_discovery(self, request: web.Request) -> web.Response:

@@ -22,6 +22,10 @@ FAILURES: Final = {
         "The platform does not accept the token. Put a new one in the token file; it takes effect within a second.",
         "平台不接受这个 token。请把新 token 写入 token 文件，一秒内生效。",
     ),
+    "reason.http_401_task": Text(
+        "The platform does not accept the token for this task, but for others. Check whom the task belongs to, and its sub_user_id.",
+        "平台不接受用此 token 访问这个任务，其他任务正常。请检查任务属于谁，以及它的 sub_user_id。",
+    ),
     "reason.http_403": Text(
         "The task belongs to someone else. Check user_id and the task's sub_user_id.",
         "无权访问此任务。请检查 user_id 和任务的 sub_user_id。",
@@ -51,8 +55,8 @@ FAILURES: Final = {
         "平台提示请求过多。该账号的所有请求会按要求等待；若再次出现，请调低 rate_limit。",
     ),
     "reason.api_error": Text(
-        "The platform answered, but with a refusal. The platform's own log of calls says why.",
-        "平台已应答，但拒绝了请求。具体原因见平台侧的调用日志。",
+        "The platform answered, but refused the call. If its message does not say why, the platform's own log of calls does.",
+        "平台已应答，但拒绝了请求。若平台的提示没有说明原因，请查看平台侧的调用日志。",
     ),
     "reason.malformed": Text(
         "The answer is not the platform's API. Does base_url lead to it, or is a proxy or a login page in between?",
@@ -63,6 +67,19 @@ FAILURES: Final = {
         "look for a newer version of the exporter, or report what came instead.",
         "平台有应答，但不含文档所列的任何内容。请检查 base_url；升级 exporter，或反馈实际收到的内容。",
     ),
+    "reason.list_http_401": Text(
+        "The platform does not accept the token for this task list. Check user_id, or ask the platform's operator.",
+        "平台不接受用此 token 读取这个任务列表。请检查 user_id，或联系平台运营方。",
+    ),
+    "reason.list_http_403": Text(
+        "The account may not read this task list. Check user_id, and discovery.sub_accounts.",
+        "该账号无权读取这个任务列表。请检查 user_id 和 discovery.sub_accounts。",
+    ),
+    "reason.list_http_404": Text(
+        "The platform has no such task list. Check discovery.generations, user_id and base_url.",
+        "平台上没有这个任务列表。请检查 discovery.generations、user_id 和 base_url。",
+    ),
+    "reason.said": Text("{why} The platform says: “{said}”", "{why}平台提示：“{said}”"),
     "reason.other": Text("The last poll failed; the log says more.", "上次采集失败，详见日志。"),
 }
 
@@ -77,6 +94,7 @@ CLAUSES: Final = {
     "clause.api_error": Text("the platform refuses the call", "平台拒绝了请求"),
     "clause.malformed": Text("the answer is not the platform's", "应答不是平台接口的格式"),
     "clause.unknown_format": Text("the answer has none of the documented parts", "应答不含文档所列的任何内容"),
+    "clause.said": Text("{why} (“{said}”)", "{why}（“{said}”）"),
     "clause.other": Text("the log says why", "原因见日志"),
 }
 """Why a poll failed, in a few words, by reason; other HTTP statuses have ``clause.http``."""

@@ -44,7 +44,10 @@ VERDICT: Final = {
     ),
     "rest.new": Text("{n} {n:task has|tasks have} not been polled yet", "{n} 个任务尚未采集"),
     "rest.served": Text("collecting normally", "采集正常"),
-    "rest.nothing_polled": Text("the platform answers", "平台应答正常"),
+    "rest.unpolled": Text("{of:the account has|the accounts have} no task to poll", "{of} 个账号都没有可采集的任务"),
+    "rest.some_unpolled": Text(
+        "{n} of {of} accounts {n:has|have} no task to poll", "{of} 个账号里有 {n} 个没有可采集的任务"
+    ),
     "rest.not_called": Text("no account has been called yet", "尚未调用任何账号的接口"),
     "rest.account_down": Text("account {account} cannot use the platform", "账号 {account} 无法访问平台"),
     "rest.accounts_down": Text("{n} of {of} accounts cannot use the platform", "{of} 个账号里有 {n} 个无法访问平台"),
@@ -100,7 +103,6 @@ ACCOUNTS: Final = {
     "account.platform": Text("Platform", "平台"),
     "account.up": Text("Up", "正常"),
     "account.down": Text("Down", "不可用"),
-    "account.failed_once": Text("Last call failed", "上次调用失败"),
     "account.unknown": Text("Not called yet", "尚未调用"),
     "account.token": Text("Token", "Token"),
     "account.quota": Text("API calls per minute", "每分钟接口调用"),
@@ -120,6 +122,12 @@ ACCOUNTS: Final = {
     ),
     "account.odd_list": Text(
         "A task list of the platform is not as documented: {list}.", "平台的任务列表与文档不符：{list}。"
+    ),
+    "account.no_list": Text(
+        "The platform has no task list {list}; the others are read. If it should have it, check discovery.generations, "
+        "user_id and base_url; if not, leave it out of discovery.generations.",
+        "平台上没有这个任务列表：{list}，其他列表照常读取。若本应有，请检查 discovery.generations、user_id 和 base_url；"
+        "若确实没有，可从 discovery.generations 中去掉。",
     ),
     "account.token_expired": Text(
         "The token expired {when}. Get a new one on the platform and put it in the token file; it takes effect within a second.",

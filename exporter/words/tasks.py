@@ -85,9 +85,7 @@ TASKS: Final = {
     "task.late": Text(
         "Its next poll is overdue by {late}, although the last one worked.", "下一次采集已逾期 {late}（上次采集成功）。"
     ),
-    "task.late_failing": Text(
-        "Its last {n:poll|{n} polls} failed: {why}. It is tried again.", "最近 {n} 次采集失败：{why}。稍后会重试。"
-    ),
+    "task.late_failing": Text("Its last {n:poll|{n} polls} failed. {why}", "最近 {n} 次采集失败。{why}"),
     "task.empty": Text(
         "It is running and was read, but has neither calls nor numbers: {why}.",
         "外呼中的任务能读到，却既没有呼叫也没有号码：{why}。",

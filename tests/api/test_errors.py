@@ -12,6 +12,7 @@ from exporter.api.errors import (
     ApiError,
     ApiTimeout,
     EnvelopeError,
+    Failure,
     HttpError,
     NotFound,
     Throttled,
@@ -50,11 +51,13 @@ def _make(kind: type[ApiError]) -> ApiError:
         (NotFound(404, "the platform answered HTTP 404"), "http_404: the platform answered HTTP 404", True),
         (EnvelopeError(404, "code 404: gone"), "api_error: code 404: gone", True),
         (HttpError(502, ""), "http_5xx: ", False),
+        (EnvelopeError(500, "code 500", "余额不足"), "api_error: code 500; the platform says: 余额不足", False),
     ],
     ids=repr,
 )
 def test_a_failure_is_the_value_of_an_error(error: ApiError, text: str, *, missing: bool) -> None:
-    """A failure has the error's reason, text and whether the task is missing; shown, it begins with its reason."""
+    """A failure has the error's reason, text, the platform's message and whether the task is missing; shown, it begins with its reason."""
     failure = error.failure
-    assert (failure.reason, failure.text, failure.missing) == (error.reason, str(error), missing)
-    assert str(failure) == text
+    assert failure == Failure(error.reason, error.text, missing, error.said)
+    assert str(failure) == f"{error.reason}: {error}" == text
+    assert failure.summary == f"{error.reason}: {error.text}"

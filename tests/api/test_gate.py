@@ -238,11 +238,11 @@ async def test_a_refused_token_is_tried_by_one_call_at_a_time() -> None:
             tried.append(traffic.loop.time())
             await asyncio.sleep(0.1)
             if traffic.loop.time() < 100:
-                traffic.gate.refuse(60)
+                traffic.gate.refuse("a", 60)
             else:
                 traffic.gate.accept()
 
-    traffic.gate.refuse(60)
+    traffic.gate.refuse("a", 60)
     async with asyncio.TaskGroup() as group:
         for _ in range(4):
             group.create_task(refused())
@@ -254,7 +254,7 @@ async def test_a_refused_token_is_tried_by_one_call_at_a_time() -> None:
 async def test_a_new_token_ends_a_refusal_at_once() -> None:
     """A call that waits since the token was refused goes at the moment that there is another token."""
     traffic = Traffic(60)
-    traffic.gate.refuse(3600)
+    traffic.gate.refuse("a", 3600)
     traffic.loop.call_at(7, traffic.gate.use_token, "another")
     await traffic.call("a")
     assert traffic.passed["a"] == pytest.approx(7, abs=NEAR)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
+import json
 import time
 import zlib
 from collections.abc import Callable
@@ -19,8 +21,10 @@ from exporter.api.errors import (
 )
 from exporter.api.model import parse_stats
 from exporter.api.responses import parse_envelope, read_hold, read_quota
+from exporter.masking import MASK
 from tests.support.calls import (
     REF,
+    TOKEN,
     Platform,
     calling,
     envelope,
@@ -96,30 +100,21 @@ def test_a_good_envelope_may_be_written_in_many_ways(body: bytes) -> None:
     assert parse_envelope(body)["data"] == {"a": 1}
 
 
+BUT = "the platform answered HTTP 200, but the JSON body has"
+
+
 @pytest.mark.parametrize(
     ("body", "kind", "message"),
     [
-        (
-            envelope(None, code=500, status="error"),
-            EnvelopeError,
-            "the platform answered HTTP 200, but the envelope says code 500",
-        ),
-        (
-            envelope({"a": 1}, status="error"),
-            EnvelopeError,
-            "the platform answered HTTP 200, but the envelope says a failure",
-        ),
-        (
-            envelope({"a": 1}, status="failed"),
-            EnvelopeError,
-            "the platform answered HTTP 200, but the envelope says a failure",
-        ),
-        (envelope({}, code=None), EnvelopeError, "the platform answered HTTP 200, but the envelope says no code"),
-        (envelope({}, code=[]), EnvelopeError, "the platform answered HTTP 200, but the envelope says no code"),
-        (envelope({}, code=True), EnvelopeError, "the platform answered HTTP 200, but the envelope says no code"),
-        (b"[]", MalformedError, "the answer is JSON, but not the API's envelope: it has no code"),
-        (b'{"data": {}}', MalformedError, "the answer is JSON, but not the API's envelope: it has no code"),
-        (b"null", MalformedError, "the answer is JSON, but not the API's envelope: it has no code"),
+        (envelope(None, code=500, status="error"), EnvelopeError, f"{BUT} code 500"),
+        (envelope({"a": 1}, status="error"), EnvelopeError, f'{BUT} the status "error"'),
+        (envelope({"a": 1}, status="failed"), EnvelopeError, f'{BUT} the status "failed"'),
+        (envelope({}, code=None), EnvelopeError, f"{BUT} no number as code"),
+        (envelope({}, code=[]), EnvelopeError, f"{BUT} no number as code"),
+        (envelope({}, code=True), EnvelopeError, f"{BUT} no number as code"),
+        (b"[]", MalformedError, "the answer is JSON, but not the platform's: it has no code"),
+        (b'{"data": {}}', MalformedError, "the answer is JSON, but not the platform's: it has no code"),
+        (b"null", MalformedError, "the answer is JSON, but not the platform's: it has no code"),
         (b"", MalformedError, "the answer of 0 bytes is not JSON"),
         (b"<html></html>", MalformedError, "the answer of 13 bytes is not JSON"),
         (b'{"code": 200, "data": {"a"', MalformedError, "the answer of 26 bytes is not JSON"),
@@ -129,10 +124,65 @@ def test_a_good_envelope_may_be_written_in_many_ways(body: bytes) -> None:
     ids=lambda value: value[:30].decode() if isinstance(value, bytes) else None,
 )
 def test_what_is_no_good_envelope_is_said_in_one_line(body: bytes, kind: type[ApiError], message: str) -> None:
-    """A refusal has its code and status in its text, anything else what it is not; the platform's own text is left out."""
+    """A refusal has its code and status in its text, anything else what it is not."""
     with pytest.raises(kind) as caught:
         parse_envelope(body)
-    assert str(caught.value) == message
+    assert caught.value.text == message
+
+
+def refusal(message: object, code: int = 422) -> bytes:
+    """Return the JSON body of a refusal, as the platform documents it."""
+    return json.dumps({"code": code, "status": "error", "message": message, "data": []}, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        (refusal("2.0任务启动中", 6007), 200, "2.0任务启动中"),
+        (refusal("系统繁忙", 500), 200, "系统繁忙"),
+        (refusal("请先暂停任务"), 422, "请先暂停任务"),
+        (b"\xef\xbb\xbf" + refusal("余额不足"), 403, "余额不足"),
+        (refusal("请求过多", 429), 429, "请求过多"),
+        (refusal("系统维护", 500), 503, "系统维护"),
+        (refusal(" 号码13800138000\n无效\x1b[0m"), 422, f"号码{MASK} 无效[0m"),
+        (refusal("余额不足" * 100), 400, f"{'余额不足' * 19}余额不…"),
+        (refusal(f"no user has {TOKEN}!"), 401, f"no user has {MASK}!"),
+        (refusal(None), 422, ""),
+        (refusal({"text": "余额不足"}), 422, ""),
+        (refusal(["余额不足"], 500), 200, ""),
+        (b"[]", 422, ""),
+        (b'"x"', 422, ""),
+        (b" ", 422, ""),
+        (b"[" * 60_000, 422, ""),
+        (b"<html><body>502 Bad Gateway</body></html>", 502, ""),
+        (refusal("x" * 70_000), 422, ""),
+    ],
+    ids=lambda value: None if isinstance(value, int) else repr(value[:50]),
+)
+async def test_a_failure_has_the_platforms_own_message(body: bytes, status: int, said: str) -> None:
+    """The message of a refusal's JSON body, with HTTP 200 or another status, is masked and kept; a page has none."""
+    async with calling(Platform(body, status=status)) as calls:
+        error = await calls.fail()
+    assert error.failure.said == said
+    assert str(error) == f"{error.text}; the platform says: {said}" if said else error.text
+    assert said not in error.text or not said
+
+
+async def test_a_refusal_that_hangs_in_its_body_is_that_refusal_within_the_time_out() -> None:
+    """The status says enough: what is not there by the time-out is no longer waited for."""
+    hanging = asyncio.Event()
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'HTTP/1.1 403 Forbidden\r\nContent-Length: 99\r\n\r\n{"message": "')
+        await hanging.wait()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with calling(Platform(), base_url=f"http://127.0.0.1:{port}", timeout_seconds=0.1) as calls:
+            error = await calls.fail()
+        hanging.set()
+    assert (error.reason, error.said) == ("http_403", "")
 
 
 @pytest.mark.parametrize(("data", "is_read"), [([], True), ({}, True), (None, False), ([1], False), ("x", False)])

@@ -26,5 +26,7 @@ def test_check_live_tells_a_refused_token(platform: Platform, command: Command) 
     platform.simulator.faults.append(Fault(kind="expired_token"))
     done = command("check", "--live")
     assert (done.status, done.err) == (1, "")
-    assert done.out.endswith(": live call: failed: http_401: the platform answered HTTP 401 Unauthorized\n")
+    assert done.out.endswith(
+        ": live call: failed: http_401: the platform answered HTTP 401 Unauthorized; the platform says: token无效或已过期\n"
+    )
     assert "add --live" not in done.out

@@ -34,7 +34,7 @@ QUIET_RULES: dict[str, str] = {
 } | dict.fromkeys(
     (
         "YunfuAccountStale", "YunfuApiFailing", "YunfuTokenExpiring", "YunfuQuotaExceeded", "YunfuDiscoveryFailing",
-        "YunfuTasksLeftOut", "YunfuFieldUnreadable", "YunfuFormatUnknown", "yunfu:account_tasks:empty",
+        "YunfuTasksLeftOut", "YunfuListLacking", "YunfuFieldUnreadable", "YunfuFormatUnknown", "yunfu:account_tasks:empty",
         "yunfu:account_unknown_answers:increase30m", "yunfu:account_missing_fields:increase1h", "YunfuExporterDown",
         "YunfuExporterGone", "YunfuReloadFailed", "YunfuShardMissing", "YunfuShardsDisagree",
     ),

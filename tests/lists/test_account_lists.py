@@ -80,11 +80,13 @@ async def test_a_list_that_the_platform_lacks_is_said_once(caplog: pytest.LogCap
     assert account.lists.tasks().keys() == {uuid(1)}
     assert account.lists.are_known
     assert account.lists.odd_lists == {"new_tasks": LACKING.format(path=f"new/user/{USER}/task")}
+    assert account.lists.lacking == {"new_tasks"}
     assert said(caplog) == [("a task list is odd", "new_tasks")]
     account.platform.envelopes.clear()
     for _ in range(5):
         await account.round()
     assert account.lists.odd_lists == {}
+    assert not account.lists.lacking
     assert said(caplog) == [("a task list is as documented again", "new_tasks")]
 
 
@@ -97,6 +99,7 @@ async def test_an_account_whose_lists_are_all_lacking_fails(caplog: pytest.LogCa
         assert await account.round() == Failure("http_404", LACKING.format(path=f"user/{USER}/task"))
     assert not account.lists.are_known
     assert account.lists.odd_lists == {}
+    assert not account.lists.lacking
     assert said(caplog) == [("discovery fails", name) for name in ("tasks", "all_tasks", "new_tasks", "subset_tasks")]
 
 
@@ -130,9 +133,11 @@ async def test_a_list_that_fails_leaves_the_others_alone(
     ]
 
 
-@pytest.mark.parametrize(
-    ("error", "calls"), [(Unauthorized(401, "no"), 1), (ConnectError("no"), 3)], ids=["401", "connect"]
-)
+REFUSED = Unauthorized(401, "no")
+REFUSED.blame_account()
+
+
+@pytest.mark.parametrize(("error", "calls"), [(REFUSED, 1), (ConnectError("no"), 3)], ids=["401", "connect"])
 async def test_a_platform_that_serves_nothing_is_not_asked_for_each_list(error: ApiError, calls: int) -> None:
     """After a refused token or without a connection, the other lists would fail alike."""
     account = Account()

@@ -250,8 +250,8 @@ async def test_a_whole_list_that_fails_leaves_the_filter_at_work() -> None:
     assert len(watched.watch.tasks) == 250
 
 
-async def test_a_held_account_is_not_asked_further() -> None:
-    """A refused token fails the round at its first call."""
+async def test_a_refused_token_is_not_tried_again() -> None:
+    """A refused token fails the round of its list at its first call, whether or not the account is held already."""
     lists = Lists(tasks=listing(1))
     lists.envelopes["tasks", 1] = Unauthorized(401, "no")
     watched = Watched(lists)

@@ -22,6 +22,7 @@ ACCOUNTS = {
     "yunfu_account_quota_others": ("gauge", "account"),
     "yunfu_account_quota_contended": ("gauge", "account"),
     "yunfu_account_tasks_left_out": ("gauge", "account"),
+    "yunfu_account_lists_lacking": ("gauge", "account"),
     "yunfu_account_tasks": ("gauge", "account state"),
 }
 EXPORTER = {
@@ -72,7 +73,15 @@ def test_the_families_of_accounts_are_those_of_the_contract() -> None:
     """Names, types and labels of an account's metrics, once all of them have values."""
     store = Store(TaskRenderer(), lambda: 0.0)
     store.put_account(
-        AccountStatus("main", up=True, token_expiry=1.0, discovery_last_success=2.0, discovery_interval=60.0, quota=USE)
+        AccountStatus(
+            "main",
+            up=True,
+            token_expiry=1.0,
+            discovery_last_success=2.0,
+            discovery_interval=60.0,
+            quota=USE,
+            lists_lacking=1,
+        )
     )
     assert {metric.name: _shape(metric) for metric in AccountCollector(store).collect()} == ACCOUNTS
 

@@ -155,11 +155,14 @@ async def test_what_discovery_showed_leaves_with_it() -> None:
     lists = Lists()
     account, around = account_of(lists, {"interval": "90s"})
     account.register()
-    around.store.put_account(replace(around.store.account("main"), discovery_last_success=1.0, tasks_left_out=7))
+    around.store.put_account(
+        replace(around.store.account("main"), discovery_last_success=1.0, tasks_left_out=7, lists_lacking=1)
+    )
     assert page(around)["yunfu_account_discovery_interval_seconds{}"] == 90
     restarted(lists, around, LISTED, discovery=None).register()
     samples = page(around)
     assert samples["yunfu_account_tasks_left_out{}"] == 0
+    assert "yunfu_account_lists_lacking{}" not in samples
     assert not any(key.startswith("yunfu_account_discovery") for key in samples)
 
 

@@ -13,7 +13,8 @@ from typing import Any, cast
 
 import pytest
 
-from exporter.api.errors import ApiError, HttpError
+from exporter.api.client import YunfuClient
+from exporter.api.errors import ApiError, HttpError, NotFound
 from exporter.api.tokens import Token
 from exporter.config.settings import Settings
 from exporter.demo.simulator import Simulator, SimulatorOptions
@@ -288,6 +289,42 @@ async def test_configured_tasks_are_polled_while_discovery_fails_from_the_start(
         await account.first_round()
         assert page(around)[f"yunfu_task_up{{task={uuid(1)}}}"] == 1
         assert "yunfu_account_discovery_last_success_timestamp_seconds{}" not in page(around)
+
+
+@in_virtual_time
+async def test_a_list_that_the_platform_lacks_is_counted() -> None:
+    """The tasks of the others are polled, the list is counted until it comes, and discovery counts as working."""
+    lists = Lists(tasks=[entry(1)])
+    lists.envelopes["new_tasks", 1] = NotFound(404, "the platform answered HTTP 404")
+    account, around = account_of(lists, {"interval": 60, "full_interval": 60})
+    async with living(account):
+        samples = page(around)
+        assert samples["yunfu_account_lists_lacking{}"] == 1
+        assert samples["yunfu_account_discovery_last_success_timestamp_seconds{}"] >= 0
+        assert samples[f"yunfu_task_up{{task={uuid(1)}}}"] == 1
+        assert account.facts().lacking_lists == {"new_tasks"}
+        lists.envelopes.clear()
+        await asyncio.sleep(6 * 60)
+        assert page(around)["yunfu_account_lists_lacking{}"] == 0
+
+
+@in_virtual_time
+async def test_tasks_of_before_a_restart_are_no_previous_list_once_the_lists_are_read() -> None:
+    """An empty list that fails later has nothing that stays in use, and that is not said."""
+    lists = Lists(tasks=[entry(1)])
+    account, around = account_of(lists, {"interval": 60, "full_interval": 60})
+    async with living(account):
+        pass
+    settings = settings_of(discovery={"interval": 60, "full_interval": 60}, tasks=(), user_id=lists.user_id)
+    again = Account(settings, settings.accounts[0], cast(YunfuClient, lists), Token("t"), around)
+    async with living(again):
+        assert again.facts().keeps_previous_list
+        await asyncio.sleep(121)
+        assert not again.facts().keeps_previous_list
+        lists.envelopes["new_tasks", 1] = HttpError(503, "the platform answered HTTP 503")
+        await asyncio.sleep(61)
+        assert again.facts().discovery_failure is not None
+        assert not again.facts().keeps_previous_list
 
 
 @in_virtual_time

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from itertools import count
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from exporter.api.errors import (
     ConnectError,
     EnvelopeError,
     NotFound,
+    Unauthorized,
 )
+from exporter.polling.outages import Outages
 from tests.support.polling import Bench, failing, moving, task
 from tests.support.virtual_time import in_virtual_time
 
@@ -50,10 +53,12 @@ async def test_an_outage_is_over_also_where_a_refusal_of_the_same_name_follows(
     """A task that is refused by itself after the token was, both within HTTP 200, is no longer part of the outage."""
     caplog.set_level(logging.INFO, "exporter")
     bench = Bench()
+    refused = EnvelopeError(401, "refused")
+    refused.blame_account()
 
     def answer(now: float) -> dict[str, Any]:
         if now < 2000:
-            raise EnvelopeError(401 if now < 1000 else 422, "refused")
+            raise refused if now < 1000 else EnvelopeError(422, "refused")
         return moving(now)
 
     bench.client.answers["a"] = answer
@@ -80,6 +85,39 @@ async def test_failure_of_a_single_task_is_its_own_line(caplog: pytest.LogCaptur
     logged = [vars(record)["fields"] for record in caplog.records]
     assert [each["task"] for each in logged[:2]] == ["a", "b"]
     assert logged[0] == {"account": "main", "task": "a", "name": "task a", "reason": "http_404", "error": "none"}
+
+
+@in_virtual_time
+async def test_the_platforms_message_is_logged_and_makes_no_line_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
+    """A task whose refusal has another message at each poll is logged once, with the message of the first."""
+    caplog.set_level(logging.INFO, "exporter")
+    bench = Bench()
+    messages = count(1)
+
+    def answer(_: float) -> dict[str, Any]:
+        raise EnvelopeError(500, "code 500", f"系统繁忙 {next(messages)}")
+
+    bench.client.answers["a"] = answer
+    async with bench.polling(task("a")):
+        await asyncio.sleep(4000)
+    assert next(messages) > 3
+    (record,) = caplog.records
+    assert vars(record)["fields"]["error"] == "code 500; the platform says: 系统繁忙 1"
+
+
+@in_virtual_time
+async def test_a_token_that_is_refused_for_one_task_is_logged_at_the_second_time(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A single 401 may be the account's, which another line says; one that stays the task's own is logged once."""
+    caplog.set_level(logging.INFO, "exporter")
+    outages, refused = Outages("main"), Unauthorized(401, "no")
+    for error in (refused, None, refused):
+        outages.record(task("a"), error)
+    assert lines(caplog) == []
+    for error in (refused, refused, None):
+        outages.record(task("a"), error)
+    assert lines(caplog) == [("WARNING", "task cannot be read"), ("INFO", "task is read again")]
 
 
 @in_virtual_time

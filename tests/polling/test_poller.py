@@ -203,7 +203,11 @@ def test_refused_tasks_are_asked_seldom(error: ApiError, *, missing: bool) -> No
     scenario()
 
 
-@pytest.mark.parametrize("error", [Unauthorized(401, "token refused"), Throttled(429, "too many calls", 1.0)])
+REFUSED = Unauthorized(401, "token refused")
+REFUSED.blame_account()
+
+
+@pytest.mark.parametrize("error", [REFUSED, Throttled(429, "too many calls", 1.0)])
 def test_what_the_gate_holds_back_is_not_backed_off_as_well(error: ApiError) -> None:
     """A refused token or a throttled account holds back the gate; once that is over, no task is late on its own."""
 

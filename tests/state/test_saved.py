@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
+from exporter.api.errors import Failure
 from exporter.api.model import TaskRef
 from exporter.state.saved import SavedTask, decode_account, decode_task, encode_account, encode_task
 from exporter.state.state_file import VERSION
@@ -31,6 +32,12 @@ def test_the_format_is_what_version_1_says() -> None:
     assert decode_task(WORDS["task"].encode()) == saved(ref())
     assert encode_account(ACCOUNT).decode() == WORDS["account"]
     assert decode_account(WORDS["account"].encode()) == ACCOUNT
+
+
+def test_the_platforms_message_comes_back() -> None:
+    """What the platform said of a failure outlives a restart."""
+    failed = replace(saved(ref()), failure=Failure("api_error", "code 500", said="余额不足"))
+    assert decode_task(encode_task(failed)).failure == failed.failure
 
 
 def test_fields_may_be_added() -> None:

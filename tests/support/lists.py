@@ -57,6 +57,7 @@ class Lists:
     """Stands in for YunfuClient: pages of the four lists, filtered by status, with Laravel's strings for numbers, and statistics."""
 
     user_id = USER
+    held_seconds = 0.0
 
     def __init__(self, **lists: list[Any]) -> None:
         self.lists: dict[str, list[Any]] = {"tasks": lists.pop("tasks", []), **lists}

@@ -28,6 +28,7 @@ from exporter.config.loading import load_settings
 from exporter.daemon import Daemon, make_daemon, make_surroundings
 from exporter.demo.simulator import SimulatorOptions
 from exporter.logs import set_up
+from exporter.masking import MASK
 from exporter.metrics.exposition import TaskRenderer
 from exporter.polling import task_reader
 from exporter.polling.account import Account, open_account
@@ -232,19 +233,23 @@ class Mirror:
 
     def __init__(self) -> None:
         self.place = ""
+        self.token = INLINE
         self.calls = 0
 
-    async def answer(self, request: web.Request) -> web.Response:  # noqa: C901  # a table, by place
+    async def answer(self, request: web.Request) -> web.Response:  # noqa: C901, PLR0912  # a table, by place
         """Answer any call."""
         self.calls += 1
         secret = request.headers["Authorization"]
         data = documented() | {"phone": PERSON, "tags": [{"name": PERSON, "count": PERSON}], PERSON: 1}
         envelope: dict[str, Any] = {"code": 200, "status": "success", "message": f"ok {PERSON}", "data": data}
+        refusal = envelope | {"code": 500, "status": "error"}
         match self.place:
             case "message":
-                return web.json_response(envelope | {"code": 401, "message": secret, "status": "error"}, status=401)
+                return web.json_response(refusal | {"code": 401, "message": secret}, status=401)
             case "envelope":
-                return web.json_response(envelope | {"code": 500, "message": secret, "status": "error"})
+                return web.json_response(refusal | {"message": f"{secret} 系统繁忙 {PERSON}"})
+            case "bare":
+                return web.json_response(refusal | {"message": f"token{secret.removeprefix('Bearer ')}无效"})
             case "code":
                 return web.json_response(envelope | {"code": secret})
             case "status":
@@ -272,8 +277,9 @@ async def once(secretive: dict[str, Any], tmp_path: Path, mirror: Mirror) -> tup
     port = free_port()
     app = web.Application()
     app.router.add_get("/{anything:.*}", mirror.answer)
-    account = {**secretive["inline"], "base_url": f"http://127.0.0.1:{port}", "discovery": None}
-    config = write_config(tmp_path / "c", account, listen=f"127.0.0.1:{free_port()}")
+    account = {**secretive["inline"], "token": mirror.token, "base_url": f"http://127.0.0.1:{port}", "discovery": None}
+    address = f"127.0.0.1:{free_port()}"
+    config = write_config(tmp_path / "c", account, listen=address)
     settings = load_settings(["--config", str(config)], environ={})
     tokens, _ = read_tokens(settings)
     daemon = make_daemon(settings, tokens, lambda: (settings, tokens))
@@ -282,6 +288,8 @@ async def once(secretive: dict[str, Any], tmp_path: Path, mirror: Mirror) -> tup
         async with asyncio.timeout(10):
             await daemon.ready.wait()
         page = daemon.exposition().decode()
+        for path in ("/", f"/task?account=inline&task={TASK}", f"/probe?account=inline&task={TASK}"):
+            page += (await asyncio.to_thread(fetch, f"http://{address}{path}")).text
         page += "".join(str(account.failure) for account in daemon.store.accounts())
         page += "".join(str(record.status.failure) for record in daemon.store.records())
         daemon.stop()
@@ -294,6 +302,7 @@ async def once(secretive: dict[str, Any], tmp_path: Path, mirror: Mirror) -> tup
     [
         "message",
         "envelope",
+        "bare",
         "code",
         "status",
         "people",
@@ -317,6 +326,21 @@ async def test_a_platform_that_plays_it_back_is_not_quoted(
     assert leaks(log.getvalue()) == []
     assert PERSON not in log.getvalue()
     assert leaks(page) == []
+    assert PERSON not in page or place == "people"
+    if place in {"envelope", "bare"}:
+        said = MASK if place == "bare" else f"{MASK} 系统繁忙 {MASK}"
+        assert said in page
+        assert said in log.getvalue()
+
+
+async def test_an_odd_token_is_not_quoted_either(secretive: dict[str, Any], tmp_path: Path, log: io.StringIO) -> None:
+    """A token that looks like an ordinary word is known to the client and masked all the same."""
+    mirror = Mirror()
+    mirror.place, mirror.token = "bare", "planted"
+    _, page = await once(secretive, tmp_path, mirror)
+    assert f"token{MASK}无效" in page
+    assert f"token{MASK}无效" in log.getvalue()
+    assert "planted" not in page + log.getvalue()
 
 
 @pytest.mark.parametrize("where", ["parse_stats", "_read"])

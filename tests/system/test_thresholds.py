@@ -31,6 +31,7 @@ NUMBERS: Final = {
     "YunfuQuotaContended": "15m 0.5 5m",
     "YunfuDiscoveryFailing": "3 300 10m",
     "YunfuTasksLeftOut": "0 15m",
+    "YunfuListLacking": "0 30m",
     "YunfuFieldUnreadable": "1h 0.5 1h 15m",
     "YunfuFormatUnknown": "15m",
     "YunfuExporterDown": "10m 0.5 7d 2m",

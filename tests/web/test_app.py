@@ -322,15 +322,21 @@ async def test_probe_of_an_unknown_task_keeps_nothing() -> None:
 
 
 async def test_probe_of_a_task_that_fails_says_so() -> None:
-    """A failing probe is an answer too: 200 with yunfu_task_up 0 and no statistics, polled or not."""
+    """A failing probe is an answer too: 200 with yunfu_task_up 0 and no statistics, polled or not; a comment says why."""
     async with exporter(tasks=(OTHER,)) as (platform, it):
-        unknown = samples(await it.get(f"/probe?account=main&task={TASK[:-1]}4"))
+        reply = await it.get(f"/probe?account=main&task={TASK[:-1]}4")
+        openmetrics = await it.get(f"/probe?account=main&task={TASK[:-1]}4", Accept=PROMETHEUS_2)
+        well = await it.get(f"/probe?account=main&task={TASK}")
+        unknown = samples(reply)
         polled = samples(await it.get(f"/probe?account=main&task={OTHER}"))
         platform.broken = True
         down = samples(await it.get(f"/probe?account=main&task={TASK}"))
     for found in (unknown, polled, down):
         assert [value for key, value in found.items() if key[0] == "yunfu_task_up"] == [0]
         assert not [key for key in found if key[0] == "yunfu_task_answered_calls"]
+    assert reply.text.startswith("# http_404: the platform answered HTTP 404 Not Found\n# HELP ")
+    assert samples(openmetrics) == unknown
+    assert "http_404" not in openmetrics.text + well.text
 
 
 async def test_probe_of_a_task_that_has_left_says_that_it_is_down() -> None:

@@ -14,7 +14,7 @@ from exporter.metrics.records import AccountStatus
 from exporter.polling.facts import CREDENTIALS_UNREADABLE, QUOTA_CONTENDED, AccountFacts
 from exporter.web.pages.judging import Survey
 from exporter.web.pages.language import Ago, Ahead, Moment, Phrase, Span, phrase
-from exporter.web.pages.problems import failure_phrase
+from exporter.web.pages.problems import failure_phrase, list_failure_phrase
 from exporter.words.labels import ENDPOINTS, LIMIT_REASONS
 
 SOON_SECONDS: Final = 7 * 86_400
@@ -47,7 +47,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class AccountRow:
-    """An account as it is shown. ``is_down`` is whether the platform does not serve it, by more than one failed call."""
+    """An account as it is shown."""
 
     name: str
     status: AccountStatus
@@ -56,7 +56,11 @@ class AccountRow:
     polled: int
     token: Phrase
     problems: Sequence[Problem]
-    is_down: bool
+
+    @property
+    def is_down(self) -> bool:
+        """Whether the platform does not serve it."""
+        return self.status.up is False
 
     @property
     def quota(self) -> float:
@@ -99,21 +103,12 @@ def account_rows(
             {state: survey.states[account.name, state] for state in TaskState},
             survey.polled[account.name],
             _token(account, survey.now),
-            _problems(account, known, survey.now, is_down=is_down),
-            is_down,
+            _problems(account, known, survey.now),
         )
         for account in accounts
-        for is_down in [_is_down(account, survey)]
     ]
     order = [Tone.BAD, Tone.WARN, Tone.MUTED, Tone.GOOD]
     return sorted(rows, key=lambda row: order.index(row.tone))
-
-
-def _is_down(account: AccountStatus, survey: Survey) -> bool:
-    """Return whether the last call failed and more than one did; without a polled task that of a list is enough."""
-    is_expired = account.token_expiry is not None and account.token_expiry <= survey.now
-    has_failed = survey.failed[account.name] > 1 or survey.unread[account.name] or not survey.polled[account.name]
-    return account.up is False and bool(is_expired or has_failed)
 
 
 def _token(account: AccountStatus, now: float) -> Phrase:
@@ -123,22 +118,21 @@ def _token(account: AccountStatus, now: float) -> Phrase:
     return phrase("token.expires", when=Ahead(left)) if left > 0 else phrase("token.expired", when=Ago(-left))
 
 
-def _problems(account: AccountStatus, facts: AccountFacts, now: float, *, is_down: bool) -> list[Problem]:
+def _problems(account: AccountStatus, facts: AccountFacts, now: float) -> list[Problem]:
     """Return the problems of an account, the worst first."""
     return [
-        *_problems_of_access(account, facts, now, is_down=is_down),
+        *_problems_of_access(account, facts, now),
         *_problems_of_lists(account, facts),
         *_problems_of_quota(account, facts),
     ]
 
 
-def _problems_of_access(account: AccountStatus, facts: AccountFacts, now: float, *, is_down: bool) -> Iterator[Problem]:
+def _problems_of_access(account: AccountStatus, facts: AccountFacts, now: float) -> Iterator[Problem]:
     left = None if account.token_expiry is None else account.token_expiry - now
     if left is not None and left <= 0:
-        yield Problem(phrase("account.token_expired", when=Ago(-left)), Tone.BAD, str(account.failure or ""))
+        yield Problem(phrase("account.token_expired", when=Ago(-left)), Tone.BAD, _summary(account.failure))
     elif account.up is False:
-        tone = Tone.BAD if is_down else Tone.WARN
-        yield Problem(failure_phrase(account.failure), tone, str(account.failure or ""))
+        yield Problem(failure_phrase(account.failure), Tone.BAD, _summary(account.failure))
     elif left is not None and left < SOON_SECONDS:
         yield Problem(phrase("account.token_soon", when=Ahead(left)), Tone.WARN)
     if facts.token_fault:
@@ -151,10 +145,13 @@ def _problems_of_access(account: AccountStatus, facts: AccountFacts, now: float,
 def _problems_of_lists(account: AccountStatus, facts: AccountFacts) -> Iterator[Problem]:
     if facts.discovery_failure is not None and not _is_same(facts.discovery_failure, account.failure):
         key = "account.discovery_keeps" if facts.keeps_previous_list else "account.discovery_fails"
-        words = phrase(key, why=failure_phrase(facts.discovery_failure))
-        yield Problem(words, Tone.WARN, str(facts.discovery_failure))
+        words = phrase(key, why=list_failure_phrase(facts.discovery_failure))
+        yield Problem(words, Tone.WARN, _summary(facts.discovery_failure))
     for endpoint, why in facts.odd_lists.items():
-        yield Problem(phrase("account.odd_list", list=ENDPOINTS[endpoint]), Tone.WARN, why)
+        if endpoint in facts.lacking_lists:
+            yield Problem(phrase("account.no_list", list=ENDPOINTS[endpoint]), Tone.MUTED, why, is_meant=True)
+        else:
+            yield Problem(phrase("account.odd_list", list=ENDPOINTS[endpoint]), Tone.WARN, why)
 
 
 def _problems_of_quota(account: AccountStatus, facts: AccountFacts) -> Iterator[Problem]:
@@ -164,6 +161,10 @@ def _problems_of_quota(account: AccountStatus, facts: AccountFacts) -> Iterator[
         yield Problem(phrase("account.over_quota"), Tone.WARN)
     if account.tasks_left_out:
         yield Problem(phrase("account.left_out", n=account.tasks_left_out), Tone.WARN)
+
+
+def _summary(failure: Failure | None) -> str:
+    return "" if failure is None else failure.summary
 
 
 def _is_same(one: Failure, other: Failure | None) -> bool:

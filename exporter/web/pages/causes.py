@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from exporter.web.pages.account_rows import Tone
-from exporter.web.pages.judging import Shared, Standing
+from exporter.web.pages.judging import Glance, Shared, Standing
 from exporter.web.pages.language import Moment, Phrase, phrase
 from exporter.web.pages.problems import failure_clause, why_empty
 
@@ -66,5 +66,12 @@ def _words(shared: Shared, down: Collection[str]) -> Phrase:
             said = phrase("cause.late", n=number)
         case _:
             key = "cause.failing" if standing is Standing.FAILING else "cause.late_failing"
-            said = phrase(key, n=number, why=failure_clause(shared.tasks[0]))
+            said = phrase(key, n=number, why=_why(shared.tasks))
     return said if shared.since is None else phrase("cause.since", what=said, since=Moment(shared.since))
+
+
+def _why(tasks: Sequence[Glance]) -> Phrase:
+    """Return why the tasks' last polls failed, with the platform's own message if it is the same for all."""
+    why, messages = failure_clause(tasks[0]), {each.record.status.failure for each in tasks}
+    said = {failure.said for failure in messages if failure is not None}
+    return phrase("clause.said", why=why, said=said.pop()) if len(said) == 1 and "" not in said else why

@@ -21,7 +21,7 @@ from exporter.web.pages.account_rows import Tone
 from exporter.web.pages.causes import TONES
 from exporter.web.pages.judging import Glance, glance
 from exporter.web.pages.language import Ago, Ahead, Phrase, phrase
-from exporter.web.pages.problems import failure_phrase, task_problem
+from exporter.web.pages.problems import list_failure_phrase, task_problem
 from exporter.web.pages.trend import Trend, task_trend
 from exporter.words.text import Text
 
@@ -143,7 +143,7 @@ def _why_unknown(account: AccountStatus, facts: AccountFacts | None, now: float)
     if facts is None:
         return
     if facts.discovery_failure is not None:
-        yield phrase("account.discovery_fails", why=failure_phrase(facts.discovery_failure))
+        yield phrase("account.discovery_fails", why=list_failure_phrase(facts.discovery_failure))
     if facts.hidden_total > len(facts.hidden):
         yield phrase("missing.too_many", n=facts.hidden_total)
 

@@ -182,8 +182,7 @@ class Survey:
     """All tasks at a glance, and what they add up to; taken in piece by piece, so that others can run in between.
 
     ``active`` counts the active tasks with fresh statistics that are not empty, ``running`` those of them that the platform
-    lists as running. ``unread`` counts the tasks of an account that are failing or overdue, and ``failed`` its failed polls, up
-    to two of each task. ``worst`` is the task that needs a look most, and ``causes`` are the tasks by cause.
+    lists as running. ``unread`` counts the tasks of an account that are failing or overdue. ``worst`` is the task that needs a look most, and ``causes`` are the tasks by cause.
     """
 
     now: float
@@ -192,7 +191,6 @@ class Survey:
     states: Counter[tuple[str, TaskState]] = field(default_factory=Counter)
     polled: Counter[str] = field(default_factory=Counter)
     unread: Counter[str] = field(default_factory=Counter)
-    failed: Counter[str] = field(default_factory=Counter)
     causes: defaultdict[str, Shared] = field(default_factory=lambda: defaultdict(Shared))
     worst: Glance | None = None
     active: int = 0
@@ -210,7 +208,6 @@ class Survey:
             self.states[task.ref.account, task.state] += 1
             if cause := each.cause:
                 self.causes[cause].add(each)
-                self.failed[task.ref.account] += min(2, failing_since(record.polls)[0])
                 self.unread[task.ref.account] += each.standing in _UNREAD
             if record.status.interval is not None:
                 self.polled[task.ref.account] += 1

@@ -16,8 +16,27 @@ _UNKNOWN: Final = "reason.other"
 _MOST_NAMES: Final = 5
 
 
-def failure_phrase(failure: Failure | None) -> Phrase:
-    """Return what a failure means and what to do."""
+def failure_phrase(failure: Failure | None, *, is_account_down: bool = True) -> Phrase:
+    """Return what a failure means and what to do, and what the platform itself says.
+
+    A token that is refused for one task, while the account is served, is another problem than one that is refused.
+    """
+    is_tasks_own = failure is not None and failure.reason == "http_401" and not is_account_down
+    return _with_message(phrase("reason.http_401_task") if is_tasks_own else _explain(failure), failure)
+
+
+def list_failure_phrase(failure: Failure) -> Phrase:
+    """Return what the failure of a task list means and what to do; some reasons mean another thing for a task."""
+    key = f"reason.list_{failure.reason}"
+    return _with_message(phrase(key) if key in WORDS else _explain(failure), failure)
+
+
+def _with_message(explained: Phrase, failure: Failure | None) -> Phrase:
+    """Return an explanation with what the platform itself says."""
+    return phrase("reason.said", why=explained, said=failure.said) if failure and failure.said else explained
+
+
+def _explain(failure: Failure | None) -> Phrase:
     reason = "" if failure is None else failure.reason
     key = f"reason.{reason}"
     if key in WORDS:
@@ -69,7 +88,7 @@ def task_problem(seen: Glance, now: float, *, is_account_down: bool) -> Phrase |
     status = seen.record.status
     match seen.standing:
         case Standing.FAILING:
-            return failure_phrase(status.failure)
+            return failure_phrase(status.failure, is_account_down=is_account_down)
         case Standing.OVERDUE:
             late = Span(max(0.0, now - (status.due or now)))
             return phrase("task.overdue_account" if is_account_down else "task.overdue", late=late)
@@ -80,7 +99,8 @@ def task_problem(seen: Glance, now: float, *, is_account_down: bool) -> Phrase |
         case Standing.LATE if status.up:
             return phrase("task.late", late=Span(max(0.0, now - (status.due or now))))
         case Standing.LATE:
-            return phrase("task.late_failing", n=failing_since(seen.record.polls)[0], why=failure_clause(seen))
+            why = failure_phrase(status.failure, is_account_down=is_account_down)
+            return phrase("task.late_failing", n=failing_since(seen.record.polls)[0], why=why)
         case Standing.NEW:
             return phrase("task.new")
         case Standing.LEAVING:

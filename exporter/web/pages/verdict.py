@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from exporter.web.exporter import Exporter
@@ -34,7 +35,8 @@ def make_verdict(
     survey: Survey, accounts: Sequence[AccountRow], notices: Sequence[Problem], worst: Glance | Cause | None
 ) -> Verdict:
     """Return the verdict on all tasks and accounts; ``notices`` are those of the exporter."""
-    count = sum(not each.is_meant for each in notices) + sum(len(row.problems) for row in accounts)
+    problems = chain(notices, *(row.problems for row in accounts))
+    count = sum(not each.is_meant for each in problems)
     word, tone = _word(survey, accounts, count)
     rest = [*_rest_on_tasks(survey, worst), *_rest_on_accounts(survey, accounts)]
     if worst is None:
@@ -93,13 +95,14 @@ def _rest_on_accounts(survey: Survey, accounts: Sequence[AccountRow]) -> list[Ph
         return [phrase(key, n=len(down), of=len(accounts))]
     if not any(row.status.up is not None for row in accounts):
         return [phrase("rest.not_called")]
-    troubled = [row for row in accounts if row.problems]
+    troubled = [row for row in accounts if row.tone in (Tone.BAD, Tone.WARN)]
     if len(troubled) == 1:
         return [phrase("rest.account_trouble", account=troubled[0].name)]
     if troubled:
         return [phrase("rest.accounts_trouble", n=len(troubled), of=len(accounts))]
-    if not survey.polled:
-        return [phrase("rest.nothing_polled")]
+    if unpolled := sum(not row.polled for row in accounts):
+        key = "rest.unpolled" if unpolled == len(accounts) else "rest.some_unpolled"
+        return [phrase(key, n=unpolled, of=len(accounts))]
     is_collecting = survey.standings[Standing.NEW] < survey.polled.total()
     is_well = not any(survey.standings[each] for each in (Standing.FAILING, Standing.OVERDUE, Standing.LATE))
     return [phrase("rest.served")] if is_collecting and is_well else []

@@ -10,7 +10,7 @@ from exporter.api.errors import Failure
 from exporter.api.quota import LimitReason, QuotaUse
 from exporter.polling.facts import AccountFacts
 from exporter.web.pages.account_rows import Tone
-from tests.support.pages import ENGLISH, FAILED, INTERVAL, NOW, REFUSED, Filled, stats
+from tests.support.pages import ENGLISH, NOW, REFUSED, Filled, stats
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,18 @@ from tests.support.pages import ENGLISH, FAILED, INTERVAL, NOW, REFUSED, Filled,
                 "A task list of the platform is not as documented: Tasks 1.0.",
                 "A task list of the platform is not as documented: Tasks 2.0.",
             ],
+            Tone.WARN,
+        ),
+        (
+            {},
+            {"odd_lists": {"new_tasks": "y"}, "lacking_lists": frozenset({"new_tasks"})},
+            ["The platform has no task list Tasks 2.0; the others are read."],
+            Tone.GOOD,
+        ),
+        (
+            {},
+            {"discovery_failure": Failure("http_404", "the platform has no task list at /agent-api/x", said="无")},
+            ["Discovery fails: The platform has no such task list. Check discovery.generations, user_id and base_url."],
             Tone.WARN,
         ),
         ({"quota": QuotaUse(limit=28, alone=30, reason=LimitReason.OTHERS)}, {}, [], Tone.GOOD),
@@ -143,21 +155,6 @@ def test_what_the_log_says_is_there_in_its_words(
     filled.facts["main"] = AccountFacts(**{"calls_needed": 30, "calls_allowed": 300, **facts})  # type: ignore[arg-type]
     ((problem,),) = [row.problems for row in filled.overview().accounts]
     assert problem.detail == detail
-
-
-def test_an_account_is_down_by_more_than_one_failed_call(filled: Filled) -> None:
-    """One poll that failed is orange; the second is red, of the same task or of another one."""
-    filled.account(up=False, failure=REFUSED)
-    task = filled.task("a", FAILED)
-    (row,) = filled.overview().accounts
-    assert (row.is_down, row.tone) == (False, Tone.WARN)
-    filled.task("b", FAILED)
-    assert filled.overview().accounts[0].is_down
-    filled.task("b", stats())
-    assert not filled.overview().accounts[0].is_down
-    filled.store.record_poll(task, FAILED, INTERVAL)
-    (row,) = filled.overview().accounts
-    assert (row.is_down, row.tone) == (True, Tone.BAD)
 
 
 def test_accounts_in_trouble_come_first(filled: Filled) -> None:

@@ -38,6 +38,19 @@ def test_a_cause_says_what_why_and_since_when(filled: Filled, outcome: PollOutco
     assert (ENGLISH(cause.words), cause.tone, cause.count) == (f"4 tasks cannot be read: {said}, {since}", Tone.BAD, 4)
 
 
+def test_a_cause_has_the_platforms_own_message_if_it_is_one(filled: Filled) -> None:
+    """With several there is no room for them: each task's row has its own."""
+    for name in "abc":
+        filled.task(name, PollOutcome(failure=Failure("api_error", "x", said="余额不足")))
+    (cause,) = filled.overview().causes
+    assert ENGLISH(cause.words).startswith(
+        "The last polls of 3 tasks failed: the platform refuses the call (“余额不足”), "
+    )
+    filled.task("a", PollOutcome(failure=Failure("api_error", "x", said="系统繁忙")))
+    (cause,) = filled.overview().causes
+    assert ENGLISH(cause.words).startswith("The last polls of 3 tasks failed: the platform refuses the call, ")
+
+
 def test_tasks_without_calls_and_numbers_are_one_line_with_why(filled: Filled) -> None:
     """Nobody knows since when."""
     for name in "abc":

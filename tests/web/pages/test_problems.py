@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from exporter.api.errors import Failure
 from exporter.api.model import TaskStats
+from exporter.metrics.records import PollOutcome
 from exporter.web.pages.language import Speaker
+from exporter.words.pages import WORDS
 from tests.support.pages import BLOCKED, ENGLISH, FAILED, INTERVAL, LOW, REFUSED, Filled, stats
 
 CHINESE = Speaker("zh", ENGLISH.timezone)
@@ -20,6 +25,30 @@ def test_an_overdue_task_is_laid_to_its_account_if_that_is_down(filled: Filled) 
     (row,) = filled.overview().rows
     assert row.problem is not None
     assert "its account cannot use the platform" in ENGLISH(row.problem)
+
+
+def test_a_failing_task_says_what_the_platform_says(filled: Filled) -> None:
+    """The platform's own message stands after what it means, in the sentence and not in the failure beside it."""
+    filled.task("a", PollOutcome(failure=Failure("api_error", "code 500", said="余额{不足}")))
+    (row,) = filled.overview().rows
+    assert row.problem is not None
+    assert ENGLISH(row.problem).endswith(" The platform says: “余额{不足}”")
+    assert replace(ENGLISH, language="zh")(row.problem).endswith("平台提示：“余额{不足}”")
+    failure = row.seen.record.status.failure
+    assert failure is not None
+    assert failure.summary == "api_error: code 500"
+
+
+def test_a_token_that_is_refused_for_one_task_is_not_called_refused(filled: Filled) -> None:
+    """While its account is served, the task is what is looked at; with the account down, it is the token."""
+    filled.fail("a", outcome=PollOutcome(failure=REFUSED))
+    (row,) = filled.overview().rows
+    assert row.problem is not None
+    assert ENGLISH(row.problem).startswith("The platform does not accept the token for this task, but for others.")
+    filled.account(up=False, failure=REFUSED)
+    (row,) = filled.overview().rows
+    assert row.problem is not None
+    assert ENGLISH(row.problem).startswith("The platform does not accept the token. Put a new one")
 
 
 def test_a_running_task_with_neither_calls_nor_numbers_says_why(filled: Filled) -> None:
@@ -71,8 +100,8 @@ def test_what_is_no_alarm_yet_says_so(filled: Filled) -> None:
         said.append(ENGLISH(row.problem))
         filled.store.record_poll(task, FAILED, INTERVAL)
     assert said == [
-        "Its last poll failed: the platform does not answer in time. It is tried again.",
-        "Its last 2 polls failed: the platform does not answer in time. It is tried again.",
+        f"Its last poll failed. {WORDS['reason.timeout'].en}",
+        f"Its last 2 polls failed. {WORDS['reason.timeout'].en}",
     ]
     filled.task("a", stats())
     filled.now += 400

@@ -16,7 +16,7 @@ from tests.support.pages import BLOCKED, ENGLISH, FAILED, LOW, NOW, REFUSED, Fil
 
 def test_the_verdict_is_one_word_and_the_rest(filled: Filled) -> None:
     """Fine, so many tasks need you, or cannot be trusted; then what is known, in one sentence by plain rules."""
-    assert filled.verdict() == ("No task is polled. no task is polled; the platform answers", Tone.MUTED)
+    assert filled.verdict() == ("No task is polled. no task is polled; the account has no task to poll", Tone.MUTED)
     filled.task("a")
     starting = "Starting. the first round of polls is under way, 1 task to go"
     assert filled.verdict() == (starting, Tone.MUTED)
@@ -108,6 +108,23 @@ def test_what_says_nothing_of_now_cannot_be_trusted(filled: Filled) -> None:
         filled.worst() == "The last polls of 3 tasks failed: the platform does not answer in time, since 12:53:20 UTC+8"
     )
     assert filled.verdict()[0].endswith("; none of 3 accounts can use the platform")
+
+
+def test_an_account_without_polled_tasks_is_not_called_polled(filled: Filled) -> None:
+    """Whoever is served but has nothing that is polled is counted as that; a problem is named without more."""
+    filled.account("second")
+    filled.task("a", stats(0.5))
+    filled.task("b", state=TaskState.PAUSED, account="second", polled=False)
+    well = "none of 1 running task is below its answer-rate threshold"
+    assert filled.verdict() == (f"Fine. {well}; 1 of 2 accounts has no task to poll", Tone.GOOD)
+    filled.account("second", tasks_left_out=1)
+    assert filled.verdict() == (
+        f"Tasks fine, 1 thing needs attention. {well}; account second needs attention",
+        Tone.WARN,
+    )
+    filled.task("b", stats(0.5), account="second")
+    filled.account("second")
+    assert filled.verdict()[0].endswith("; collecting normally")
 
 
 def test_what_needs_attention_beside_the_tasks_is_counted(filled: Filled) -> None:

@@ -1,0 +1,82 @@
+"""The judgement whether the platform serves an account and accepts its token, by the calls for several resources. Pure.
+
+A resource is what a call asks for: the statistics of one task, or a task list. One that fails while others are answered
+has a failure of its own, however often it is tried; only if several fail, and none is answered in between, is it the
+account's failure. Where one is all that is tried for long, as the first list is without a connection, many calls do.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+
+from exporter.api.errors import ApiError
+
+ENOUGH: Final = 3
+"""How many resources have to fail; of an account that asks for fewer, all that do not fail by themselves."""
+
+MANY_CALLS: Final = 6
+"""How many calls have to fail since the last answer, whatever they ask for: two readings of a list, at three tries each.
+
+Before the first answer, as many as resources.
+"""
+
+
+class Service:
+    """Whether an account is served. ``is_up`` is None until there is enough to judge by.
+
+    ``resources`` is how many the account asks for.
+    """
+
+    def __init__(self) -> None:
+        self.resources = 1
+        self.is_up: bool | None = None
+        self._failures = _Evidence()
+        self._refusals = _Evidence()
+
+    def record(self, resource: str, error: ApiError | None) -> None:
+        """Record the outcome of a call; one that holds all calls back is the account's failure at once."""
+        if error is None or (error.is_tasks_own and not error.refuses_token):
+            self._failures.clear(resource)
+            self._refusals.clear(resource)
+            self.is_up = True
+        elif error.holds or (not error.refuses_token and self._failures.add(resource, self.resources)):
+            self.is_up = False
+
+    def record_refusal(self, resource: str) -> bool:
+        """Record that the token was refused for a resource; return whether it is refused for the account."""
+        return self._refusals.add(resource, self.resources)
+
+    def forget_refusals(self) -> None:
+        """Forget what was refused, since there is another token."""
+        self._refusals = _Evidence()
+
+
+class _Evidence:
+    """The resources that have failed since the last answer, and those that fail while others are answered."""
+
+    def __init__(self) -> None:
+        self._failing: Counter[str] = Counter()
+        self._failing_alone: set[str] = set()
+        self._is_enough = False
+        self._was_answered = False
+
+    def clear(self, resource: str) -> None:
+        """Record that a resource was answered."""
+        if not self._is_enough:
+            self._failing_alone |= self._failing.keys()
+        self._failing_alone.discard(resource)
+        self._failing.clear()
+        self._is_enough = False
+        self._was_answered = True
+
+    def add(self, resource: str, resources: int) -> bool:
+        """Record that one of a number of resources has failed; return whether that is enough."""
+        if len(self._failing_alone) >= resources:  # some are asked for no longer
+            self._failing_alone.clear()
+        self._failing[resource] += 1
+        needed = min(ENOUGH, resources - len(self._failing_alone))
+        witnesses = len(self._failing.keys() - self._failing_alone)
+        many = MANY_CALLS if self._was_answered else ENOUGH
+        self._is_enough |= witnesses >= needed or self._failing.total() >= many
+        return self._is_enough
