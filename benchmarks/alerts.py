@@ -2,8 +2,8 @@
 
 Simulated traffic is backfilled into a real Prometheus, and the shipped rules are asked there minute by minute, each after
 those it builds on; beside them stands the plain rule that everybody writes first: the ratio of half an hour under the
-threshold for five minutes. Healthy tasks tell the false alarms; tasks whose answer rate falls to 8 % after ten good hours
-tell the delay. A campaign's answer rate drifts: the noise is correlated over an hour, on the logit scale.
+threshold for five minutes. Healthy tasks show the false alarms; tasks whose answer rate falls to 8 % after ten good hours
+show the delay. A campaign's answer rate drifts: the noise is correlated over an hour, on the logit scale.
 
 Run: python -m benchmarks.alerts [--tasks 100] [--noise 0.15] [--poll-minutes 1] [--causes] [--seed 1]
 """
@@ -45,7 +45,7 @@ DAY: Final = 1440
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What tasks are like: calls a minute, the healthy answer rate, the threshold, the deviation of the noise."""
+    """What tasks are like: calls per minute, the healthy answer rate, the threshold, the deviation of the noise."""
 
     rate: float
     healthy: float
@@ -55,7 +55,7 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a rule made of so many healthy task-days and of the incidents: alarms, and the minutes to each (inf: none)."""
+    """What a rule made of healthy task-days and of the incidents: alarms, and the minutes to each (inf: none)."""
 
     false_alarms: int
     task_days: int
@@ -68,7 +68,7 @@ class Verdict:
 
 
 def judge(traffic: Traffic, tasks: int, seed: int, poll_minutes: int) -> Iterator[Verdict]:
-    """Yield what our rule and the plain one make of so many healthy tasks and half as many that fall, over a day each."""
+    """Yield what our rule and the plain one make of ``tasks`` healthy tasks and half as many that fall, over a day each."""
     rng = random.Random(f"{seed} {traffic}")
     healthy = {f"healthy-{index}": _draw_task(rng, traffic, GOOD_MINUTES + DAY) for index in range(tasks)}
     fallen = {f"fallen-{index}": _draw_task(rng, traffic, GOOD_MINUTES) for index in range(max(1, tasks // 2))}
@@ -93,7 +93,7 @@ def _first(minutes: set[int]) -> float:
 
 
 def _write(file: Path, traffic: Traffic, tasks: dict[str, list[tuple[int, int]]], poll_minutes: int) -> None:
-    """Write what a scrape a minute would have found, as OpenMetrics text in the order of time.
+    """Write what a scrape per minute would have found, as OpenMetrics text in the order of time.
 
     A task is polled every ``poll_minutes``, each at another minute: until then its counts stand as they were.
     """

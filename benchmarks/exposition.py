@@ -1,8 +1,8 @@
-"""Measures a scrape of 10,000 tasks: this exporter's, and prometheus-client's generate_latest over the same samples.
+"""The cost of a scrape of 10,000 tasks: this exporter's, and prometheus-client's generate_latest over the same samples.
 
 Run: python benchmarks/exposition.py [TASKS]
 
-Each side runs in a process of its own, so that its peak memory is its own. Ours is scraped over HTTP on loopback, with
+Each side runs in a separate process, so that its peak memory is its own. Ours is scraped over HTTP on loopback, with
 all that it costs; the library's is the bare function, on families that are ready made. The library's gzip is what its
 own HTTP handlers call; the line below it has the fastest level of the same module.
 """
@@ -112,7 +112,7 @@ async def serve() -> None:
 
 
 async def tick(pauses: list[float]) -> None:
-    """Note how late the loop wakes a task that wants to run every millisecond."""
+    """Record how late the loop wakes a task that wants to run every millisecond."""
     while True:
         start = time.perf_counter()
         await asyncio.sleep(0.001)

@@ -1,10 +1,10 @@
-"""Fuzzes both sides of the exporter: what a platform may answer, and what a client may ask.
+"""A fuzzer of both sides of the exporter: what a platform may answer, and what a client may ask.
 
 Run: python benchmarks/fuzz.py [PAYLOADS] [REQUESTS] [SEED]     (default: 100000 10000, another seed each time)
 
 Payloads are mutations of the documented answers, PHP's ways of writing them, random JSON and random bytes; each goes
 through the real poller into the real store, and the page is parsed by the official library now and then. Requests are
-malformed on purpose, and go to a real exporter in a process of its own, which must stay quiet, quick and of the same size.
+malformed on purpose, and go to a real exporter in a separate process, which must stay quiet, quick and of the same size.
 """
 
 from __future__ import annotations
@@ -357,7 +357,7 @@ def request(rng: random.Random) -> bytes:
 
 
 async def send(port: int, body: bytes, tally: Counter[str], *, patience: float = 30.0) -> None:
-    """Send a request on a connection of its own and count the answer: its status, or how it came that there is none."""
+    """Send a request on a new connection and count the answer: its status, or how it came that there is none."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(body)
@@ -373,7 +373,7 @@ async def send(port: int, body: bytes, tally: Counter[str], *, patience: float =
 
 
 async def watch(port: int, waits: list[float]) -> None:
-    """Ask for health again and again, on a connection of its own each time; note how long it takes."""
+    """Ask for health again and again, on a new connection each time; record how long it takes."""
     while True:
         start = time.monotonic()
         tally: Counter[str] = Counter()

@@ -1,8 +1,8 @@
-"""Measures what a poll costs: ours, against a bare aiohttp loop that only GETs and parses JSON.
+"""The cost of a poll: ours, against a bare aiohttp loop that only GETs and parses JSON.
 
 Run: python benchmarks/polling.py [SECONDS]
 
-A simulator runs in a process of its own. Its time nearly stands still, so that every answer is the one before, or runs
+A simulator runs in a separate process. Its time nearly stands still, so that every answer is the one before, or runs
 so fast that nearly every answer is new. Both sides make as many calls as they can over eight
 connections, in turns, in this process. Ours does all that it does in service: the gate, the schedule, the token, the
 digest, and for a new answer the envelope, the parser, counters and rendering. That the simulator serves enough
@@ -178,7 +178,7 @@ async def simulator_rate(platform: Platform) -> float:
 
 
 def compare(speed: str) -> tuple[Cost, Cost]:
-    """Run both sides in turn on a simulator of their own, whose campaigns begin in the morning."""
+    """Run both sides in turn on a new simulator, whose campaigns begin in the morning."""
     words = ("--tasks", str(TASKS), "--speed", speed, "--scale", "20", "--no-history")
     with process("simulate", "--listen", f"127.0.0.1:{PORT}", *words) as running:
         assert running.stdout is not None, "it is a pipe"

@@ -1,4 +1,4 @@
-"""Lets hundreds of bad clients at an exporter of thousands of tasks, and watches what a good one notices of them.
+"""Hundreds of bad clients of an exporter of thousands of tasks, and what a good client notices of them.
 
 Run: python benchmarks/slow_clients.py [TASKS]     (default: 10000)
 
@@ -37,7 +37,7 @@ def basic(password: str) -> str:
 
 
 def request(path: str, headers: str = "") -> bytes:
-    """Write a request on a connection of its own."""
+    """Write a request on a new connection."""
     return f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n".encode()
 
 
@@ -87,7 +87,7 @@ def exporter(port: int) -> Iterator[int]:
 
 
 async def ask(port: int, path: str, headers: str = "", client: str = "127.0.0.1") -> bytes:
-    """Return a whole answer; the good client has an address of its own."""
+    """Return a whole answer; the good client has another address."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20, local_addr=(client, 0))
     try:
         writer.write(request(path, headers))

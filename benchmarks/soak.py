@@ -1,8 +1,8 @@
-"""Soaks the exporter: 10,000 tasks polled once a minute, with faults on and campaigns finishing and starting.
+"""A soak of the exporter: 10,000 tasks polled once a minute, with faults on and campaigns finishing and starting.
 
 Run: python benchmarks/soak.py [MINUTES] [TASKS]     (at least 10 minutes to say anything about memory)
 
-Simulator and exporter run in processes of their own; this one scrapes like Prometheus, lets things happen on the
+Simulator and exporter run in separate processes; this one scrapes like Prometheus, lets things happen on the
 control path, and watches the exporter from outside: memory, file descriptors, processor time, lost tasks, scrape times.
 """
 
@@ -111,7 +111,7 @@ def disturb(rng: random.Random, tasks: list[str]) -> str:
 
 
 def watch(pid: int, tasks: list[str], seconds: float) -> tuple[Watched, float]:
-    """Scrape and disturb for so long; return what was seen, and the share of a core that the exporter took."""
+    """Scrape and disturb for some seconds; return what was seen, and the share of a core that the exporter took."""
     rng, seen = random.Random(1), Watched()
     begin = time.monotonic()
     cpu = cpu_seconds(pid)

@@ -1,4 +1,4 @@
-"""Measures the state file: what writing costs beside 10,000 tasks polled once a minute, and what a start with it takes.
+"""The cost of the state file: of writing beside 10,000 tasks polled once a minute, and of a start with it.
 
 Run: python benchmarks/state_file.py [TASKS] [FOLDER]
 

@@ -1,8 +1,8 @@
-"""Measures the processor time of 10,000 tasks polled once a minute, as the contract's budget has it: a tenth of a core.
+"""The processor time of 10,000 tasks polled once a minute, as the contract's budget has it: a tenth of a core.
 
 Run: python benchmarks/steady.py [TASKS] [SECONDS]
 
-The exporter is the real program in a process of its own, on the simulator in another: first with campaigns that run, so
+The exporter is the real program in a separate process, on the simulator in another: first with campaigns that run, so
 that most answers are new, then with campaigns that stand still. After its first rounds its processor time is
 read for SECONDS at a time: beside a bare aiohttp loop that only GETs and parses JSON, in this process, at the same pace
 and the same time; and with a scrape every 15 seconds. The bare loop is woken for each call, or starts what falls due

@@ -36,7 +36,7 @@ Say: TypeAlias = Callable[[str | Text], str]
 
 
 def files() -> Iterator[tuple[Path, str]]:
-    """Give the path and the content of each file. Raises LookupError for a text that has no translation."""
+    """Yield the path and the content of each file. Raises LookupError for a text that has no translation."""
     languages: dict[str, Say] = {"": in_english, ".zh-CN": in_chinese}
     for suffix, say in languages.items():
         for name, write in {"configuration": configuration, "metrics": metrics}.items():

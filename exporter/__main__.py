@@ -1,4 +1,4 @@
-"""``python -m exporter`` and the console script ``yunfu-exporter``.
+"""The entry point: ``python -m exporter`` and the console script ``yunfu-exporter``.
 
 The version, for probes and scripts, and signals are handled here, before anything heavy is imported.
 """

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Final
 
 from exporter import __version__, revision
-from exporter.commands import BAD_CONFIGURATION, FAILED, OK, check, once, tasks
+from exporter.commands import BAD_CONFIGURATION, FAILED, OK, capture, check, once, tasks
 from exporter.commands.setup import load
 from exporter.config.faults import SettingsError, guess
 from exporter.config.loading import config_files, settings_help
@@ -22,7 +22,9 @@ from exporter.config.values import show
 from exporter.daemon import make_daemon
 from exporter.demo.commands import add_demo_options, add_simulator_options, demo, simulate
 from exporter.file_changes import Watched
-from exporter.logs import set_up
+from exporter.logs import get_logger, set_up
+
+log: Final = get_logger(__name__)
 
 _OPTIONS_WITHOUT_COMMAND: Final = ("-h", "--help", "-V", "--version")
 
@@ -94,7 +96,7 @@ def _make_parsers() -> tuple[ArgumentParser, Mapping[str, ArgumentParser]]:
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     parsers = {}
     for name, command in _COMMANDS.items():
-        flags = "".join(f" [{flag}]" for flag in command.flags)
+        flags = "".join(f" {flag}" if " " in flag else f" [{flag}]" for flag in command.flags)
         parsers[name] = subparsers.add_parser(
             name,
             prog=f"{PROGRAM} {name}",
@@ -106,7 +108,11 @@ def _make_parsers() -> tuple[ArgumentParser, Mapping[str, ArgumentParser]]:
             allow_abbrev=False,
         )
         for flag, text in command.flags.items():
-            parsers[name].add_argument(flag, action="store_true", help=text)
+            option, _, value = flag.partition(" ")
+            if value:
+                parsers[name].add_argument(option, metavar=value, required=True, help=text)
+            else:
+                parsers[name].add_argument(option, action="store_true", help=text)
     add_simulator_options(parsers["simulate"])
     add_demo_options(parsers["demo"])
     return parser, parsers
@@ -125,9 +131,12 @@ def _complain(faults: Sequence[str]) -> int:
 
 
 def _serve(_: Namespace, words: Sequence[str]) -> int:
-    config = Watched(*config_files(words))  # before they are read, so that no change is missed
+    files = config_files(words)
+    config = Watched(*files)  # before they are read, so that no change is missed
     settings, tokens = load(words)
     set_up(settings.log.level, settings.log.format)
+    read = (*files, *([settings.web_config_file] if settings.web_config_file else []))
+    log.info("starting", version=__version__, revision=revision(), files=" ".join(map(str, read)) or "none")
     gc.set_threshold(50_000, 20, 1_000)  # full collections stop the loop for long where there are thousands of tasks
     asyncio.run(make_daemon(settings, tokens, lambda: load(words), config).run())
     return OK
@@ -135,7 +144,10 @@ def _serve(_: Namespace, words: Sequence[str]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Command:
-    """A command: what runs it with its own options and the other words, what it does, and its flags with their help."""
+    """A command: what runs it with its own options and the other words, what it does, and its flags with their help.
+
+    A flag with the name of a value, ``--output FILE``, has to be given.
+    """
 
     run: Callable[[Namespace, Sequence[str]], int]
     summary: str
@@ -150,6 +162,9 @@ _COMMANDS: Final = {
     "demo": _Command(demo, "run the exporter on a built-in simulator of the platform", has_settings=False),
     "simulate": _Command(simulate, "run only the simulator", has_settings=False),
     "check": _Command(check.run, "validate the configuration and print the API budget", check.FLAGS),
+    "capture": _Command(
+        capture.run, "write the platform's answers, redacted, to a file for a bug report", capture.FLAGS
+    ),
     "once": _Command(once.run, "poll every task once and print the metrics"),
     "tasks": _Command(tasks.run, "list the tasks that would be polled, and why one is not", tasks.FLAGS),
 }

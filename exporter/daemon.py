@@ -75,10 +75,12 @@ class Daemon:
                 self._running.start(self.settings.accounts, group)
                 others = [
                     group.create_task(self._become_ready()),
+                    group.create_task(self._report_first_round()),
                     group.create_task(access.watch(self._reloading.record_web)),
                     group.create_task(self._watch_config()),
                 ]
-                log.info("serving", listen=" ".join(map(str, self.settings.listen)))
+                tls = "off" if access.tls is None else "on"
+                log.info("serving", listen=" ".join(map(str, self.settings.listen)), tls=tls)
                 report_ready()
                 await self._stopping.wait()
                 log.info("stopping")
@@ -141,7 +143,7 @@ class Daemon:
 
     @asynccontextmanager
     async def _remembering(self) -> AsyncIterator[None]:
-        """Put back what the state file has, and keep the file up to date; go without it if it cannot be used."""
+        """Restore what the state file has, and keep the file up to date; go without it if it cannot be used."""
         path = self.settings.state_file
         file = None if path is None else await asyncio.to_thread(StateFile.open, path)
         if file is None:
@@ -170,13 +172,21 @@ class Daemon:
             yield access
 
     async def _become_ready(self) -> None:
-        """Be ready when the first round has been tried; a platform that is down or slow delays it an interval at most."""
+        """Mark the exporter as ready when the first round has been tried; a platform that is down or slow delays that by an interval at most."""
         try:
             async with asyncio.timeout(self.settings.poll.interval):
                 await self._running.first_round()
         except TimeoutError:
             log.warning("ready, although the first round of polls is not complete yet")
         self.ready.set()
+
+    async def _report_first_round(self) -> None:
+        """Log when the first round has been tried: how many tasks were polled, how many of them failed, and after how many seconds."""
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        await self._running.first_round()
+        ups = [record.status.up for record in self.store.records() if record.status.up is not None]
+        log.info("first round done", polled=len(ups), failed=ups.count(False), seconds=round(clock() - started, 1))
 
     async def _watch_config(self) -> None:
         """Reload whenever the configuration file has changed, for as long as ``auto_reload`` is on."""

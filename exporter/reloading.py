@@ -1,4 +1,4 @@
-"""The reload: load the configuration, compare it with what is in force, swap it in, or go back."""
+"""The reload of the configuration: it is loaded, compared with what is in force, and swapped in or refused."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Reloading:
         return []
 
     async def _swap(self, settings: Settings, tokens: dict[str, Token]) -> None:
-        """Put a checked configuration in force. Accounts whose settings stay are polled on without a break."""
+        """Apply a checked configuration. Accounts whose settings stay are polled on without a break."""
         running, before = self._running, self._running.settings
         running.settings = settings
         set_up(settings.log.level, settings.log.format)

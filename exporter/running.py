@@ -38,6 +38,8 @@ class Running:
     def start(self, accounts: Iterable[AccountSettings], group: asyncio.TaskGroup) -> None:
         """Poll accounts in tasks of a group. Each has its token in ``tokens``."""
         for account in accounts:
+            discovery = "off" if account.discovery is None else "on"
+            log.info("account is polled", account=account.name, listed_tasks=len(account.tasks), discovery=discovery)
             for warning in warnings(account):
                 log.warning(warning)
             self.tasks[account.name] = group.create_task(self._poll(account))

@@ -81,7 +81,7 @@ def latency_map(panels: Panels) -> heatmap.Panel:
     return panels.heatmap(
         Text("Duration of API calls, all of them", "接口调用耗时分布"),
         Text(
-            "How many calls took how long; the scale below tells the colours. A second band is a slow endpoint or a time-out.",
+            "How many calls took how long; the scale below explains the colours. A second band is a slow endpoint or a time-out.",
             "各耗时区间的调用数，颜色含义见下方色标。出现第二条色带说明有缓慢的接口或超时。",
         ),
         "s",
@@ -92,7 +92,7 @@ def latency_map(panels: Panels) -> heatmap.Panel:
 def calls(panels: Panels) -> timeseries.Panel:
     """Return a graph of the calls, by endpoint."""
     panel = panels.timeseries(
-        Text("API calls a minute, by endpoint", "每分钟接口调用数，按接口"),
+        Text("API calls per minute, by endpoint", "每分钟接口调用数，按接口"),
         Text("Calls to the platform's API, failed ones included.", "平台接口的调用数，含失败的调用。"),
         PER_MINUTE,
         Query(f"sum by (endpoint) (rate({chosen(f'{REQUESTS}_count')}[$__rate_interval])) * 60", "{{endpoint}}"),
@@ -105,7 +105,7 @@ def failures(panels: Panels) -> timeseries.Panel:
     counter = chosen("yunfu_exporter_api_failures_total")
     seen = f"and on (reason) sum by (reason) (increase({counter}[$__range])) > 0"
     panel = panels.timeseries(
-        Text("Failed API calls a minute, by reason", "每分钟失败的接口调用数，按原因"),
+        Text("Failed API calls per minute, by reason", "每分钟失败的接口调用数，按原因"),
         Text(
             "Calls to the platform's API that failed. 401: renew the token. 429: lower the rate limit. 5xx and time-outs:"
             " the platform.",
@@ -122,7 +122,7 @@ def quota(panels: Panels) -> timeseries.Panel:
     panel = panels.timeseries(
         Text("Quota used", "配额使用率"),
         Text(
-            "API calls a second of each account, as a share of its configured rate limit. Near 100 %, intervals stretch and"
+            "API calls per second of each account, as a share of its configured rate limit. Near 100 %, intervals stretch and"
             " polls start late: raise rate_limit, if the platform allows it, or poll fewer tasks.",
             "各账号每秒接口调用数占其配置限速的比例。接近 100% 时采集间隔会被拉长、采集会延迟：若平台允许可调高 rate_limit，"
             "或减少采集的任务。",
@@ -144,7 +144,7 @@ def quota_shared(panels: Panels) -> timeseries.Panel:
         "others": Text("others", "其他程序"),
     }
     panel = panels.timeseries(
-        Text("API calls a minute: granted, ours, others'", "每分钟接口调用数：平台允许、本 exporter、其他程序"),
+        Text("API calls per minute: granted, ours, others'", "每分钟接口调用数：平台允许、本 exporter、其他程序"),
         Text(
             "What the platform grants the account's token per minute, what this exporter uses of it, and what other programs used"
             " in the busiest of the last minutes, as the platform's answers give away. Empty if they do not say.",

@@ -154,7 +154,7 @@ def _calls(panels: Panels) -> timeseries.Panel:
     answered = chosen("yunfu_task_calls_total", 'outcome="answered"')
     answered_rates = per_task(f"rate({answered}[$__rate_interval])")
     panel = panels.timeseries(
-        Text("Calls a minute, and answer rate", "每分钟呼叫数与接通率"),
+        Text("Calls per minute, and answer rate", "每分钟呼叫数与接通率"),
         Text(
             "Calls of all tasks by outcome, stacked; the line is the share that was answered, on the right axis.",
             "全部任务的呼叫数，按结果堆叠；折线为接通率（右轴）。",
@@ -171,7 +171,7 @@ def _failures(panels: Panels) -> timeseries.Panel:
     counter = chosen("yunfu_task_number_results_total", 'status!="connected"')
     rates = per_task(f"rate({counter}[$__rate_interval])", "status")
     panel = panels.timeseries(
-        Text("Failed numbers a minute, by reason", "每分钟未接通号码数，按原因"),
+        Text("Failed numbers per minute, by reason", "每分钟未接通号码数，按原因"),
         Text(
             "What dialled numbers ended with when it was no talk, all tasks together. Reds are the line, purples the list,"
             " yellows and oranges the people called.",

@@ -124,7 +124,7 @@ def _key(info: FieldInfo) -> dict[str, Any]:
 
 
 def files() -> Iterator[tuple[Path, str]]:
-    """Give the path and the content of each file."""
+    """Yield the path and the content of each file."""
     for name, language in READMES.items():
         text = (CHART / name).read_text(encoding="utf-8")
         text = _replace(text, "values", _table(HEADS["values"][language], _value_rows(language)))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter import __version__
+from exporter import __version__, revision
 from exporter.cli import run
 from exporter.demo.simulator import Fault
 from tests.support.programs import (
@@ -46,7 +46,7 @@ def test_help_lists_the_commands(words: list[str], capsys: pytest.CaptureFixture
     """Each command has a line that says what it does; the exit statuses are below."""
     out = help_of(words, capsys)
     commands = re.findall(r"^    (\w+) +\w+ ", out, re.MULTILINE)
-    assert commands == ["serve", "demo", "simulate", "check", "once", "tasks"]
+    assert commands == ["serve", "demo", "simulate", "check", "capture", "once", "tasks"]
     assert "'yunfu-exporter COMMAND --help'" in out
     assert out.endswith("\nexit status: 0 done, 1 failed, 2 bad configuration\n")
 
@@ -88,7 +88,7 @@ def test_the_version_can_be_asked_for_in_three_ways(words: list[str], capsys: py
     """All of them are answered by the same line, here and by the quick way before anything is imported."""
     with pytest.raises(SystemExit) as end:
         run(words)
-    said = f"yunfu-exporter {__version__} (unknown)\n"
+    said = f"yunfu-exporter {__version__} ({revision()})\n"
     assert (end.value.code, capsys.readouterr().out, run_program(*words).stdout) == (0, said, said)
 
 
@@ -97,7 +97,7 @@ def test_the_version_can_be_asked_for_in_three_ways(words: list[str], capsys: py
     [
         (["servee"], {}, "there is no command 'servee'; did you mean 'serve'?"),
         (["help", "chek"], {}, "there is no command 'chek'; did you mean 'check'?"),
-        (["run"], {}, "there is no command 'run'; expected one of serve, demo, simulate, check, once, tasks"),
+        (["run"], {}, "there is no command 'run'; expected one of serve, demo, simulate, check, capture, once, tasks"),
         (["check", "--liv"], {}, "--liv: unknown option; did you mean '--live'?"),
         (["tasks", "--jsn"], {}, "--jsn: unknown option; did you mean '--json'?"),
         (["check", "--confg", "x"], {}, "--confg: unknown option; did you mean '--config'?"),

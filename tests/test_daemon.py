@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from exporter import __version__, revision
 from exporter.demo.simulator import Fault
 from tests.support.programs import (
     Platform,
@@ -19,6 +20,7 @@ from tests.support.programs import (
     answers,
     eventually,
     fetch,
+    free_address,
     free_port,
     run_program,
     running,
@@ -40,20 +42,47 @@ def read_logs(text: str, line_format: str) -> list[dict[str, str]]:
 
 
 def messages(program: Program, line_format: str = "logfmt") -> list[str]:
-    """Return what the lines logged so far say, but that the first round takes long: it may on a busy machine."""
+    """Return what the lines logged so far say, but those about the start: the first round may take long on a busy machine."""
     lines = [line["msg"] for line in read_logs(program.logs, line_format)]
-    return [line for line in lines if not line.startswith("ready, although")]
+    start = ("starting", "account is polled", "first round done", "ready, although")
+    return [line for line in lines if not line.startswith(start)]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_it_cleanly(number: signal.Signals, platform: Platform, tmp_path: Path) -> None:
-    """SIGTERM and SIGINT end it with status 0, two lines in the log and nothing on standard output."""
+    """SIGTERM and SIGINT end it with status 0, a line in the log and nothing on standard output."""
     config = write_config(tmp_path / "c", platform.account(), listen=f"127.0.0.1:{free_port()}")
     with running(tmp_path, "serve", "--config", str(config)) as program:
         eventually(lambda: "serving" in program.logs)  # from its first moment on
         assert program.stop(number) == 0
         assert messages(program) == ["serving", "stopping"]
         assert program.out.read_bytes() == b""
+
+
+def test_the_log_says_what_has_been_started(platform: Platform, tmp_path: Path) -> None:
+    """It names the version, the files, the accounts and how they serve, and how the first round went; no address of a platform."""
+    task = next(iter(platform.simulator.accounts[0].tasks))
+    platform.simulator.faults.append(Fault(kind="status", status=404, task=task))
+    account = platform.account()
+    config = write_config(tmp_path / "c.yaml", account, {**account, "name": "other", "tasks": [], "discovery": {}})
+    address = free_address()
+    with running(tmp_path, "--config", str(config), "--listen", address) as program:
+        eventually(lambda: "first round done" in program.logs)
+        starting, *accounts, serving, done = (
+            {name: value for name, value in line.items() if name not in ("ts", "level")}
+            for line in read_logs(program.logs, "logfmt")
+            if line["level"] == "info"
+        )
+    assert starting == {"msg": "starting", "version": __version__, "revision": revision(), "files": str(config)}
+    tasks = str(len(platform.simulator.accounts[0].tasks))
+    assert accounts == [
+        {"msg": "account is polled", "account": "main", "listed_tasks": tasks, "discovery": "off"},
+        {"msg": "account is polled", "account": "other", "listed_tasks": "0", "discovery": "on"},
+    ]
+    assert serving == {"msg": "serving", "listen": address, "tls": "off"}
+    assert float(done.pop("seconds")) >= 0
+    assert done == {"msg": "first round done", "polled": str(2 * int(tasks)), "failed": "2"}
+    assert platform.url not in program.logs
 
 
 def test_it_stops_while_everything_hangs(platform: Platform, tmp_path: Path) -> None:
@@ -96,11 +125,11 @@ def test_it_serves_at_once_and_is_ready_within_an_interval(platform: Platform, t
         eventually(answers(f"{url}/readyz"))
         assert time.monotonic() - begin < 4
         said = [line["msg"] for line in read_logs(program.logs, "logfmt")]
-        assert said == ["serving", "ready, although the first round of polls is not complete yet"]
+        assert said[2:] == ["serving", "ready, although the first round of polls is not complete yet"]
 
 
 def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
-    """An address that cannot be had ends it with status 1 and the address in the one line."""
+    """An address that cannot be had ends it with status 1 and the address in the one line after that of the start."""
     account = {"name": "a", "base_url": "http://127.0.0.1:9", "user_id": "40863af8-db4a-41c6-a269-eb5bc386d97f"}
     config = write_config(tmp_path / "c", {**account, "token": "x", "discovery": {}})
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -108,9 +137,10 @@ def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
         main = run_program("--config", str(config), "--listen", address)
         beside = f"127.0.0.1:{free_port()}"
         health = run_program("--config", str(config), "--listen", beside, "--health_listen", address)
-    expected = f"yunfu-exporter: cannot listen on {address}: Address already in use\n"
-    assert (main.returncode, main.stderr) == (1, expected)
-    assert (health.returncode, health.stderr) == (1, expected)
+    for done in (main, health):
+        start, error = done.stderr.splitlines()
+        assert " msg=starting " in start
+        assert (done.returncode, error) == (1, f"yunfu-exporter: cannot listen on {address}: Address already in use")
 
 
 def test_several_addresses_and_one_for_health_alone(platform: Platform, tmp_path: Path) -> None:
@@ -127,7 +157,8 @@ def test_several_addresses_and_one_for_health_alone(platform: Platform, tmp_path
         others = ("/", "/metrics", "/probe", "/sd", "/-/reload")
         assert [fetch(f"http://{health}{path}").status for path in others] == [404] * 5
         assert fetch(f"http://{health}/-/reload", "POST").status == 404
-        assert read_logs(program.logs, "logfmt")[0]["listen"] == " ".join(listen)
+        [serving] = [line for line in read_logs(program.logs, "logfmt") if line["msg"] == "serving"]
+        assert serving["listen"] == " ".join(listen)
 
 
 @pytest.mark.parametrize("line_format", ["logfmt", "json"])
@@ -152,6 +183,7 @@ def test_the_log_tells_changes_and_no_polls(line_format: str, platform: Platform
         polls(50)
         assert messages(program, line_format)[2:] == ["calls no longer fail for this reason"]
         lines = read_logs(program.logs, line_format)
+        lines = lines[[line["msg"] for line in lines].index("calls fail") - 1 :]
         assert [line["level"] for line in lines] == ["info", "warning", "info"]
         assert lines[1]["reason"] == "http_5xx"
         assert lines[1]["error"] == "the platform answered HTTP 502 Bad Gateway"

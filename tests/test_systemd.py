@@ -1,4 +1,4 @@
-"""What the exporter tells systemd."""
+"""Messages to systemd."""
 
 from __future__ import annotations
 

@@ -10,8 +10,8 @@ import logging
 import os
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, TypeAlias, TypeVar
 from urllib.parse import urlencode
@@ -20,7 +20,8 @@ import aiohttp
 from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError
 from yarl import URL
 
-from exporter import __version__
+from exporter.api.bodies import FOREIGN_ERRORS, MAX_BYTES, MAX_STAT_BYTES, read_body, read_start
+from exporter.api.connections import Connector
 from exporter.api.errors import (
     ApiError,
     ApiTimeout,
@@ -37,12 +38,10 @@ from exporter.api.gate import AccountGate, Attempt
 from exporter.api.model import TaskRef
 from exporter.api.responses import (
     DEFAULT_THROTTLE_SECONDS,
-    FOREIGN_ERRORS,
     StatResponse,
     parse_envelope,
     parse_stat_response,
-    read_body,
-    read_refusal,
+    refuse,
 )
 from exporter.api.tokens import Token, TokenError
 from exporter.logs import get_logger
@@ -61,6 +60,19 @@ Observer: TypeAlias = Callable[[str, float, ApiError | None], None]
 
 
 Read = TypeVar("Read")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back of an API call, be it a refusal; ``seconds`` are those from the request to the end of the body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    seconds: float
+
+
+Watch: TypeAlias = Callable[[Answer], None]
 
 
 def stat_path(user_id: str, ref: TaskRef) -> str:
@@ -112,6 +124,13 @@ class YunfuClient:
         answer, _ = await self._call(endpoint, path, query, lambda body: read(parse_envelope(body)))
         return answer
 
+    async def watched(
+        self, endpoint: str, path: str, query: list[tuple[str, str]], read: Callable[[bytes], Read], watch: Watch
+    ) -> Read:
+        """Make an API call as ``get`` does, and pass all of the answer to ``watch``, if one comes. Raises ApiError."""
+        answer, _ = await self._call(endpoint, path, query, read, watch)
+        return answer
+
     @property
     def held_seconds(self) -> float:
         """The seconds for which the account's statistics are still held back; 0 if they are not."""
@@ -135,13 +154,18 @@ class YunfuClient:
             return False
 
     async def _call(
-        self, endpoint: str, path: str, query: list[tuple[str, str]], read: Callable[[bytes], Read]
+        self,
+        endpoint: str,
+        path: str,
+        query: list[tuple[str, str]],
+        read: Callable[[bytes], Read],
+        watch: Watch | None = None,
     ) -> tuple[Read, Exchange]:
         """Pass the gate, make the API call, report it to the observer; the ApiError that it raises has its exchange too."""
         url = URL(f"{self._base}{path}?{urlencode(query)}" if query else f"{self._base}{path}", encoded=True)
         self._try_refresh_token()
         async with self.gate.call(endpoint) as attempt:
-            call = _Call(attempt, endpoint, self._observe)
+            call = _Call(attempt, endpoint, self._observe, watch)
             try:
                 answer = await self._fetch(url, call, read)
             except ApiError as error:
@@ -182,14 +206,16 @@ class YunfuClient:
                 call.attempt.observe(response.headers)
                 call.status = response.status
                 if response.status != HTTPStatus.OK:
-                    raise await read_refusal(response)
-                body = await read_body(response)
-                call.size = len(body)
+                    refusal = await read_start(response)
+                    call.record(response, refusal)
+                    raise refuse(response.status, response.headers, refusal)
+                body = await read_body(response, MAX_STAT_BYTES if call.endpoint == "stat" else MAX_BYTES)
+                call.record(response, body)
                 if log.isEnabledFor(logging.DEBUG):  # never the body: it has people's data
                     log.debug("answered", path=url.path, status=response.status, bytes=len(body))
                 return body
         except FOREIGN_ERRORS as foreign:
-            raise _translate(foreign, url) from foreign
+            raise _translate(foreign, url, self._session.timeout.total) from foreign
 
 
 class _Call:
@@ -200,10 +226,11 @@ class _Call:
     it has come.
     """
 
-    def __init__(self, attempt: Attempt, endpoint: str, observe: Observer) -> None:
+    def __init__(self, attempt: Attempt, endpoint: str, observe: Observer, watch: Watch | None) -> None:
         self.attempt = attempt
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._observe = observe
+        self._watch = watch
         self._start = time.perf_counter()
         self._is_sent = False
         self.status: int | None = None
@@ -214,14 +241,23 @@ class _Call:
         if self._is_sent:
             self.report(Repeated("the kept connection was closed before the answer; the call is made once more"))
             await self.attempt.renew()
+            if isinstance(request.session.connector, Connector):
+                request.session.connector.close_idle()
             self._start = time.perf_counter()
         self._is_sent = True
         return await handler(request)
 
+    def record(self, response: aiohttp.ClientResponse, body: bytes) -> None:
+        """Note what has come, and pass the answer to whoever watches the call."""
+        self.size = len(body)
+        if self._watch is not None:
+            seconds = time.perf_counter() - self._start
+            self._watch(Answer(response.status, response.headers, body, seconds))
+
     def report(self, error: ApiError | None) -> Exchange:
         """Report the outcome to the observer, with the seconds since the request was sent."""
         seconds = time.perf_counter() - self._start
-        self._observe(self._endpoint, seconds, error)
+        self._observe(self.endpoint, seconds, error)
         return Exchange(self.status, self.size, seconds)
 
 
@@ -233,12 +269,15 @@ def _throttle_seconds(error: ApiError) -> float | None:
     return DEFAULT_THROTTLE_SECONDS if is_throttle else None
 
 
-def _translate(foreign: Exception, url: URL) -> ApiError:
-    """Return the ApiError for an error of aiohttp or below. Its own text is not used: it could hold a proxy's password."""
+def _translate(foreign: Exception, url: URL, seconds: float | None) -> ApiError:
+    """Return the ApiError for an error of aiohttp or below; ``seconds`` is the time limit of a call.
+
+    The error's own text is not used: it could hold a proxy's password.
+    """
     where = f"{url.scheme}://{url.authority}"
     match foreign:
         case TimeoutError():
-            return ApiTimeout("no whole answer in time")
+            return ApiTimeout(f"no complete answer within {seconds:g} s (poll.timeout)")
         case aiohttp.ClientConnectorCertificateError():
             problem = getattr(foreign.certificate_error, "verify_message", "") or "not valid for this host"
             return TlsError(f"the certificate of {where} is not accepted: {problem}")
@@ -264,19 +303,3 @@ def _os_reason(error: Exception) -> str:
     if isinstance(inner, ssl.SSLError) or not isinstance(number, int) or number <= 0:
         return getattr(inner, "reason", None) or type(inner).__name__
     return os.strerror(number)
-
-
-@asynccontextmanager
-async def open_session(*, timeout_seconds: float, ca_file: str | None = None) -> AsyncIterator[aiohttp.ClientSession]:
-    """Open the connections of one account. Raises OSError (or its ssl.SSLError) for a CA file that cannot be used."""
-    context = ssl.create_default_context(cafile=ca_file)
-    session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            limit=0, ssl=context
-        ),  # the gate bounds the API calls at once, so the connections
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"Accept": "application/json", "User-Agent": f"yunfu-exporter/{__version__}"},
-        timeout=aiohttp.ClientTimeout(total=timeout_seconds),
-    )
-    async with session:
-        yield session

@@ -28,6 +28,13 @@ _MAX_SHOWN_LENGTH: Final = 24
 _UNSHOWN: Final = re.compile(r"[^\w.~>-]+|\d{5,}")  # a long number could be a phone's
 
 
+def documented_parts() -> tuple[str, ...]:
+    """Return the documented fields of blocks, and the blocks whose keys are values, as ``missing_parts`` names them."""
+    return tuple(
+        f"{name}.{field}" if field else name for name, fields in _FIELDS.items() for field in sorted(fields) or ("",)
+    )
+
+
 def missing_parts(data: Mapping[str, object]) -> tuple[str, ...]:
     """Return the documented blocks, and fields of blocks, that are not there at all; an empty ``data`` lacks none."""
     if not data:
@@ -52,9 +59,9 @@ def has_documented_part(data: Mapping[str, object]) -> bool:
     return not _FIELDS.keys().isdisjoint(data)
 
 
-def show_names(names: list[str]) -> tuple[str, ...]:
+def show_names(names: list[str], most: int = _MAX_SHOWN) -> tuple[str, ...]:
     """Return the first few names as they can be shown: short, printable, without anything that looks like a phone number."""
-    return tuple(_show(name) for name in islice(names, _MAX_SHOWN)) + (("…",) if len(names) > _MAX_SHOWN else ())
+    return tuple(_show(name) for name in islice(names, most)) + (("…",) if len(names) > most else ())
 
 
 def _show(name: str) -> str:

@@ -110,7 +110,7 @@ def _quote(text: str, said: str) -> str:
 
 
 class ApiTimeout(ApiError):
-    """No whole answer within the time-out."""
+    """No complete answer within the time limit of a call."""
 
     reason = "timeout"
 

@@ -80,12 +80,12 @@ class TokenGate:
             self._held_until = max(self._held_until, now + seconds)
 
     def throttle(self, endpoint: str, seconds: float) -> None:
-        """Take a 429: hold the endpoint, and slow down from then on."""
+        """Record a 429: hold the endpoint, and slow down from then on."""
         self._quota.throttle(self._loop.time(), seconds)
         self.hold(endpoint, seconds)
 
     def observe(self, granted: int, remaining: int) -> None:
-        """Take what an answer says of the quota: the calls per minute, and how many are left of this minute's."""
+        """Record what an answer says about the quota: the calls per minute, and how many are left of this minute's."""
         self._quota.observe(self._loop.time(), granted, remaining)
 
     @property
@@ -99,7 +99,7 @@ class TokenGate:
         return max(0.0, until - self._loop.time())
 
     def join(self, account: str, configured: float | None, part: float) -> None:
-        """Let an account use the gate; of several configured limits, calls per minute, the lowest is in force.
+        """Add an account to the gate; of several configured limits, calls per minute, the lowest is in force.
 
         ``part`` is this exporter's part of the limit: less than 1 for a shard.
         """
@@ -107,7 +107,7 @@ class TokenGate:
         self._configure()
 
     def part(self, account: str) -> None:
-        """Let an account use the gate no longer."""
+        """Remove an account from the gate."""
         self._members.pop(account, None)
         self._configure()
 
@@ -294,7 +294,7 @@ class Attempt:
         self._is_under_way = True
 
     def observe(self, headers: Mapping[str, str]) -> None:
-        """Take the headers of the answer: what is granted and left of the quota."""
+        """Record from the headers of the answer what is granted and left of the quota."""
         if quota := read_quota(headers):
             self._gate.observe(*quota)
         if headers.get("X-RateLimit-Remaining") == "0":
@@ -302,7 +302,7 @@ class Attempt:
             self.hold(seconds or (0.0 if quota else EXHAUSTED_SECONDS))
 
     def throttle(self, seconds: float) -> None:
-        """Take a 429 that asks to wait for some seconds."""
+        """Record a 429 that asks to wait for some seconds."""
         self._gate.throttle(self._endpoint, seconds)
 
     def hold(self, seconds: float) -> None:

@@ -176,7 +176,7 @@ class Quota:
         self._in_flight -= 1
 
     def observe(self, now: float, granted: int, remaining: int) -> None:
-        """Take an answer's ``X-RateLimit-Limit`` and ``-Remaining``, before the call is counted out."""
+        """Record an answer's ``X-RateLimit-Limit`` and ``-Remaining``, before the call is counted out."""
         if granted <= 0:
             return
         limit_before = self.limit(now)[0]

@@ -1,4 +1,4 @@
-"""The reading of the platform's HTTP responses: body, envelope, statistics, refusals, and what is said of the quota.
+"""The meaning of the platform's HTTP responses: envelope, statistics, refusals, and what is said of the quota.
 
 The envelope is that of the vendor's public API documentation: ``code`` (200 is success), ``status``, ``message`` and
 ``data``.
@@ -10,17 +10,14 @@ The envelope is that of the vendor's public API documentation: ``code`` (200 is 
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple
 
-import aiohttp
-from aiohttp.http_exceptions import HttpProcessingError
-
+from exporter.api.bodies import MAX_STAT_VALUES, MAX_VALUES, parse_json
 from exporter.api.documented import has_documented_part, show_names
 from exporter.api.errors import (
     EnvelopeError,
@@ -36,9 +33,6 @@ from exporter.api.errors import (
 from exporter.api.model import read_count, read_number
 from exporter.masking import mask
 
-MAX_BODY_BYTES: Final = 8 * 1024 * 1024
-"""The largest body that is read, counted after decompression; a statistics response has a few kilobytes."""
-
 MAX_HOLD_SECONDS: Final = 3600.0
 """The longest that a header can hold calls back."""
 
@@ -50,11 +44,6 @@ _MILLISECONDS_FROM: Final = 1e11  # as Unix time this would be the year 5138
 DEFAULT_THROTTLE_SECONDS: Final = 30.0
 """The hold after a 429 that does not say for how long."""
 
-FOREIGN_ERRORS: Final = (TimeoutError, aiohttp.ClientError, HttpProcessingError, OSError, UnicodeError)
-"""What a request can end with; the last is raised for a host name that cannot be encoded."""
-
-_BOM: Final = b"\xef\xbb\xbf"
-_MAX_REFUSAL_BYTES: Final = 64 * 1024
 _BY_STATUS: Final = {401: Unauthorized, 403: Forbidden, 404: NotFound}
 
 
@@ -71,12 +60,9 @@ class StatResponse(NamedTuple):
     exchange: Exchange | None = None
 
 
-def parse_envelope(body: bytes) -> Mapping[str, Any]:
-    """Parse the envelope of a successful response. Raises EnvelopeError or MalformedError."""
-    try:
-        envelope = json.loads(body.removeprefix(_BOM).decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        raise MalformedError(f"the answer of {len(body)} bytes is not JSON") from None
+def parse_envelope(body: bytes, most: int = MAX_VALUES) -> Mapping[str, Any]:
+    """Parse the envelope of a successful response of at most ``most`` values. Raises EnvelopeError or MalformedError."""
+    envelope = parse_json(body, most)
     if not isinstance(envelope, dict) or "code" not in envelope:
         raise MalformedError("the answer is JSON, but not the platform's: it has no code")
     code = read_number(envelope["code"])
@@ -93,7 +79,7 @@ def parse_stat_response(body: bytes, known: bytes = b"") -> StatResponse:
     digest = hashlib.blake2b(body, digest_size=16).digest()
     if digest == known:
         return StatResponse(digest, None)
-    data = parse_envelope(body).get("data")
+    data = parse_envelope(body, MAX_STAT_VALUES).get("data")
     if not isinstance(data, dict) and data != []:  # PHP writes an empty map as a list
         raise MalformedError("the answer's data is no object")
     if data and not has_documented_part(data):
@@ -102,58 +88,24 @@ def parse_stat_response(body: bytes, known: bytes = b"") -> StatResponse:
     return StatResponse(digest, data)
 
 
-async def read_body(response: aiohttp.ClientResponse) -> bytes:
-    """Return the body of a response. Raises MalformedError, and closes the connection, if it exceeds MAX_BODY_BYTES."""
-    body = await response.content.readany()
-    if response.content.at_eof():  # nearly always: one piece needs no joining
-        return body if len(body) <= MAX_BODY_BYTES else _too_large(response)
-    pieces, size = [body], len(body)
-    while piece := await response.content.readany():
-        pieces.append(piece)
-        size += len(piece)
-        if size > MAX_BODY_BYTES:
-            _too_large(response)
-    return b"".join(pieces)
-
-
-def _too_large(response: aiohttp.ClientResponse) -> NoReturn:
-    response.close()
-    raise MalformedError(f"the answer is larger than {MAX_BODY_BYTES} bytes")
-
-
-async def read_refusal(response: aiohttp.ClientResponse) -> HttpError:
+def refuse(status: int, headers: Mapping[str, str], body: bytes) -> HttpError:
     """Return the error for a response other than 200, with the message of its JSON body, if it has one."""
-    status = response.status
     phrase = (
         HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
     )  # the response's own phrase could say anything
     text = f"the platform answered HTTP {status} {phrase}".rstrip()
-    said = _find_message(await _read_start(response))
-    hold = read_hold(response.headers, time.time())
+    said = _find_message(body)
+    hold = read_hold(headers, time.time())
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return Throttled(status, text, hold or DEFAULT_THROTTLE_SECONDS, said)
     return _BY_STATUS.get(status, HttpError)(status, text, hold, said)
 
 
-async def _read_start(response: aiohttp.ClientResponse) -> bytes:
-    """Return the body of a response; of a long one the start, and of one that breaks off or hangs what came until then.
-
-    The connection is closed then.
-    """
-    body = b""
-    try:
-        while len(body) < _MAX_REFUSAL_BYTES and (piece := await response.content.readany()):
-            body += piece
-    except FOREIGN_ERRORS:
-        response.close()
-    return body[:_MAX_REFUSAL_BYTES]
-
-
 def _find_message(body: bytes) -> str:
     """Return the message of a JSON body, masked; empty if there is none, such as in a proxy's HTML page."""
     try:
-        return _read_message(json.loads(body.removeprefix(_BOM).decode("utf-8", "replace")))
-    except (ValueError, RecursionError):
+        return _read_message(parse_json(body))
+    except MalformedError:
         return ""
 
 

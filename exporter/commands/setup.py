@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterable, Sequence
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 from exporter.api.quota import COMMAND
 from exporter.api.tokens import Token
 from exporter.config.faults import SettingsError
 from exporter.config.loading import load_settings
 from exporter.config.settings import Settings
+from exporter.contact.calls import Contact, ContactMaker, Extra
 from exporter.daemon import make_surroundings
 from exporter.metrics.exposition import TaskRenderer
 from exporter.polling.account import Account, Surroundings, explain_wait, open_account
@@ -36,7 +39,7 @@ def load(words: Sequence[str], flags: Iterable[str] = ()) -> tuple[Settings, dic
 
 @asynccontextmanager
 async def opened(
-    settings: Settings, tokens: dict[str, Token], renderer: TaskRenderer
+    settings: Settings, tokens: Mapping[str, Token], renderer: TaskRenderer
 ) -> AsyncIterator[tuple[list[Account], Surroundings]]:
     """Open all accounts for a command that runs once; a daemon may be running beside it, so it takes a tenth of the quota."""
     around = make_surroundings(renderer, settings.poll.stale_after, COMMAND)
@@ -50,3 +53,13 @@ async def opened(
         )
         stack.callback(patience.cancel)
         yield accounts, around
+
+
+async def make_contacts(settings: Settings, tokens: Mapping[str, Token], extras: Sequence[Extra] = ()) -> list[Contact]:
+    """Make the first contact with each account's platform, and the calls to ``extras``."""
+    contacts = []
+    async with opened(settings, tokens, TaskRenderer()) as (accounts, _):
+        for account, its_settings in zip(accounts, settings.accounts, strict=True):
+            maker = ContactMaker(account.client, its_settings, settings.timezone, time.time)
+            contacts.append(await maker.make(extras))
+    return [replace(contact, token_expiry=tokens[contact.account.name].expiry()) for contact in contacts]

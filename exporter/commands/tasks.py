@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import unicodedata
 from argparse import Namespace
 from collections.abc import Sequence
 from typing import Final
@@ -16,6 +15,7 @@ from exporter.commands import FAILED, OK
 from exporter.commands.setup import load, opened
 from exporter.config.settings import Settings
 from exporter.config.values import printable
+from exporter.contact.report import align
 from exporter.logs import set_up
 from exporter.metrics.exposition import TaskRenderer
 from exporter.polling.discovery import Choice
@@ -65,14 +65,5 @@ def _row(choice: Choice) -> dict[str, str]:
 
 
 def _print_table(rows: Sequence[dict[str, str]]) -> None:
-    """Print rows in columns; Chinese characters are two columns wide."""
     cells_of = ([printable(" ".join(cell.split())) for cell in row.values()] for row in rows)  # anybody can name a task
-    lines = [[name.replace("_", " ") for name in rows[0]], *cells_of]
-    widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        cells = (cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True))
-        print("  ".join(cells).rstrip())
-
-
-def _width(text: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+    print("\n".join(align([[name.replace("_", " ") for name in rows[0]], *cells_of])))

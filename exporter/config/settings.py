@@ -193,7 +193,9 @@ class AccountSettings(_Part):
         "number per second; not given: half of what the platform grants, 30/m until it says",
     )
     concurrency: WholeNumber = Field(8, ge=1, description="concurrent API calls")
-    proxy: Proxy | None = Field(None, description="URL of an HTTP proxy, may contain user:password@")
+    proxy: Proxy | None = Field(
+        None, description="URL of an HTTP proxy, may contain user:password@; HTTP_PROXY and NO_PROXY are ignored"
+    )
     ca_file: FilePath | None = Field(None, description="PEM file of certificates to trust instead of the system's")
     discovery: DiscoverySettings | None = Field(
         None, description="null: only the tasks listed under tasks; {}: discover with the defaults"

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import json
 import math
 import signal
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from shlex import quote
 from typing import Any, Final
 
 from exporter.api.tokens import Token
 from exporter.config.settings import AccountSettings, DiscoverySettings, LinksSettings, PollSettings, Settings
 from exporter.config.values import Address, parse_address
-from exporter.daemon import Daemon, make_daemon
+from exporter.daemon import make_daemon
+from exporter.demo.guide import show
+from exporter.demo.replay import Replay
 from exporter.demo.simulator import Fault, Simulator, SimulatorOptions, incident
 from exporter.demo.simulator.faults import PARTS
 from exporter.demo.stack import Stack, standing
 from exporter.logs import set_up
 from exporter.web.server import listen_error
+from exporter.words.demo import DEMO
+from exporter.words.terminal import say
 
 _SIMULATOR_ADDRESS: Final = Address("127.0.0.1", 10043)
 _EXPORTER_ADDRESS: Final = Address("127.0.0.1", 10042)
-_SHOWN: Final = ("yunfu_task_info", "yunfu_task_answer_ratio{", "yunfu_task_progress_ratio", "yunfu_task_numbers")
 _INCIDENTS: Final = ("carrier_block", "bad_list")
 
 
@@ -38,6 +42,12 @@ def add_simulator_options(parser: ArgumentParser) -> None:
         metavar="HOST:PORT",
         help="where to serve (default: %(default)s)",
     )
+    parser.add_argument(
+        "--replay",
+        type=_replay,
+        metavar="FILE",
+        help="serve the answers in a file of the command capture, and no campaigns",
+    )
 
 
 def simulate(options: Namespace, _: Sequence[str]) -> int:
@@ -47,10 +57,19 @@ def simulate(options: Namespace, _: Sequence[str]) -> int:
 
 
 async def _simulate(arguments: Namespace) -> None:
-    simulator = _make_simulator(arguments)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    replay: Replay | None = arguments.replay
+    if replay is not None:
+        async with _served(replay, arguments.listen) as url:
+            print(
+                f"captured answers at {url}, for an exporter with\nYUNFU_ACCOUNTS={quote(replay.accounts(url))}",
+                flush=True,
+            )
+            await stopping.wait()
+        return
+    simulator = _make_simulator(arguments)
     async with _served(simulator, arguments.listen) as url:
         print(f"simulated platform at {url}, control path at {url}/_control/ (truth, calls, faults, incidents, clock)")
         for account in simulator.accounts:
@@ -107,12 +126,12 @@ async def _demo(arguments: Namespace) -> None:
             each.name: Token(account.token) for each, account in zip(settings.accounts, simulator.accounts, strict=True)
         }
         daemon = make_daemon(settings, tokens, lambda: (settings, tokens))
-        showing = asyncio.create_task(_show(daemon, url, simulator.speed, settings, around))
+        showing = asyncio.create_task(show(daemon, simulator, url, settings, around))
         try:  # a task group would wrap the one clear error of a taken port
             await daemon.run()
         finally:
             showing.cancel()
-    print("stopped")
+    print(say(DEMO["stopped"]))
 
 
 @asynccontextmanager
@@ -128,7 +147,7 @@ async def _around(arguments: Namespace) -> AsyncIterator[Stack | None]:
 
 
 @asynccontextmanager
-async def _served(simulator: Simulator, at: Address) -> AsyncIterator[str]:
+async def _served(simulator: Simulator | Replay, at: Address) -> AsyncIterator[str]:
     """Serve the simulator; gives its URL. Raises OSError, with a message that names the address, if that is taken."""
     async with AsyncExitStack() as stack:
         try:
@@ -159,47 +178,6 @@ def _demo_settings(simulator: Simulator, url: str, listen: Address, stack: Stack
     poll = PollSettings(interval=interval, idle_interval=6 * interval, timeout=5, stale_after=60)
     links = LinksSettings(grafana=None if stack is None else stack.grafana_url)
     return Settings(listen=(listen,), poll=poll, links=links, accounts=accounts)
-
-
-async def _show(
-    daemon: Daemon, simulator_url: str, simulator_speed: float, settings: Settings, stack: Stack | None
-) -> None:
-    """Print where to look, and one task's first lines as soon as there are any."""
-    url = f"http://{settings.listen[0]}"
-    print(f"exporter            {url}/  (metrics: {url}/metrics, service discovery: {url}/sd)")
-    print(f"simulated platform  {simulator_url}/  (control: {simulator_url}/_control/truth)")
-    for line in () if stack is None else stack.lines():
-        print(line)
-    print("stop with Ctrl-C\n", flush=True)
-    await daemon.ready.wait()
-    lines = daemon.exposition().decode().splitlines()
-    tasks = sum(line.startswith("yunfu_task_up{") and line.endswith(" 1") for line in lines)
-    print(
-        f"{tasks} tasks are read every {settings.poll.interval:g} s; simulated time runs {simulator_speed:g} times as fast.",
-        flush=True,
-    )
-    task = _a_running_task(lines)
-    if task is None:
-        return
-    print(f"One of them on {url}/metrics:\n")
-    print("\n".join(line for line in lines if f'task="{task}"' in line and line.startswith(_SHOWN)), flush=True)
-    if stack is not None:
-        body = json.dumps({"kind": "carrier_block", "task": task})
-        print(
-            f"\nTo block its line and see the alert:\n\ncurl -d '{body}' {simulator_url}/_control/incidents",
-            flush=True,
-        )
-
-
-def _a_running_task(lines: Sequence[str]) -> str | None:
-    """Return the id of a task that runs and has been read."""
-    read = {_task_of(line) for line in lines if line.startswith("yunfu_task_answer_ratio{")}
-    running = (line for line in lines if line.startswith("yunfu_task_state{") and line.endswith('state="running"} 1'))
-    return next((task for task in map(_task_of, running) if task in read), None)
-
-
-def _task_of(line: str) -> str:
-    return line.split('task="')[1].split('"', maxsplit=1)[0]
 
 
 def _add_common_options(parser: ArgumentParser, per: str) -> None:
@@ -259,6 +237,15 @@ def _at_least(least: float, kind: Callable[[str], float]) -> Callable[[str], flo
         return value
 
     return number
+
+
+def _replay(text: str) -> Replay:
+    try:
+        return Replay.from_file(Path(text))
+    except OSError as error:
+        raise ArgumentTypeError(f"{text}: {error.strerror}; expected a file of the command capture") from None
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text} {error}") from None
 
 
 def _port(text: str) -> int:

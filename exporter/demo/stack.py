@@ -1,7 +1,7 @@
 """The stack around the demo: Prometheus with the shipped rules, Alertmanager, and Grafana with the shipped dashboards.
 
 Those that are installed run on the loopback for as long as the demo does, with all their data in its directory. Rules,
-dashboards and examples are read from the checkout that this module lies in; an installed wheel has none.
+dashboards and examples are read from the checkout that this module is in; an installed wheel has none.
 """
 
 from __future__ import annotations
@@ -14,16 +14,23 @@ import shutil
 import signal
 import sys
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+import aiohttp
+
+from exporter.words.demo import DEMO
+from exporter.words.terminal import say
+
 CHECKOUT: Final = Path(__file__).parent.parent.parent
 STOP_SECONDS: Final = 10.0
+PAGE_SECONDS: Final = 10.0
 MOST_PACE: Final = 60.0
 """At this pace the shortest windows are ten seconds, and the exporter is scraped twice per second."""
 
@@ -34,6 +41,8 @@ _SPAN: Final = re.compile(
     r"(\[|(?<=[smhdw]):|\boffset |^\s*(?:\w+_interval|interval|for|group_wait): )((?:\d+(?:ms|[smhdw]))+)\b",
     re.MULTILINE,
 )
+_LOOK_SECONDS: Final = 0.2
+_WITHOUT_PAGES: Final = re.compile(rb"Debian package of [\w ]+ does not include")
 _DASHBOARDS: Final = "/var/lib/grafana/dashboards/yunfu"
 
 
@@ -48,7 +57,7 @@ class Addresses:
 
 
 def accelerate(text: str, pace: float) -> str:
-    """Return rules or a configuration for time that runs ``pace`` times as fast: every span in it is that much shorter.
+    """Return rules or a configuration for time that runs ``pace`` times as fast, from 1 to MOST_PACE: every span is that much shorter.
 
     That is spans in brackets and after ``offset`` in PromQL, ``for`` and the intervals. Numbers of seconds that are
     compared with Unix times, such as a token's expiry, stay: those times do not run faster.
@@ -86,18 +95,21 @@ def prepare(directory: Path, at: Addresses, pace: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program of the stack: how it is started, and what to say of it."""
+    """A program of the stack: how it is started and installed, and its pages, the one to look at first.
+
+    Debian's packages lack some of those, hence what to look at instead.
+    """
 
     name: str
     words: Sequence[str]
     install: str
     url: str
-    page: str
+    pages: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def path(self) -> str | None:
-        """Where the program lies, None if it is not installed."""
+        """The program's path, None if it is not installed."""
         return shutil.which(self.words[0])
 
 
@@ -114,7 +126,7 @@ def programs(directory: Path, at: Addresses, pace: float) -> list[Program]:
             ),
             "apt-get install prometheus",
             f"http://{at.prometheus}",
-            "/alerts",
+            ("/alerts", "/classic/alerts", "/api/v1/alerts"),
         ),
         Program(
             "alertmanager",
@@ -125,14 +137,14 @@ def programs(directory: Path, at: Addresses, pace: float) -> list[Program]:
             ),
             "apt-get install prometheus-alertmanager",
             f"http://{at.alertmanager}",
-            "/",
+            ("/", "/api/v2/alerts"),
         ),
         _grafana(directory, at),
     ]  # fmt: skip
 
 
 def _grafana(directory: Path, at: Addresses) -> Program:
-    """Return Grafana, open to everyone on the loopback; it needs the paths of its own files."""
+    """Return Grafana, open to everyone on the loopback; it needs the paths of its files."""
     found = shutil.which("grafana") or shutil.which("grafana-server") or "grafana"
     places = (Path(found).resolve().parent.parent, Path("/usr/share/grafana"))
     home = next((place for place in places if (place / "conf" / "defaults.ini").is_file()), places[-1])
@@ -152,9 +164,9 @@ def _grafana(directory: Path, at: Addresses) -> Program:
         "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
         "GF_LOG_MODE": "console",
     }
-    install = "see https://grafana.com/docs/grafana/latest/setup-grafana/"
-    page = "/d/yunfu-overview  (中文: /d/yunfu-overview-zh)"
-    return Program("grafana", words, install, f"http://{at.grafana}", page, environment)
+    install = "https://grafana.com/docs/grafana/latest/setup-grafana/"
+    page = say(DEMO["overview"])
+    return Program("grafana", words, install, f"http://{at.grafana}", (page,), environment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,14 +185,31 @@ class Stack:
         """Grafana's address, if it is installed."""
         return next((each.url for each in self.programs if each.name == "grafana" and each.path), None)
 
-    def lines(self) -> Iterator[str]:
-        """Yield a line about each program for people."""
-        for program in self.programs:
-            if program.path:
-                yield f"{program.name:<18}  {program.url}{program.page}"
-            else:
-                yield f"{program.name:<18}  is not installed; to install it: {program.install}"
-        yield f"The rules run {self.pace:g} times as fast, like the simulated time. All data is gone when you stop."
+
+async def find_page(program: Program) -> str:
+    """Return the URL of the first page that a running program has; of the first one, if it does not answer in time."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PAGE_SECONDS), aiohttp.ClientSession() as session:
+            while True:
+                for page in program.pages:
+                    url = f"{program.url}{page}"
+                    answer = await _ask(session, url)
+                    if answer == HTTPStatus.OK:
+                        return url
+                    if answer != HTTPStatus.NOT_FOUND:
+                        break  # it is not ready yet, so it may have the page that it does not show now
+                await asyncio.sleep(_LOOK_SECONDS)
+    return f"{program.url}{program.pages[0]}"
+
+
+async def _ask(session: aiohttp.ClientSession, url: str) -> int | None:
+    """Return the status of a page, 404 if it only says that the package has no pages; None if nothing answers."""
+    try:
+        async with session.get(url) as response:
+            has_none = _WITHOUT_PAGES.search(await response.read())
+            return HTTPStatus.NOT_FOUND if has_none else response.status
+    except aiohttp.ClientError:
+        return None
 
 
 @asynccontextmanager
@@ -234,7 +263,7 @@ async def running(chosen: Sequence[Program], directory: Path) -> AsyncIterator[N
 async def _report_end(name: str, process: Process, log: Path) -> None:
     """Report that a program ends by itself, with its last line: a port is taken, most often."""
     status = await process.wait()
-    print(f"{name} has ended with status {status}: {_last_line(log)}", flush=True)
+    print(say(DEMO["ended"], name=name, status=status, line=_last_line(log)), flush=True)
 
 
 def _last_line(path: Path) -> str:

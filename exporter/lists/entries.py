@@ -7,7 +7,7 @@ strings.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,6 @@ from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
-from exporter.api.client import YunfuClient
 from exporter.api.errors import MalformedError
 from exporter.api.model import TaskState, clean_label, read_count
 from exporter.patterns import UUID
@@ -80,14 +79,6 @@ def task_lists(user_id: str, generations: Collection[int], *, sub_accounts: bool
         if sub_accounts:
             lists.append(TaskList("subset_tasks", f"/new/user/{user_id}/subset_task", "2"))
     return lists
-
-
-async def count_tasks(client: YunfuClient, lists: Iterable[TaskList]) -> int | None:
-    """Return how many tasks the lists have, with one API call per list; None if one does not say. Raises ApiError."""
-    query = [("page", "1"), ("per_page", "1")]
-    totals = [await client.get(each.endpoint, each.path, query, _parse_total) for each in lists]
-    known = [total for total in totals if total is not None]
-    return sum(known) if len(known) == len(totals) else None
 
 
 class Page(NamedTuple):

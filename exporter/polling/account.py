@@ -11,13 +11,13 @@ from functools import partial
 from math import ceil
 from typing import Final
 
-from exporter.api.client import YunfuClient, open_session
+from exporter.api.client import YunfuClient
+from exporter.api.connections import open_session
 from exporter.api.errors import REASONS, ApiError, Repeated
 from exporter.api.gate import AccountGate, TokenGates
 from exporter.api.service import Service
 from exporter.api.tokens import Token
 from exporter.config.settings import AccountSettings, Settings
-from exporter.lists.entries import count_tasks
 from exporter.logs import get_logger
 from exporter.metrics.instrumentation import ExporterMetrics
 from exporter.metrics.store import Store
@@ -139,16 +139,6 @@ class Account:
         await asyncio.wait({refused, polls})
         if not polls.cancelled():
             polls.result()
-
-    async def check(self) -> int | None:
-        """Try the account: one statistics call, or the first page of each list.
-
-        Returns how many tasks the lists have; None without lists, or if one does not say. Raises ApiError.
-        """
-        if self._discovery.lists:
-            return await count_tasks(self.client, self._discovery.lists)
-        await self.client.stat(self.configured[0].ref)
-        return None
 
     async def _watch_quota(self) -> None:
         """Record every second how the quota is used, and log when others begin and cease to use our part of it."""

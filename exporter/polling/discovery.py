@@ -176,7 +176,7 @@ class Discovery:
         self.update(self._divide([Choice(task) for task in known]), is_complete=self._settings is None)
 
     def _resume_lists(self) -> None:
-        """Let the whole lists be read when they would have been, had nothing been restarted; at once if the settings changed."""
+        """Schedule the whole lists for when they would have been read without a restart; for now if the settings changed."""
         lists_read = self._store.account(self._account.name).lists_read
         if self._resumed and lists_read is not None and lists_read[1] == self._digest:
             ago = max(0.0, self._store.clock() - lists_read[0])

@@ -269,7 +269,7 @@ def _code(error: sqlite3.Error) -> int:
 
 def _explain(error: Exception) -> str:
     if isinstance(error, sqlite3.Error) and _code(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-        return "another process uses it; give each exporter a file of its own, or stop the other"
+        return "another process uses it; give each exporter a separate file, or stop the other"
     if isinstance(error, sqlite3.Error):
         return f"{error}; check the folder's permissions and free space"
     if isinstance(error, OSError):

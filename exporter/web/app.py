@@ -31,7 +31,7 @@ _ANSWERS_AT_ONCE: Final = 64
 """Scrapes and probes that are written at the same time, each of which holds a megabyte or two; the others wait their turn."""
 
 _ANSWERS_TO_ONE: Final = 4
-"""Of these, for one client's address: a client that does not read its answers holds up only itself."""
+"""The part of them for one client's address: a client that does not read its answers holds up only itself."""
 
 _ANSWER_SECONDS: Final = 60.0
 """For a client to take in an answer: as long as it takes, the numbers of that moment stay in memory."""
@@ -44,7 +44,7 @@ _GZIP_WBITS: Final = 31  # zlib's way to ask for a gzip header
 
 
 def make_app(exporter: Exporter) -> web.Application:
-    """Make the application of the main port."""
+    """Return the application of the main port."""
     handlers = _Handlers(exporter)
     app = make_health_app(exporter)
     app.add_routes(
@@ -60,7 +60,7 @@ def make_app(exporter: Exporter) -> web.Application:
 
 
 def make_health_app(exporter: Exporter) -> web.Application:
-    """Make the application with the health paths alone."""
+    """Return the application with the health paths alone."""
 
     async def healthz(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")

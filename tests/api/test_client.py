@@ -21,8 +21,9 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from exporter import __version__
-from exporter.api import client, gate, responses
-from exporter.api.client import open_session
+from exporter.api import client, errors, gate, responses
+from exporter.api.client import Answer
+from exporter.api.connections import open_session
 from exporter.api.errors import (
     ApiTimeout,
     ConnectError,
@@ -156,11 +157,26 @@ async def test_an_exchange_says_what_came_back() -> None:
         platform.prepare(b"down", status=502)
         down = (await calls.fail()).exchange
         assert down is not None
-        assert down[:2] == (502, None)
+        assert down[:2] == (502, 4)
     async with answering_raw(b"") as calls:
         cut = (await calls.fail()).exchange
         assert cut is not None
         assert cut[:2] == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(200, envelope({"x": 1})), (200, b"no JSON"), (404, b"<html>"), (502, b"busy")]
+)
+async def test_all_of_an_answer_is_passed_to_who_watches(status: int, body: bytes) -> None:
+    """A call that is watched is a call like any, and its answer is passed on, be it a refusal or nothing that can be read."""
+    platform, answers = Platform(body, status, X_Other="7"), list[Answer]()
+    async with calling(platform) as calls:
+        with suppress(errors.ApiError):
+            await calls.client.watched("stat", "/token", [], responses.parse_envelope, answers.append)
+        assert len(calls.seen) == 1
+    (answer,) = answers
+    assert (answer.status, answer.body, answer.headers["X-Other"]) == (status, body, "7")
+    assert 0 < answer.seconds < 5
 
 
 async def test_a_call_given_up_is_no_failure() -> None:
@@ -247,6 +263,8 @@ def _raise_each() -> list[BaseException]:
 class _RaisingSession:
     """Stands in for aiohttp's session: every request ends with the same exception."""
 
+    timeout = aiohttp.ClientTimeout(total=3)
+
     def __init__(self, error: BaseException) -> None:
         self._error = error
 
@@ -280,6 +298,13 @@ async def test_every_exception_of_aiohttp_has_its_place_in_the_tree(foreign: Bas
     assert type(error) is kind
     assert "planted" not in f"{error} {error!r}"
     assert calls.seen[0][2] is error
+
+
+async def test_a_timeout_says_how_long_the_answer_had() -> None:
+    """The message has the limit of a call in seconds, and the setting that raises it."""
+    session = cast(aiohttp.ClientSession, _RaisingSession(TimeoutError()))
+    error = await Calls(session, "https://h", Token(TOKEN), None).fail()
+    assert str(error) == "no complete answer within 3 s (poll.timeout)"
 
 
 def test_the_walk_over_aiohttp_finds_its_exceptions() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from exporter.api.documented import missing_parts, show_names, unknown_parts
+from exporter.api.documented import documented_parts, missing_parts, show_names, unknown_parts
 from tests.support.tools import documented
 
 RATE = {"answered": 1, "noAnswer": 2, "callCompletetRate": 33.33, "taskProgress": 50}
@@ -62,3 +62,18 @@ def test_names_of_the_platform_are_shown_short_and_without_phone_numbers() -> No
     shown = "接通率", "a…b…c>", "call…", "x" * 23 + "…", "answer-rate.v2", "…"
     assert show_names(names) == shown
     assert show_names(names[:1]) == shown[:1]
+
+
+def test_the_documented_parts_are_those_that_can_be_missing() -> None:
+    """Each field of an empty entry of each block is missing by the name that it has among the documented parts."""
+    empty: dict[str, Any] = {"answer_rate": {"x": 1}} | {
+        name: [{}] for name in ("intention", "number_status", "tags", "llm_tags")
+    }
+    assert {*missing_parts(empty | {"rounds": {}}), "rounds"} == {*documented_parts()}
+    assert "rounds" in missing_parts(empty)
+
+
+def test_as_many_names_are_shown_as_are_asked_for() -> None:
+    """The number of names can be raised where there is room."""
+    names = [f"field_{letter}" for letter in "abcdefgh"]
+    assert show_names(names, len(names)) == tuple(names)

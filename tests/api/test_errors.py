@@ -47,7 +47,11 @@ def _make(kind: type[ApiError]) -> ApiError:
 @pytest.mark.parametrize(
     ("error", "text", "missing"),
     [
-        (ApiTimeout("no whole answer in time"), "timeout: no whole answer in time", False),
+        (
+            ApiTimeout("no complete answer within 10 s (poll.timeout)"),
+            "timeout: no complete answer within 10 s (poll.timeout)",
+            False,
+        ),
         (NotFound(404, "the platform answered HTTP 404"), "http_404: the platform answered HTTP 404", True),
         (EnvelopeError(404, "code 404: gone"), "api_error: code 404: gone", True),
         (HttpError(502, ""), "http_5xx: ", False),

@@ -17,7 +17,16 @@ import pytest
 from exporter.cli import run
 from exporter.demo import commands as demo
 from exporter.demo.simulator import Fault, SimulatorOptions
-from tests.support.programs import answers, demo_addresses, eventually, fetch, free_port, run_program, running
+from tests.support.programs import (
+    answers,
+    demo_addresses,
+    eventually,
+    fetch,
+    free_port,
+    run_program,
+    running,
+    surroundings,
+)
 
 TASK = r'account="demo",task="[0-9a-f-]{36}"'
 
@@ -42,7 +51,7 @@ def test_the_demo_shows_campaigns_that_move(tmp_path: Path) -> None:
         eventually(lambda: sum(first[task] != count for task, count in answered(url).items()) >= 3)
         text = eventually(lambda: program.printed if "yunfu_task_numbers{" in program.printed else "")
         assert text.startswith(f"exporter            {url}/  (metrics: {url}/metrics, service discovery: {url}/sd)\n")
-        assert f"simulated platform  http://{simulator}/" in text
+        assert f"simulated platform  http://{simulator}/_control/truth" in text
         assert re.search(r"^\d\d tasks are read every 5 s; simulated time runs 20 times as fast\.$", text, re.MULTILINE)
         for family in ("info", "answer_ratio", "progress_ratio", "numbers"):
             assert f"\nyunfu_task_{family}{{" in text
@@ -143,7 +152,9 @@ def test_bad_flags_are_told_in_one_line(command: str, flag: str, capsys: pytest.
 async def test_simulate_serves_what_it_prints() -> None:
     """The command prints its address and each account's variables, serves them, and ends well at SIGTERM."""
     words = ["simulate", f"--listen=127.0.0.1:{free_port()}", "--tasks=3", "--accounts=2"]
-    process = await create_subprocess_exec(sys.executable, "-m", "exporter", *words, stdout=subprocess.PIPE)
+    process = await create_subprocess_exec(
+        sys.executable, "-m", "exporter", *words, stdout=subprocess.PIPE, env=surroundings()
+    )
     assert process.stdout is not None
     try:
         lines = [(await process.stdout.readline()).decode() for _ in range(3)]
@@ -165,7 +176,9 @@ async def test_demo_shows_a_task_and_where_to_look() -> None:
     """The demonstration prints its URLs and a task's lines, serves metrics of all tasks, and ends well at SIGINT."""
     listen = f"127.0.0.1:{free_port()}"
     words = ["demo", f"--listen={listen}", f"--simulator-listen=127.0.0.1:{free_port()}", "--tasks=4"]
-    process = await create_subprocess_exec(sys.executable, "-m", "exporter", *words, stdout=subprocess.PIPE)
+    process = await create_subprocess_exec(
+        sys.executable, "-m", "exporter", *words, stdout=subprocess.PIPE, env=surroundings()
+    )
     assert process.stdout is not None
     try:
         printed = ""

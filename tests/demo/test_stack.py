@@ -7,13 +7,18 @@ import re
 import signal
 import socket
 import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import RawTestServer
 
 from exporter.demo import stack
-from exporter.demo.stack import Addresses, accelerate, prepare
-from tests.support.programs import Program, answers, demo_addresses, eventually, fetch, free_port, running
+from exporter.demo.stack import Addresses, Program, accelerate, find_page, prepare
+from tests.support import programs
+from tests.support.programs import answers, demo_addresses, eventually, fetch, free_port, running
 from tests.support.tools import attempt, need
 
 AT = Addresses("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3", "127.0.0.1:4")
@@ -73,6 +78,53 @@ def test_without_a_checkout_it_says_where_to_get_one(tmp_path: Path, monkeypatch
         prepare(tmp_path, AT, 1)
 
 
+CLASSIC = {"/classic/alerts": (200, "alerts"), "/api/v1/alerts": (200, "{}")}
+BARE = {"/alerts": (200, "This Debian package of Prometheus does not include the UI"), "/api/v1/alerts": (200, "{}")}
+
+
+@pytest.mark.parametrize(
+    ("pages", "found"),
+    [
+        ({"/alerts": (200, "alerts"), **CLASSIC}, "/alerts"),
+        (CLASSIC, "/classic/alerts"),
+        (BARE, "/api/v1/alerts"),
+    ],
+)
+async def test_the_page_to_look_at_is_one_that_is_there(pages: dict[str, tuple[int, str]], found: str) -> None:
+    """Debian's packages answer 404 for pages of upstream, or say that they have none; then it is the next one."""
+    async with served(lambda path: pages.get(path, (404, ""))) as url:
+        program = Program("prometheus", (), "", url, ("/alerts", "/classic/alerts", "/api/v1/alerts"))
+        assert await find_page(program) == f"{url}{found}"
+
+
+async def test_a_program_that_starts_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it answers 503, it may have its first page yet."""
+    monkeypatch.setattr(stack, "_LOOK_SECONDS", 0)
+    answers = iter([(503, ""), (503, ""), (200, "alerts")])
+    async with served(lambda _: next(answers)) as url:
+        program = Program("prometheus", (), "", url, ("/alerts", "/classic/alerts"))
+        assert await find_page(program) == f"{url}/alerts"
+
+
+async def test_a_program_that_does_not_answer_has_its_first_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo does not wait for it forever."""
+    monkeypatch.setattr(stack, "PAGE_SECONDS", 0.05)
+    program = Program("prometheus", (), "", f"http://127.0.0.1:{free_port()}", ("/alerts", "/classic/alerts"))
+    assert await find_page(program) == f"{program.url}/alerts"
+
+
+@asynccontextmanager
+async def served(answer: Callable[[str], tuple[int, str]]) -> AsyncIterator[str]:
+    """Answer every path with a status and a text; gives the URL."""
+
+    async def handle(request: web.BaseRequest) -> web.Response:
+        status, text = answer(request.path)
+        return web.Response(status=status, text=text)
+
+    async with RawTestServer(handle) as server:
+        yield f"http://{server.host}:{server.port}"
+
+
 def free_ports() -> int:
     """Return the first of three neighbouring ports that are free."""
     return next(
@@ -88,7 +140,7 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def temporary(program: Program) -> list[Path]:
+def temporary(program: programs.Program) -> list[Path]:
     """Return the temporary directories of a demo that runs with its own."""
     return list(program.out.parent.glob("yunfu-demo-*"))
 
@@ -109,10 +161,12 @@ def test_the_stack_runs_and_ends_with_the_demo(tmp_path: Path, monkeypatch: pyte
         known = json.loads(fetch(f"{prometheus}/api/v1/alertmanagers").body)["data"]["activeAlertmanagers"]
         assert [each["url"] for each in known] == [f"{alertmanager}/api/v2/alerts"]
         text = eventually(lambda: program.printed if "_control/incidents" in program.printed else "")
-        assert (
-            f"\nprometheus          {prometheus}/alerts\nalertmanager        {alertmanager}/\ngrafana             "
-            in text
-        )
+        for url in re.findall(r"http://127\.0\.0\.1:[^\s,)]+", text.partition("stop with")[0]):
+            page = fetch(url)
+            assert page.status == 200, url
+            assert "does not include a web" not in page.text, url
+        assert re.search(rf"^prometheus          {prometheus}/\S*alerts( |$)", text, re.MULTILINE)
+        assert re.search(rf"^alertmanager        {alertmanager}/", text, re.MULTILINE)
         assert "The rules run 20 times as fast, like the simulated time." in text
         assert "tasks are read every 5 s; simulated time runs 20 times as fast." in text
         assert re.search(
@@ -148,7 +202,7 @@ def test_what_is_missing_is_named_and_the_demo_goes_on(tmp_path: Path, monkeypat
         text = eventually(lambda: program.printed if "stop with" in program.printed else "")
         assert "prometheus          is not installed; to install it: apt-get install prometheus\n" in text
         assert "alertmanager        is not installed; to install it: apt-get install prometheus-alertmanager\n" in text
-        assert "grafana             is not installed; to install it: see https://grafana.com/docs/" in text
+        assert "grafana             is not installed; to install it: https://grafana.com/docs/" in text
         assert program.stop() == 0
 
 

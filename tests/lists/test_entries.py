@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from exporter.api.client import YunfuClient
 from exporter.lists.account_lists import ListError
-from exporter.lists.entries import PER_PAGE, count_tasks, task_lists
+from exporter.lists.entries import PER_PAGE, task_lists
 from exporter.lists.reader import ListReader
 from tests.support.lists import (
     SUB_USER,
@@ -34,25 +34,11 @@ CHINA = ZoneInfo("Asia/Shanghai")
 
 @in_virtual_time
 async def test_all_pages_of_a_thousand_tasks_are_read() -> None:
-    """Pages of a hundred are read until the last, whose number may be text; one call per list is enough to count them."""
+    """Pages of a hundred are read until the last, whose number may be text."""
     lists = Lists(tasks=[entry(number) for number in range(1000)])
     choices = await chosen(lists, generations=[1])
     assert [choice.task.ref.id for choice in choices] == [uuid(number) for number in range(1000)]
     assert lists.calls == {"tasks": 1000 // PER_PAGE}
-    lists.lists["new_tasks"] = [entry(number) for number in range(1000, 1005)]
-    account, _ = account_of(lists, {"generations": [1, 2]})
-    assert await account.check() == 1005
-    assert lists.calls == {"tasks": 1000 // PER_PAGE + 1, "new_tasks": 1}
-
-
-@pytest.mark.parametrize("meta", [None, [], {"total": "many"}, {"total": None}, {}])
-async def test_an_account_that_does_not_say_how_many_tasks_is_no_failure(meta: object) -> None:
-    """A list without a readable total is an account that works all the same."""
-    lists = Lists()
-    lists.envelopes["tasks", 1] = {"code": 200, "data": [], "meta": meta}
-    account, _ = account_of(lists, {})
-    assert await account.check() is None
-    assert await count_tasks(cast(YunfuClient, lists), task_lists(USER, (1, 2), sub_accounts=False)) is None
 
 
 async def test_a_list_with_a_gap_is_an_object_in_php() -> None:

@@ -322,7 +322,7 @@ def test_all_intervals_stretch_alike_when_the_quota_is_short() -> None:
     assert schedule.polls_per_second == pytest.approx(3)
     last: dict[str, float] = {}
     gaps: dict[float, list[float]] = {interval: [] for interval in intervals.values()}
-    for second in range(20_000):  # one call a second
+    for second in range(20_000):  # one call per second
         key = poll(schedule, float(second))
         if second > 9000 and key in last:
             gaps[intervals[key]].append((second - last[key]) / intervals[key])

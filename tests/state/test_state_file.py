@@ -132,9 +132,7 @@ def test_a_second_exporter_is_refused(path: Path, caplog: pytest.LogCaptureFixtu
     assert load(path).tasks == [saved(ref())]
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        assert (
-            refusal(path, caplog) == "another process uses it; give each exporter a file of its own, or stop the other"
-        )
+        assert refusal(path, caplog) == "another process uses it; give each exporter a separate file, or stop the other"
 
 
 def refusal(path: Path, caplog: pytest.LogCaptureFixture) -> str:

@@ -81,7 +81,7 @@ class SecuredPort:
         return await asyncio.to_thread(fetch, url, "GET", headers, tls)
 
     async def is_refused(self, tls: ssl.SSLContext) -> bool:
-        """Tell whether a client does not get in."""
+        """Return whether a client does not get in."""
         try:
             await self.get(tls)
         except _REFUSED:

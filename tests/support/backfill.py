@@ -38,7 +38,7 @@ class Rule:
     pending_seconds: float = 0.0
 
     def uses(self, name: str) -> bool:
-        """Tell whether the expression asks for a metric."""
+        """Return whether the expression asks for a metric."""
         return re.search(rf"(?<![\w:]){re.escape(name)}(?![\w:])", self.expr) is not None
 
 

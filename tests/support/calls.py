@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
-from exporter.api.client import YunfuClient, open_session
+from exporter.api.client import YunfuClient
+from exporter.api.connections import open_session
 from exporter.api.errors import (
     ApiError,
 )

@@ -33,7 +33,7 @@ RIGHT: Final = {
 """The causes that are right, by incident."""
 
 LINES: Final = {1: 1, 5: 4, 50: 40}
-"""The lines of a simulated campaign, by calls a minute."""
+"""The lines of a simulated campaign, by calls per minute."""
 
 BEGINS, ENDS, LENGTH = 600, 1320, 1440
 """Minutes: when the incident begins, when it ends, and when all ends."""
@@ -201,7 +201,7 @@ def _traits(rng: random.Random, lines: int, begin: int) -> Traits:
 
 
 def _write(file: Path, tasks: Sequence[_Task], poll_minutes: int) -> None:
-    """Write what a scrape a minute would have found, as OpenMetrics text in the order of time."""
+    """Write what a scrape per minute would have found, as OpenMetrics text in the order of time."""
     with file.open("w", encoding="utf-8") as text:
         for minute in range(LENGTH + 1):
             at = BEGIN + minute * 60

@@ -67,7 +67,7 @@ def golden(values: Path) -> str:
 
 
 def is_dashboard(manifest: Manifest) -> bool:
-    """Tell whether it holds a dashboard."""
+    """Return whether it holds a dashboard."""
     labels: dict[str, str] = manifest["metadata"].get("labels", {})
     return manifest["kind"] == "ConfigMap" and labels.get("app.kubernetes.io/component") == "dashboards"
 

@@ -64,7 +64,7 @@ class Port:
         return reader, writer
 
     async def get(self, path: str = "/quick") -> int:
-        """Return the status of a request on a connection of its own."""
+        """Return the status of a request on a new connection."""
         return (await asyncio.to_thread(fetch, f"http://127.0.0.1:{self.number}{path}")).status
 
 

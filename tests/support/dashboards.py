@@ -58,7 +58,7 @@ class PanelQuery:
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """A dashboard file; ``language`` is the folder that it lies in."""
+    """A dashboard file; ``language`` is the folder that it is in."""
 
     name: str
     language: str
@@ -66,7 +66,7 @@ class Dashboard:
 
     @property
     def panels(self) -> list[dict[str, Any]]:
-        """The panels, rows and what lies in closed rows included."""
+        """The panels, rows and those in closed rows included."""
         return [
             panel for outer in self.model["panels"] for panel in (outer, *(outer.get("panels") or ()))
         ]  # a closed row holds its panels

@@ -6,7 +6,7 @@ from exporter.api.gate import AccountGate, TokenGates
 
 
 def open_gate(per_second: float = 1000, concurrency: int = 8, gates: TokenGates | None = None) -> AccountGate:
-    """Return the gate of the account main with a rate_limit of its own."""
+    """Return the gate of the account main with a rate_limit."""
     return AccountGate(
         gates or TokenGates(),
         account="main",

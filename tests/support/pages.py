@@ -26,7 +26,7 @@ from tests.support.exporter import FakeAccount, FakeExporter
 
 NOW, INTERVAL, STALE_AFTER = 1_751_000_000.0, 60.0, 300.0
 ENGLISH = Speaker("en", ZoneInfo("Asia/Shanghai"))
-FAILED = PollOutcome(failure=Failure("timeout", "no whole answer in time"))
+FAILED = PollOutcome(failure=Failure("timeout", "no complete answer within 10 s (poll.timeout)"))
 REFUSED = Failure("http_401", "the platform answered HTTP 401 Unauthorized")
 
 

@@ -1,4 +1,4 @@
-"""What the tests of the running program share: the program, the platform it asks, HTTP, and waiting with a deadline."""
+"""Helpers for tests of the running program: the program, the platform it asks, HTTP, and waiting with a deadline."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def fetch(
     tls: ssl.SSLContext | None = None,
     seconds: float = PATIENCE_SECONDS,
 ) -> Reply:
-    """Make one request on a connection of its own; nothing is decompressed. Raises OSError."""
+    """Make one request on a new connection; nothing is decompressed. Raises OSError."""
     parts = urlsplit(url)
     connection = (
         http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=seconds)
@@ -99,7 +99,7 @@ def answers(url: str, status: int = 200) -> Callable[[], Reply | None]:
 
 @dataclass
 class Program:
-    """The exporter running as a process of its own, its output in files."""
+    """The exporter running as a separate process, its output in files."""
 
     process: subprocess.Popen[bytes]
     out: Path
@@ -122,8 +122,15 @@ class Program:
 
 
 def surroundings(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment of a program: this one's without settings of the exporter, Python or make, and what is added."""
-    foreign = ("YUNFU_", "PYTHON", "MAKE", "ARGS")  # make test ARGS=-x is not meant for a make that a test runs
+    """Return the environment of a program: this one's without a language and settings of the exporter, Python or make, and what is added."""
+    foreign = (
+        "YUNFU_",
+        "PYTHON",
+        "MAKE",
+        "ARGS",
+        "LANG",
+        "LC_",
+    )  # make test ARGS=-x is not meant for a make that a test runs
     return {k: v for k, v in os.environ.items() if not k.startswith(foreign)} | dict(more or {})
 
 

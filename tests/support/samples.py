@@ -1,4 +1,4 @@
-"""What a page of metrics says."""
+"""The samples of a page of metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``python -m tests.support.shown COMMAND …`` runs a command of the documentation; one that would never end is ended when it is ready.
+"""A runner of the documentation's commands, ``python -m tests.support.shown COMMAND …``; one that would never end is ended when it is ready.
 
 That is ``yunfu-exporter serve`` and ``demo``, which listen on free ports here, and ``make`` of the demo, which comes to the same.
 """

@@ -141,7 +141,7 @@ class Stack:
         return values
 
     async def misses_the_exporter(self) -> bool:
-        """Tell whether Prometheus looked for the exporter and did not find it; what it knew of it before is stale then."""
+        """Return whether Prometheus looked for the exporter and did not find it; what it knew of it before is stale then."""
         return await self.vector("up") == {(): 0}
 
     async def catch_up(self) -> float:
@@ -167,7 +167,7 @@ class Stack:
         return scraped
 
     async def is_ready(self, url: str) -> bool:
-        """Tell whether a page answers 200."""
+        """Return whether a page answers 200."""
         try:
             async with self.session.get(url) as response:
                 return response.status == 200

@@ -1,4 +1,4 @@
-"""What tests of the state file share: tasks with everything that is saved, and a process that writes until it is killed."""
+"""Helpers for tests of the state file: tasks with everything that is saved, and a process that writes until it is killed."""
 
 from __future__ import annotations
 

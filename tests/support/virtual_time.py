@@ -44,7 +44,7 @@ class _JumpingSelector(selectors.DefaultSelector):
 
 
 def in_virtual_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    """Run a coroutine function to its end in virtual time, in an event loop of its own."""
+    """Run a coroutine function to its end in virtual time, in a new event loop."""
 
     @functools.wraps(test)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:

@@ -78,7 +78,7 @@ def options() -> SimulatorOptions:
     ("hours", "fault"), [(3, None), (0.5, Fault(kind="entry_status")), (0.5, Fault(kind="booleans"))], ids=repr
 )
 def test_a_thousand_tasks_cost_five_calls_a_minute(hours: float, fault: Fault | None) -> None:
-    """With 100 of 1,000 tasks running, lists cost at most 5 calls a minute, and a started task is polled within 2 minutes."""
+    """With 100 of 1,000 tasks running, lists cost at most 5 calls per minute, and a started task is polled within 2 minutes."""
 
     @in_virtual_time
     async def scenario() -> None:
@@ -93,7 +93,7 @@ def test_a_thousand_tasks_cost_five_calls_a_minute(hours: float, fault: Fault | 
             facts = account.facts()
         minutes = asyncio.get_running_loop().time() / 60
         calls = sum(client.calls[name] for name in LISTS) / minutes
-        print(f"{calls:.2f} calls a minute; {len(fleet.waits)} starts, polled after {max(fleet.waits):.0f} s at most")
+        print(f"{calls:.2f} calls per minute; {len(fleet.waits)} starts, polled after {max(fleet.waits):.0f} s at most")
         assert calls <= 5
         assert len(fleet.waits) > 40 * hours
         assert not fleet.started

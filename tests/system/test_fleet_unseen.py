@@ -273,7 +273,7 @@ def pooled(fleet: Fleet, name: str) -> list[float]:
 
 def report() -> Iterator[str]:
     """Yield the figures as the lines that docs/scheduling.md quotes."""
-    yield "Phone calls made and not yet seen, at 30 API calls a minute, 5 of them for discovery:"
+    yield "Phone calls made and not yet seen, at 30 API calls per minute, 5 of them for discovery:"
     for running in FLEETS:
         yield _line(Fleet(running), f"{running:,} tasks")
     yield _line(SHORT_LIVED, "1,000 short-lived tasks")

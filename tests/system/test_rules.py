@@ -141,6 +141,13 @@ def test_chinese_texts_have_chinese_units() -> None:
     assert [text for text in chinese if ENGLISH_DURATION.search(text)] == []
 
 
+def test_every_span_in_a_chinese_text_is_translated(alert: Alert) -> None:
+    """Also where no unit test has it: whatever Prometheus writes as 1h 30m has all its units replaced."""
+    texts = [text for name, text in alert["annotations"].items() if name.endswith("_zh")]
+    for span in re.findall(r"{{[^}]*humanizeDuration[^}]*}}", " ".join(texts)):
+        assert all(f'reReplaceAll "{unit}" " ' in span for unit in "dhms"), span
+
+
 @pytest.mark.parametrize("path", RUNBOOKS, ids=lambda path: path.stem)
 def test_the_runbook_has_an_entry_for_each_alert(path: Path) -> None:
     """Each alert has an entry, in the list at the top too, and no entry is of an alert that is no more."""

@@ -96,7 +96,9 @@ def log() -> Iterator[io.StringIO]:
     logging.getLogger("exporter").setLevel(logging.NOTSET)
 
 
-@pytest.mark.parametrize("words", [["check"], ["check", "--live"], ["once"], ["tasks"], ["tasks", "--json"]])
+@pytest.mark.parametrize(
+    "words", [["check"], ["check", "--live"], ["once"], ["tasks"], ["tasks", "--json"], ["capture"]]
+)
 def test_no_command_shows_one(
     words: list[str],
     secretive: dict[str, Any],
@@ -104,13 +106,16 @@ def test_no_command_shows_one(
     log: io.StringIO,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Whatever fails, at debug level: neither output nor log holds a secret."""
+    """Whatever fails, at debug level: neither output, log nor file holds a secret."""
     config = write_config(tmp_path / "c", *secretive.values(), web_config_file=str(guard(tmp_path)))
-    status = run([*words, "--config", str(config), "--log.level", "debug"])
+    written = tmp_path / "written"
+    output = ["--output", str(written)] if words == ["capture"] else []
+    status = run([*words, *output, "--config", str(config), "--log.level", "debug"])
     out, err = capsys.readouterr()
     assert status == (0 if words == ["check"] else 1)
-    assert "proxy" in out + err
-    assert leaks(out + err + log.getvalue()) == []
+    said = out + err + log.getvalue() + (written.read_text() if output else "")
+    assert "account-3" in said if output else "proxy" in out + err
+    assert leaks(said) == []
 
 
 def guard(tmp_path: Path, **more: Any) -> Path:

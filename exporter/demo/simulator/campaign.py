@@ -1,6 +1,6 @@
 """The model of a campaign: numbers that are dialled, answer or do not, are redialled, and run out. Pure and repeatable.
 
-A campaign lives in ticks of one simulated minute and draws from a generator of its own, so its history depends on its
+A campaign lives in ticks of one simulated minute and draws from its own generator, so its history depends on its
 seed alone, not on when or how often it is asked. A tick's calls are drawn together: random bytes, which a table of 256
 entries turns into outcomes. Times are Unix seconds of simulated time; the platform is in China.
 """

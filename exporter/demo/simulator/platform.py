@@ -1,4 +1,4 @@
-"""What the platform knows: accounts with their tokens and sub-accounts, and their tasks."""
+"""The data of the platform: accounts with their tokens and sub-accounts, and their tasks."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class SimulatedAccount:
     """Tasks that the platform does not know yet; an incident lets them appear."""
 
     def appear(self, now: float) -> SimulatedTask:
-        """Let a new task begin. Raises ValueError if there is none to spare."""
+        """Start a new task. Raises ValueError if there is none to spare."""
         if not self.spare:
             raise ValueError("appear: no task is left that could")
         new = self.spare.pop(0)

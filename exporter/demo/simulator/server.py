@@ -68,7 +68,7 @@ Answer: TypeAlias = Callable[[Request], Response]
 
 
 class _Connection(asyncio.Protocol):
-    """One client's connection. An ordinary answer is written at once; a misbehaving one is a task of its own."""
+    """One client's connection. An ordinary answer is written at once; a misbehaving one is a separate task."""
 
     def __init__(self, answer: Answer, connections: set[_Connection]) -> None:
         self._answer = answer

@@ -99,7 +99,7 @@ class Simulator:
         self._offset += seconds
 
     def set_speed(self, speed: float) -> None:
-        """Let simulated time run at another speed from now on."""
+        """Change the speed of simulated time from now on."""
         self._offset = self.now() - self.start
         self._epoch = self._clock()
         self.speed = speed
@@ -111,7 +111,7 @@ class Simulator:
         return self._others
 
     def add_fault(self, fault: Fault) -> None:
-        """Let a fault strike from now on, after those in force."""
+        """Add a fault, after those in force."""
         self.faults.append(fault)
 
     def clear_faults(self) -> None:
@@ -146,7 +146,7 @@ class Simulator:
         }
 
     def incident(self, kind: str, task: str | None = None) -> str:
-        """Let something happen to a task; return its id. Raises ValueError."""
+        """Start an incident of a task; return its id. Raises ValueError."""
         if kind not in INCIDENTS:
             raise ValueError(f"kind: {kind!r} is no incident; expected one of {', '.join(INCIDENTS)}")
         if kind == "appear":

@@ -1,4 +1,4 @@
-"""What answered calls come to: grades, rounds of conversation and tags, which belong together. Pure and repeatable.
+"""Outcomes of answered calls: grades, rounds of conversation and tags, which belong together. Pure and repeatable.
 
 Calls are drawn together: random bytes, which a table of 256 entries turns into outcomes. A campaign so lives through a
 day in about a quarter of the time that a draw of each outcome's number takes; shares are good to half a percent.

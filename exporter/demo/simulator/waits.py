@@ -1,4 +1,4 @@
-"""How servers write when to come back: the forms of Retry-After and X-RateLimit-Reset that are in use."""
+"""The forms in which servers say when to come back: Retry-After and X-RateLimit-Reset that are in use."""
 
 from __future__ import annotations
 

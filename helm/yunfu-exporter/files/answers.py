@@ -1,4 +1,4 @@
-"""What helm test runs: the exporter is ready, and its main port serves the metrics or asks who is there."""
+"""The check of helm test: the exporter is ready, and its main port serves the metrics or asks who is there."""
 
 import http.client
 import ssl

@@ -33,7 +33,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{/*
 The metadata of an object, of a list: the root, the suffix of its name, its component, and a dict that may have
-labels, annotations and a namespace of its own. No label of the values replaces one of the chart's, by which things are selected.
+labels, annotations and a separate namespace. No label of the values replaces one of the chart's, by which things are selected.
 */}}
 {{- define "yunfu-exporter.metadata" -}}
 {{- $root := index . 0 -}}

@@ -50,7 +50,7 @@ spec:
       {{- if or $isSharded .Values.env }}
       env:
         {{- if $isSharded }}
-        - name: POD_INDEX  # from Kubernetes 1.28 on; before, it is empty and the pod's name tells
+        - name: POD_INDEX  # from Kubernetes 1.28 on; before, it is empty and the pod's name has it
           valueFrom:
             fieldRef:
               fieldPath: metadata.labels['apps.kubernetes.io/pod-index']

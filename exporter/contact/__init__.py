@@ -1,0 +1,1 @@
+"""First contact with a platform: the calls, what they found, the verdict, and the file that others can learn from."""

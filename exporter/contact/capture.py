@@ -1,0 +1,101 @@
+"""The capture of a first contact: a JSON document of the calls and their answers that can be sent to others.
+
+The document has a list ``accounts``, each with its ``calls``; ``simulate --replay`` serves them again. It is made by allow-lists:
+what the redaction does not know is replaced, and of the headers only what is listed here is in it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from math import ceil
+from typing import Final
+
+from exporter import __version__
+from exporter.api.model import read_count
+from exporter.api.responses import read_hold
+from exporter.contact.calls import Contact, Exchange
+from exporter.contact.redaction import Redactor
+from exporter.contact.report import clock_difference
+
+FORMAT: Final = 1
+EXTRAS: Final = (("message", "/user/{user_id}/message"), ("token", "/token"))
+"""Calls whose answers no document of the vendor's shows."""
+
+_ABOUT: Final = (
+    "What the platform answered to yunfu-exporter. Names, ids, texts and unknown keys are replaced, the same by the same; token, host and "
+    "user_id are not in here. Please read it before you send it."
+)
+_MEDIA_TYPES: Final = frozenset({"application/json", "text/html", "text/plain", "text/xml", "application/xml"})
+_RATE_HEADERS: Final = ("X-RateLimit-Limit", "X-RateLimit-Remaining")
+_MOST_CALLS: Final = 1_000_000
+
+
+def make_capture(contacts: Sequence[Contact], redactor: Redactor, *, blanks_numbers: bool) -> dict[str, object]:
+    """Return the document."""
+    return {
+        "about": _ABOUT,
+        "format": FORMAT,
+        "exporter": __version__,
+        "numbers": "replaced by 0" if blanks_numbers else "kept",
+        "accounts": [_account(number, contact, redactor) for number, contact in enumerate(contacts, 1)],
+    }
+
+
+def _account(number: int, contact: Contact, redactor: Redactor) -> dict[str, object]:
+    discovery, expiry = contact.account.discovery, contact.token_expiry
+    asked_at = contact.exchanges[0].asked_at
+    return {
+        "name": f"account-{number}",
+        "user_id": redactor.uuid(contact.account.user_id),
+        "generations": [] if discovery is None else list(discovery.generations),
+        "sub_accounts": discovery is not None and discovery.sub_accounts,
+        "tasks": [redactor.uuid(task.id) for task in contact.account.tasks],
+        "token_expires_in_days": None if expiry is None else int((expiry - asked_at) // 86_400),
+        "calls": [_call(exchange, redactor) for exchange in contact.exchanges],
+    }
+
+
+def _call(exchange: Exchange, redactor: Redactor) -> dict[str, object]:
+    call: dict[str, object] = {
+        "endpoint": exchange.endpoint,
+        "path": "/agent-api"
+        + "/".join(redactor.text(part) if "-" in part else part for part in exchange.path.split("/")),
+        "query": {name: redactor.text(value, name) for name, value in exchange.query if name == "sub_user_id"}
+        | {name: value for name, value in exchange.query if name != "sub_user_id"},
+        "failure": None if exchange.error is None else exchange.error.reason,
+    }
+    if exchange.answer is None:
+        return call | {"status": None}
+    difference = clock_difference(exchange)
+    return call | {
+        "status": exchange.answer.status,
+        "seconds": round(exchange.answer.seconds, 3),
+        "clock_difference_seconds": None if difference is None else round(difference),
+        "headers": _headers(exchange.answer.headers, exchange.asked_at),
+        **_body(exchange.answer.body, redactor),
+    }
+
+
+def _headers(headers: Mapping[str, str], asked_at: float) -> dict[str, str]:
+    """Return the few headers that are of use, each by what is read of it and never as it came."""
+    kept = {}
+    media_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if media_type in _MEDIA_TYPES:
+        kept["Content-Type"] = media_type
+    for name in _RATE_HEADERS:
+        count = read_count(headers.get(name))
+        if count is not None and count < _MOST_CALLS:
+            kept[name] = f"{count}"
+    if (seconds := read_hold(headers, asked_at)) is not None:
+        kept["Retry-After"] = f"{ceil(seconds)}"
+    return kept
+
+
+def _body(body: bytes, redactor: Redactor) -> dict[str, object]:
+    """Return the JSON of a body redacted; of another body its size, and whether it is a page."""
+    try:
+        document = json.loads(body.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return {"not_json": {"bytes": len(body), "is_page": body.lstrip()[:1] == b"<"}}
+    return {"json": redactor.value(document)}
