@@ -15,6 +15,7 @@ from exporter.polling.shards import find_shard
 from exporter.running import Running
 from exporter.systemd import set_status
 from exporter.web.access import Access
+from exporter.web.exporter import Broken
 
 log = get_logger(__name__)
 
@@ -33,8 +34,7 @@ class Reloading:
         self._lock = asyncio.Lock()
         self._next: asyncio.Task[Sequence[str]] | None = None
         self._has_ended = False
-        self._broken: set[str] = set()
-        self._record("all", worked=True)
+        self._record("all")
 
     def request(self) -> Awaitable[Sequence[str]]:
         """Start a reload and return its faults; it goes on when the client who asked for it has gone.
@@ -53,7 +53,7 @@ class Reloading:
 
     def record_web(self, faults: Sequence[str]) -> None:
         """Log and record that changed files of the web configuration are in force, or why they are not."""
-        self._record("web", worked=not faults)
+        self._record("web", faults)
         if faults:
             log.error("web configuration is broken; the previous one stays in use", faults="; ".join(faults))
         else:
@@ -71,7 +71,7 @@ class Reloading:
             except Exception as error:  # a fault of our own must not end what runs
                 log.exception("reload broke off")
                 faults = [f"the reload broke off with {type(error).__name__}; see the log for the traceback"]
-            self._record("all", worked=not faults)
+            self._record("all", faults)
             if faults:
                 what, why = "reload failed; the previous configuration stays in use", "; ".join(faults)
                 log.error(what, faults=why)
@@ -120,17 +120,19 @@ class Reloading:
         if settings.poll.stale_after != before.poll.stale_after:
             store.set_stale_after(settings.poll.stale_after)
 
-    def _record(self, what: str, *, worked: bool) -> None:
+    def _record(self, what: str, faults: Sequence[str] = ()) -> None:
         """Record whether what was read last is in force: all of the configuration, or that of the web alone."""
-        settings, metrics = self._running.settings, self._running.around.metrics
-        if worked:
-            self._broken -= {what, "web"}  # all includes it
-            metrics.reload_success_timestamp.set(self._running.around.clock())
+        settings, metrics, broken = self._running.settings, self._running.around.metrics, self._running.broken
+        now = self._running.around.clock()
+        if faults:
+            broken[what] = Broken(broken[what].since if what in broken else now, faults)
+        else:
+            for mended in (what, "web"):  # all includes it
+                broken.pop(mended, None)
+            metrics.reload_success_timestamp.set(now)
             metrics.show_shard(*astuple(find_shard(settings.shard)))
             metrics.show_links(settings.links.grafana, settings.links.runbook)
-        else:
-            self._broken.add(what)
-        metrics.reload_successful.set(not self._broken)
+        metrics.reload_successful.set(not broken)
 
 
 def _essence(settings: Settings, account: AccountSettings) -> tuple[object, ...]:

@@ -12,12 +12,16 @@ from exporter.logs import get_logger
 from exporter.metrics.exposition import TaskRenderer
 from exporter.polling.account import Account, Surroundings, open_account
 from exporter.polling.budget import warnings
+from exporter.web.exporter import Broken
 
 log: Final = get_logger(__name__)
 
 
 class Running:
-    """What is in force, and the accounts that are polled by it. ``tasks`` are what polls them, by the account's name."""
+    """What is in force, and the accounts that are polled by it. ``tasks`` are what polls them, by the account's name.
+
+    ``broken`` is what was read last and is not in force, as ``web.exporter`` has it.
+    """
 
     def __init__(
         self, settings: Settings, tokens: dict[str, Token], renderer: TaskRenderer, around: Surroundings
@@ -28,6 +32,7 @@ class Running:
         self.around = around
         self.accounts: dict[str, Account] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
+        self.broken: dict[str, Broken] = {}
         self._opened = asyncio.Event()
 
     def start(self, accounts: Iterable[AccountSettings], group: asyncio.TaskGroup) -> None:

@@ -109,12 +109,15 @@ def test_a_bad_file_leaves_everything_as_it_was(daily: Daily) -> None:
     ]
     page = daily.page()
     assert find(page, SUCCESSFUL) == 0
+    assert "The reload failed" in (shown := fetch(f"{daily.url}/").text)
+    assert "pol: unknown key; did you mean &#39;poll&#39;?; accounts[0].rate_limit" in shown
     assert find(page, "yunfu_exporter_config_last_reload_success_timestamp_seconds") == before
     assert page.count("yunfu_task_up{") == 4
     daily.config.unlink()
     assert fetch(f"{daily.url}/-/reload", "POST").text.endswith("no such file or directory; expected a YAML file\n")
     assert daily.reload(daily.account()).status == 200
     assert daily.value(SUCCESSFUL) == 1
+    assert "The reload failed" not in fetch(f"{daily.url}/").text
 
 
 def test_sighup_reloads(daily: Daily) -> None:

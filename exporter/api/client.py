@@ -27,6 +27,7 @@ from exporter.api.errors import (
     ApiTimeout,
     ConnectError,
     EnvelopeError,
+    Exchange,
     HttpError,
     MalformedError,
     Repeated,
@@ -51,6 +52,9 @@ log = get_logger(__name__)
 REFUSED_TOKEN_SECONDS: Final = 60.0
 """The time between two API calls of an account whose token is refused; a changed token file ends it at once."""
 
+API_PATH: Final = "/agent-api"
+"""What follows the base URL in the path of every API call."""
+
 Observer: TypeAlias = Callable[[str, float, ApiError | None], None]
 """Receives each API call's endpoint, its duration in seconds and its error, if it failed."""
 
@@ -71,6 +75,11 @@ class Answer:
 Watch: TypeAlias = Callable[[Answer], None]
 
 
+def stat_path(user_id: str, ref: TaskRef) -> str:
+    """Return the path of a task's statistics, below ``API_PATH``."""
+    return f"/user/{user_id}/task/{ref.id}/stat"
+
+
 class YunfuClient:
     """Calls the API for one account. Every API call passes the gate, carries the token, and is reported to ``observe``."""
 
@@ -86,7 +95,7 @@ class YunfuClient:
         proxy: str | None = None,
     ) -> None:
         self._session = session
-        self._base = f"{base_url}/agent-api"
+        self._base = f"{base_url}{API_PATH}"
         self.user_id = user_id
         self._token = token
         self.gate = gate
@@ -101,8 +110,9 @@ class YunfuClient:
         query = [] if span is None else [("date[]", span[0]), ("date[]", span[1])]
         if ref.sub_user_id:
             query.append(("sub_user_id", ref.sub_user_id))
-        path = f"/user/{self.user_id}/task/{ref.id}/stat"
-        return await self._call("stat", path, query, lambda body: parse_stat_response(body, known))
+        path = stat_path(self.user_id, ref)
+        response, exchange = await self._call("stat", path, query, lambda body: parse_stat_response(body, known))
+        return response._replace(exchange=exchange)
 
     async def get(
         self, endpoint: str, path: str, query: list[tuple[str, str]], read: Callable[[Mapping[str, Any]], Read]
@@ -111,13 +121,15 @@ class YunfuClient:
 
         Raises ApiError; one that ``read`` raises counts as a failure of the API call.
         """
-        return await self._call(endpoint, path, query, lambda body: read(parse_envelope(body)))
+        answer, _ = await self._call(endpoint, path, query, lambda body: read(parse_envelope(body)))
+        return answer
 
     async def watched(
         self, endpoint: str, path: str, query: list[tuple[str, str]], read: Callable[[bytes], Read], watch: Watch
     ) -> Read:
         """Make an API call as ``get`` does, and pass all of the answer to ``watch``, if one comes. Raises ApiError."""
-        return await self._call(endpoint, path, query, read, watch)
+        answer, _ = await self._call(endpoint, path, query, read, watch)
+        return answer
 
     @property
     def held_seconds(self) -> float:
@@ -148,8 +160,8 @@ class YunfuClient:
         query: list[tuple[str, str]],
         read: Callable[[bytes], Read],
         watch: Watch | None = None,
-    ) -> Read:
-        """Pass the gate, make the API call, report it to the observer."""
+    ) -> tuple[Read, Exchange]:
+        """Pass the gate, make the API call, report it to the observer; the ApiError that it raises has its exchange too."""
         url = URL(f"{self._base}{path}?{urlencode(query)}" if query else f"{self._base}{path}", encoded=True)
         self._try_refresh_token()
         async with self.gate.call(endpoint) as attempt:
@@ -158,11 +170,10 @@ class YunfuClient:
                 answer = await self._fetch(url, call, read)
             except ApiError as error:
                 self.gate.service.record(url.path, error)
-                call.report(error)
+                error.exchange = call.report(error)
                 raise
             self.gate.service.record(url.path, None)
-            call.report(None)  # an API call that is cancelled neither succeeded nor failed
-            return answer
+            return answer, call.report(None)  # an API call that is cancelled neither succeeded nor failed
 
     async def _fetch(self, url: URL, call: _Call, read: Callable[[bytes], Read]) -> Read:
         """Make the API call, and hold back what the response asks to hold back."""
@@ -193,6 +204,7 @@ class YunfuClient:
                 url, headers=headers, allow_redirects=False, proxy=self._proxy, middlewares=(call.send,)
             ) as response:
                 call.attempt.observe(response.headers)
+                call.status = response.status
                 if response.status != HTTPStatus.OK:
                     refusal = await read_start(response)
                     call.record(response, refusal)
@@ -210,7 +222,8 @@ class _Call:
     """One API call of the observer's count; ``attempt`` is its place in the gate.
 
     aiohttp sends a GET once more if a kept connection turns out to be closed: that is another API call to the platform,
-    so both are reported, and the second passes the gate like any.
+    so both are reported, and the second passes the gate like any. ``status`` and ``size`` are those of the answer, as far as
+    it has come.
     """
 
     def __init__(self, attempt: Attempt, endpoint: str, observe: Observer, watch: Watch | None) -> None:
@@ -220,6 +233,8 @@ class _Call:
         self._watch = watch
         self._start = time.perf_counter()
         self._is_sent = False
+        self.status: int | None = None
+        self.size: int | None = None
 
     async def send(self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         """Send the request; not before the gate lets it pass, if it was sent before (a client middleware of aiohttp)."""
@@ -233,14 +248,17 @@ class _Call:
         return await handler(request)
 
     def record(self, response: aiohttp.ClientResponse, body: bytes) -> None:
-        """Pass the answer to whoever watches the call."""
+        """Note what has come, and pass the answer to whoever watches the call."""
+        self.size = len(body)
         if self._watch is not None:
             seconds = time.perf_counter() - self._start
             self._watch(Answer(response.status, response.headers, body, seconds))
 
-    def report(self, error: ApiError | None) -> None:
+    def report(self, error: ApiError | None) -> Exchange:
         """Report the outcome to the observer, with the seconds since the request was sent."""
-        self._observe(self.endpoint, time.perf_counter() - self._start, error)
+        seconds = time.perf_counter() - self._start
+        self._observe(self.endpoint, seconds, error)
+        return Exchange(self.status, self.size, seconds)
 
 
 def _throttle_seconds(error: ApiError) -> float | None:

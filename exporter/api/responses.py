@@ -21,6 +21,7 @@ from exporter.api.bodies import MAX_STAT_VALUES, MAX_VALUES, parse_json
 from exporter.api.documented import has_documented_part, show_names
 from exporter.api.errors import (
     EnvelopeError,
+    Exchange,
     Forbidden,
     HttpError,
     MalformedError,
@@ -51,10 +52,12 @@ class StatResponse(NamedTuple):
 
     ``digest`` is BLAKE2b, 16 bytes, of the whole body. ``data`` is the envelope's ``data``, or None if the body has the
     digest that the caller passed in: then it is the response that the caller has parsed already, byte for byte.
+    ``exchange`` is the request that it answers.
     """
 
     digest: bytes
     data: Mapping[str, Any] | list[Any] | None
+    exchange: Exchange | None = None
 
 
 def parse_envelope(body: bytes, most: int = MAX_VALUES) -> Mapping[str, Any]:

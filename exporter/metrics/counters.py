@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from exporter.api.model import MAX_ENTRIES, TaskStats
+from exporter.metrics.recent_calls import Growth
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,12 @@ class TaskCounters:
     def sums(self) -> Sums:
         """Return what is remembered; counters made of it continue from there, and count what grew in between."""
         return Sums(dict(self.calls), dict(self.numbers), self.resets, self._most_calls, self._last_numbers)
+
+    def counted(self) -> Growth:
+        """Return what has been counted; what is counted until later is the growth in between."""
+        results = sum(self.numbers.values()) - self.numbers.get("waiting", 0)
+        calls = sum(self.calls.values())
+        return Growth(calls, self.calls.get("answered", 0), results, self.numbers.get("carrier_blocked", 0))
 
     def observe(self, stats: TaskStats) -> bool:
         """Add what has grown since the last observation; return whether anything moved (at first sight: yes).

@@ -23,7 +23,7 @@ from exporter.metrics.instrumentation import ExporterMetrics
 from exporter.metrics.store import Store
 from exporter.polling.credentials import TokenWatch
 from exporter.polling.discovery import Discovery
-from exporter.polling.facts import AccountFacts
+from exporter.polling.facts import QUOTA_CONTENDED, AccountFacts
 from exporter.polling.poller import AccountPoller
 from exporter.polling.probes import Probes
 from exporter.polling.shards import Shard, find_shard
@@ -152,7 +152,7 @@ class Account:
                 was_contended = use.is_contended
                 if was_contended:
                     log.warning(
-                        "the API quota is contended; tasks are polled less often",
+                        QUOTA_CONTENDED,
                         account=self.name,
                         reason=use.reason,
                         calls_per_minute=use.limit,
@@ -181,6 +181,7 @@ class Account:
             hidden_total=self._discovery.hidden_total,
             odd_lists=self._discovery.account_lists.odd_lists,
             lacking_lists=self._discovery.account_lists.lacking,
+            token_fault=self._token_watch.fault,
         )
 
 

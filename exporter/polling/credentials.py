@@ -14,6 +14,7 @@ from exporter.config.settings import AccountSettings, Settings
 from exporter.config.values import format_rate
 from exporter.logs import get_logger
 from exporter.metrics.store import Store
+from exporter.polling.facts import CREDENTIALS_UNREADABLE
 
 log = get_logger(__name__)
 
@@ -77,6 +78,8 @@ class TokenWatch:
         self._known = token.value
         self._client = client
         self._store = store
+        self.fault = ""
+        """Why the token file cannot be read, so that the previous token stays in use; empty if it can."""
 
     async def run(self) -> None:
         """Watch until cancelled; a fault that lasts is logged once."""
@@ -85,12 +88,11 @@ class TokenWatch:
             await asyncio.sleep(TOKEN_WATCH_SECONDS)
             try:
                 self._refresh()
-                fails = False
+                self.fault, fails = "", False
             except TokenError as error:
                 if not fails:
-                    what = "token file cannot be read; the previous token stays in use"
-                    log.warning(what, account=self._account, error=error)
-                fails = True
+                    log.warning(CREDENTIALS_UNREADABLE, account=self._account, error=error)
+                self.fault, fails = str(error), True
             except Exception:  # a fault of our own must not end the polls
                 if not fails:
                     log.exception("watching the token broke off", account=self._account)

@@ -142,6 +142,28 @@ async def test_each_call_is_reported_to_the_observer() -> None:
     assert all(0 < seconds < 5 for _, seconds, _ in calls.seen)
 
 
+async def test_an_exchange_says_what_came_back() -> None:
+    """HTTP status, size of the body and duration, as far as an answer came: with the answer, or with its error."""
+    platform = Platform(envelope(documented()))
+    async with calling(platform) as calls:
+        exchange = (await calls.client.stat(REF)).exchange
+        assert exchange is not None
+        assert exchange[:2] == (200, len(envelope(documented())))
+        assert 0 < exchange.seconds < 5
+        platform.prepare(envelope(None, code=500))
+        refused = (await calls.fail()).exchange
+        assert refused is not None
+        assert refused[:2] == (200, len(envelope(None, code=500)))
+        platform.prepare(b"down", status=502)
+        down = (await calls.fail()).exchange
+        assert down is not None
+        assert down[:2] == (502, 4)
+    async with answering_raw(b"") as calls:
+        cut = (await calls.fail()).exchange
+        assert cut is not None
+        assert cut[:2] == (None, None)
+
+
 @pytest.mark.parametrize(
     ("status", "body"), [(200, envelope({"x": 1})), (200, b"no JSON"), (404, b"<html>"), (502, b"busy")]
 )

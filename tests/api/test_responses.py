@@ -156,7 +156,7 @@ async def test_the_known_answer_comes_without_data() -> None:
     async with calling(platform) as calls:
         first = await calls.client.stat(REF)
         assert first.data == documented()
-        assert await calls.client.stat(REF, known=first.digest) == (first.digest, None)
+        assert (await calls.client.stat(REF, known=first.digest))[:2] == (first.digest, None)
         platform.prepare(envelope(documented()) + b" ")
         other = await calls.client.stat(REF, known=first.digest)
         assert other.data == first.data

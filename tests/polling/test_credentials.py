@@ -26,15 +26,18 @@ from tests.support.virtual_time import in_virtual_time
 )
 @in_virtual_time
 async def test_a_token_that_cannot_be_watched_is_logged_once(error: Exception, message: str) -> None:
-    """A fault that lasts is one line, not one per second; one that comes back is logged again."""
+    """A fault that lasts is one line, not one per second; one that comes back is logged again. The pages show it meanwhile."""
     lists = Lists(tasks=[entry(1)])
     plain = lists.refresh_token
     lists.refresh_token = breaking(10, plain, error)  # type: ignore[method-assign]
     account, _ = account_of(lists, {})
     with collected_logs() as messages:
         async with living(account):
-            await asyncio.sleep(20)
+            await asyncio.sleep(5)
+            assert account._token_watch.fault == (str(error) if isinstance(error, TokenError) else "")
+            await asyncio.sleep(15)
             assert messages == [message]
+            assert account._token_watch.fault == ""
             lists.refresh_token = breaking(10, plain, error)  # type: ignore[method-assign]
             await asyncio.sleep(20)
     assert messages == [message] * 2
