@@ -25,7 +25,7 @@ from exporter.metrics.records import (
     TaskStatus,
     WindowLines,
 )
-from exporter.metrics.trouble import watch
+from exporter.metrics.trouble import is_dialling, watch
 
 
 class Renderer(Protocol):
@@ -221,7 +221,8 @@ class Store:
 
     def _put(self, status: TaskStatus, before: TaskRecord | None) -> None:
         record = before or TaskRecord(status=status, status_lines=(), stale_after=self._stale_after)
-        self._keep(replace(record, status=status, status_lines=self._renderer.status(status, before)))
+        trouble = record.trouble if is_dialling(status.task) else None  # as the alerts end, at once
+        self._keep(replace(record, status=status, status_lines=self._renderer.status(status, before), trouble=trouble))
 
     def _keep(self, record: TaskRecord) -> None:
         ref = record.status.task.ref

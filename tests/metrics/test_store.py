@@ -351,3 +351,13 @@ def test_accounts_come_and_go_with_their_tasks(kept: StoreInTime) -> None:
     assert [status.name for status in kept.store.accounts()] == ["other"]
     assert [record.status.task.ref.account for record in kept.store.records()] == ["other"]
     assert kept.store.count_states() == {("other", TaskState.RUNNING): 1}
+
+
+def test_a_task_that_is_paused_is_in_no_trouble(kept: StoreInTime) -> None:
+    """A record carries what is wrong with the recent calls, from the list's word that the task is paused on no more."""
+    for minute in range(20):
+        stats = TaskStats(answered=minute, unanswered=20 * minute)
+        kept.record_poll(PollOutcome(stats), at=60.0 * minute)
+    assert kept.record.trouble is not None
+    kept.store.put_task(replace(TASK, state=TaskState.PAUSED), INTERVAL)
+    assert kept.record.trouble is None

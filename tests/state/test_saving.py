@@ -9,6 +9,7 @@ from exporter.api.errors import Failure
 from exporter.api.model import Task, TaskRef, TaskState, TaskStats
 from exporter.metrics.exposition import Page, TaskRenderer
 from exporter.metrics.poll_history import read_polls
+from exporter.metrics.recent_calls import SIZE
 from exporter.metrics.records import UNCHANGED, AccountStatus, PollOutcome, WindowStats
 from exporter.metrics.store import Store
 from exporter.state.saving import StoreSource
@@ -97,6 +98,28 @@ def test_what_is_not_on_the_page_comes_back_too(before: Exporter) -> None:
     assert new.status == replace(old.status, task=replace(TASK, labels=()))
     assert new.status.missing_since == NOW + 120
     assert new.windows == old.windows
+    assert len(new.recent) == SIZE
+    assert new.recent == old.recent
+
+
+def test_trouble_outlives_a_restart() -> None:
+    """A task that was low is low at once, since the same moment, and goes on being judged by the hours before."""
+    before = Exporter()
+    for minute in range(60):
+        before.clock.now += 60
+        before.poll(replace(STATS, answered=61 + minute, unanswered=6 + 20 * minute))
+    after = restarted(before.state(), now=before.clock.now + 60)
+    record = after.store.record(TASK.ref)
+    assert record is not None
+    assert record.trouble is not None
+    assert record.trouble.low is not None
+    since = record.trouble.low.since
+    after.poll(replace(STATS, answered=122, unanswered=1206))
+    record = after.store.record(TASK.ref)
+    assert record is not None
+    assert record.trouble is not None
+    assert record.trouble.low is not None
+    assert record.trouble.low.since == since < NOW + 3600
 
 
 def test_labels_may_be_others_after_a_restart(before: Exporter) -> None:

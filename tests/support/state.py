@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from exporter.api.errors import Failure
 from exporter.api.model import Task, TaskRef, TaskState, TaskStats
 from exporter.metrics.counters import Sums
+from exporter.metrics.recent_calls import Part
+from exporter.metrics.trouble import Finding, Trouble
 from exporter.state.saved import SavedAccount, SavedTask, SavedWindow
 from exporter.state.state_file import StateFile
 
@@ -46,6 +48,8 @@ _REFS = st.builds(TaskRef, _TEXTS, _TEXTS, st.none() | _TEXTS.filter(bool))
 _TASKS = st.builds(
     Task, _REFS, min_answer_ratio=_RATIOS, name=_TEXTS, state=st.sampled_from(TaskState), created=st.none() | _TIMES
 )
+_SUMS = st.floats(0, 1e9)
+_FINDINGS = st.builds(Finding, _SUMS, st.integers(0, 86_400), st.builds(Part, _SUMS, _SUMS))
 ANY_TASK = st.builds(
     SavedTask,
     _TASKS,
@@ -56,6 +60,8 @@ ANY_TASK = st.builds(
     windows=_WINDOWS,
     polls=st.lists(st.tuples(_TIMES, _TIMES, _TEXTS), max_size=3).map(tuple),
     counters=st.none() | st.builds(Sums, _BY_LABEL, _BY_LABEL, _COUNTS, _BY_LABEL, _BY_LABEL),
+    recent=st.binary(max_size=8),
+    trouble=st.none() | st.builds(Trouble, st.none() | _FINDINGS, st.none() | _FINDINGS),
 )
 
 
@@ -86,6 +92,8 @@ def saved(of: TaskRef, answered: int = 61) -> SavedTask:
         windows={"15m": SavedWindow(STATS, 1.5, 61.5, float("inf"))},
         polls=((1_751_000_000, 0.125, ""), (1_751_000_030, 3.0, "http_404")),
         counters=Sums({"answered": 5}, {"busy": 1}, 2, {"answered": 61}, {"busy": 3}),
+        recent=b"\0\0\0",
+        trouble=Trouble(low=Finding(1_751_000_000.0, 600, Part(12.5, 130.0))),
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from exporter.metrics import trouble
+from grafana import queries
 from tests.support.tools import ROOT
 
 NUMBER: Final = re.compile(r"(?<![\w.:])\d+(?:\.\d+)?[smhd]?(?![\w.])|(?<=:)\d+[smhd](?=\])")
@@ -312,4 +313,4 @@ def test_the_exporter_judges_by_the_numbers_of_the_rules() -> None:
     assert judged == {name: rules[name] for name in judged}
     assert rules["yunfu:cause:limit"].split()[0] == f"{trouble.CALM_LIMIT:g}"
     assert rules["yunfu:task_cause:count"].split()[0] == blocked
-    assert rules["YunfuTaskStale"].split()[-1] == _span(trouble.STALE_PENDING)
+    assert rules["YunfuTaskStale"].split()[-1] == _span(trouble.STALE_PENDING) == queries.STALE_PENDING
