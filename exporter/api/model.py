@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from exporter.api.documented import missing_parts, show_names, unknown_parts
+from exporter.api.scalars import MAX_COUNT, clean_label, read_count, read_number
 
 STATUSES: Final = (
     "waiting",
@@ -34,15 +35,9 @@ STATUSES: Final = (
 )
 """The label value of each ``number_status`` code: its index is the code."""
 
-MAX_LABEL_LENGTH: Final = 200
-"""Characters of a label value; a longer text of the platform's ends in an ellipsis."""
-
 MAX_ENTRIES: Final = 100
 """Distinct statuses, intentions or rounds read from one response; the documented ones number 13, 5 and 5."""
 
-_MAX_COUNT: Final = 2**53  # the sample values of Prometheus are doubles: exact up to here
-_NUMBER: Final = re.compile(r"\s*[+-]?\d{1,30}(\.\d{1,30})?([eE][+-]?\d{1,3})?\s*", re.ASCII)
-_SURROGATES: Final = re.compile("[\ud800-\udfff]")
 _GRADE: Final = re.compile(r"([A-E])级")
 _ROUND_SPAN: Final = re.compile(r"(\d{1,9})~(\d{1,9})", re.ASCII)
 _ROUND_OVER: Final = re.compile(r">(\d{1,9})", re.ASCII)
@@ -143,40 +138,6 @@ def parse_stats(data: object) -> TaskStats:
     )
 
 
-def clean_label(text: str) -> str:
-    """Return a text of the platform's as a label value: valid Unicode, trimmed, at most MAX_LABEL_LENGTH long."""
-    return _clean_again(text) if len(text) <= MAX_LABEL_LENGTH else _clean(text)
-
-
-def _clean(text: str) -> str:
-    text = text.strip()
-    if not text.isascii():
-        text = _SURROGATES.sub("\ufffd", text)
-    return text if len(text) <= MAX_LABEL_LENGTH else text[: MAX_LABEL_LENGTH - 1] + "…"
-
-
-_clean_again = lru_cache(maxsize=4096)(_clean)  # names and tags come again with every poll
-
-
-def read_number(value: object) -> float | None:
-    """Return a JSON number, or a string that spells one (PHP sends both), as a finite number; None if it is neither."""
-    if isinstance(value, str) and _NUMBER.fullmatch(value):
-        value = float(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return value if -_MAX_COUNT <= value <= _MAX_COUNT else None  # NaN compares false as well
-
-
-def read_count(value: object) -> int | None:
-    """Return a whole number from 0 to 2**53, or None if the value is no such thing."""
-    if type(value) is int and 0 <= value <= _MAX_COUNT:  # by far the commonest, and the next is the same as text
-        return value
-    if type(value) is str and value.isdecimal() and value.isascii() and len(value) < 16:
-        return int(value)
-    number = read_number(value)
-    return int(number) if number is not None and number >= 0 and number == math.floor(number) else None
-
-
 class _FieldParser:
     """Parses single values and counts, by field, what it could not read."""
 
@@ -225,7 +186,7 @@ class _FieldParser:
 
     def add(self, counts: dict[str, int], label: str, value: object, name: str, limit: float = MAX_ENTRIES) -> None:
         """Add a count under its label; entries that share a label are parts of one sum."""
-        if type(value) is int and 0 <= value <= _MAX_COUNT:  # by far the commonest
+        if type(value) is int and 0 <= value <= MAX_COUNT:  # by far the commonest
             count = value
         elif (read := self.count(value, name)) is not None:
             count = read

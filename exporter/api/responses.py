@@ -30,7 +30,7 @@ from exporter.api.errors import (
     Unauthorized,
     UnknownFormat,
 )
-from exporter.api.model import read_count, read_number
+from exporter.api.scalars import read_count, read_number
 from exporter.masking import mask
 
 MAX_HOLD_SECONDS: Final = 3600.0

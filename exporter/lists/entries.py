@@ -16,7 +16,8 @@ from typing import Any, Final, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from exporter.api.errors import MalformedError
-from exporter.api.model import TaskState, clean_label, read_count
+from exporter.api.model import TaskState
+from exporter.api.scalars import clean_label, read_count
 from exporter.patterns import UUID
 
 PER_PAGE: Final = 100

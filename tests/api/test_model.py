@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from exporter.api.model import MAX_ENTRIES, MAX_LABEL_LENGTH, STATUSES, TaskStats, clean_label, parse_stats
+from exporter.api.model import MAX_ENTRIES, STATUSES, TaskStats, parse_stats
+from exporter.api.scalars import MAX_LABEL_LENGTH
 from tests.support.tools import documented
 
 
@@ -337,19 +338,3 @@ def test_a_response_whose_json_has_the_extensions_of_python_is_read() -> None:
     """NaN and Infinity, which Python's JSON reader lets through, are no numbers here."""
     data = json.loads('{"answer_rate": {"answered": NaN, "noAnswer": -Infinity, "taskProgress": 1e999}}')
     assert sum(parse_stats(data).unread.values()) == 3
-
-
-@pytest.mark.parametrize(
-    ("text", "label"),
-    [
-        ("  名 ", "名"),
-        ("", ""),
-        ("a" * MAX_LABEL_LENGTH, "a" * MAX_LABEL_LENGTH),
-        ("a" * (MAX_LABEL_LENGTH + 1), "a" * (MAX_LABEL_LENGTH - 1) + "…"),
-        ("\ud83d", "\ufffd"),
-        ("😀", "😀"),
-    ],
-)
-def test_a_label_is_valid_unicode_of_bounded_length(text: str, label: str) -> None:
-    """Blanks around a name go, lone surrogates are replaced, a long name ends in an ellipsis."""
-    assert clean_label(text) == label

@@ -12,7 +12,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from exporter.api.errors import Failure
-from exporter.api.model import Task, TaskRef, TaskState, TaskStats, clean_label, parse_stats
+from exporter.api.model import Task, TaskRef, TaskState, TaskStats, parse_stats
+from exporter.api.scalars import clean_label
 from exporter.metrics.exposition import Page, TaskRenderer, read_samples
 from exporter.metrics.families import Family
 from exporter.metrics.records import PollOutcome, WindowStats
