@@ -50,8 +50,8 @@ LABELS: Final = {
     ),
     "outcome": Text("whether a call was answered", "呼叫是否接通"),
     "intention": Text(
-        "`A` to `E` from names such as `A级(有明确意向)`, otherwise the name itself",
-        "名称形如 `A级(有明确意向)` 的取 `A` 到 `E`，否则用名称本身",
+        "the letter of a name such as `A级(有明确意向)` or `A-高意向`, otherwise the name itself; without a name the letter of its number, 1 is `A`",
+        "名称形如 `A级(有明确意向)`、`A-高意向` 的取字母，否则用名称本身；没有名称的按编号取字母，1 为 `A`",
     ),
     "rounds": Text("how many times the called person spoke", "一次通话的对话轮次"),
     "tag": Text(

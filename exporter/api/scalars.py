@@ -17,6 +17,8 @@ MAX_COUNT: Final = 2**53
 """The largest count: the sample values of Prometheus are doubles, exact up to here."""
 
 _NUMBER: Final = re.compile(r"\s*[+-]?\d{1,30}(\.\d{1,30})?([eE][+-]?\d{1,3})?\s*", re.ASCII)
+_GROUPED: Final = re.compile(r"\s*[+-]?[1-9]\d{0,2}([,，]\d{3}){1,9}(\.\d{1,30})?\s*", re.ASCII)
+_COMMAS: Final = re.compile("[,，]")
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -36,9 +38,15 @@ _clean_again = lru_cache(maxsize=4096)(_clean)  # names and tags come again with
 
 
 def read_number(value: object) -> float | None:
-    """Return a JSON number, or a string that spells one (PHP sends both), as a finite number; None if it is neither."""
-    if isinstance(value, str) and _NUMBER.fullmatch(value):
-        value = float(value)
+    """Return a JSON number, or a string that spells one (PHP sends both), as a finite number; None if it is neither.
+
+    Groups of three digits may have commas between them, as PHP's ``number_format`` writes them: "1,234".
+    """
+    if isinstance(value, str):
+        if _NUMBER.fullmatch(value):
+            value = float(value)
+        elif _GROUPED.fullmatch(value):
+            value = float(_COMMAS.sub("", value))
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return value if -MAX_COUNT <= value <= MAX_COUNT else None  # NaN compares false as well
@@ -52,3 +60,11 @@ def read_count(value: object) -> int | None:
         return int(value)
     number = read_number(value)
     return int(number) if number is not None and number >= 0 and number == math.floor(number) else None
+
+
+def read_percentage(value: object) -> float | None:
+    """Return a percentage, whose text may end in its sign ("91.04%", "91.04 ％"), as a number; None if it is none."""
+    if isinstance(value, str):
+        text = value.strip()
+        value = text[:-1].rstrip() if text.endswith(("%", "％")) else text
+    return read_number(value)

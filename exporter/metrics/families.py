@@ -206,8 +206,8 @@ STATS_FAMILIES: Final[tuple[Family[TaskStats], ...]] = (
         name="yunfu_task_intention_calls",
         title=Text("Calls by intention", "意向通话数"),
         help=Text(
-            "Graded calls by the called person's intention: A (clear) to E (other), or a custom level.",
-            "按意向等级统计的通话数：A（有明确意向）到 E（其他），或客户自定义的等级。",
+            "Graded calls by the called person's intention: the letter of the level, or the name of a level without one.",
+            "按意向等级统计的通话数；等级名称带字母的取字母，否则用名称。",
         ),
         fields=("intention",),
         read=lambda s: s.intention_calls,

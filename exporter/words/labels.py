@@ -33,14 +33,8 @@ STATES: Final = {
 }
 """The state of a task, by the value of the ``state`` label."""
 
-INTENTIONS: Final = {
-    "A": Text("A · clear interest", "A级 · 有明确意向"),
-    "B": Text("B · possible interest", "B级 · 可能有意向"),
-    "C": Text("C · clear refusal", "C级 · 明确拒绝"),
-    "D": Text("D · busy", "D级 · 用户在忙"),
-    "E": Text("E · other", "E级 · 其他"),
-}
-"""The intention of the called, by the value of the ``intention`` label."""
+INTENTIONS: Final = {letter: Text(f"Level {letter}", f"{letter}级") for letter in "ABCDEF"}
+"""The intention of the called, by the value of the ``intention`` label. What a letter means differs by brand and customer."""
 
 ROUNDS: Final = {
     "1": Text("1 round", "1 轮"),
