@@ -51,18 +51,18 @@ def status_families(info_labels: tuple[str, ...]) -> tuple[Family[TaskStatus], .
     def info(status: TaskStatus) -> Values:
         task = status.task
         labels = task.labels or ("",) * len(info_labels)
-        return {(task.name, task.ref.sub_user_id or "", task.generation, *labels): 1}
+        return {(task.name, task.ref.sub_user_id or "", task.generation, task.kind, *labels): 1}
 
     return (
         Family(
             name="yunfu_task_info",
             title=Text("Names of the task", "任务信息"),
             help=Text(
-                "Name and origin of a task, always 1; join on account and task. sub_account is empty for the account's own tasks.",
-                "任务的名称等信息，恒为 1；用 account 和 task 关联。账号自己的任务 sub_account 为空。",
+                "Name, kind and origin of a task, always 1; join on account and task. sub_account is empty for the account's own tasks.",
+                "任务的名称、类型等信息，恒为 1；用 account 和 task 关联。账号自己的任务 sub_account 为空。",
             ),
             read=info,
-            labels=("name", "sub_account", "generation", *info_labels),
+            labels=("name", "sub_account", "generation", "kind", *info_labels),
             lasting=True,
             fixed=True,
             absence="not_listed",

@@ -104,7 +104,10 @@ WINDOWS: Final = {"today": Text("today", "今日"), "yesterday": Text("yesterday
 """A span of time, by the value of the ``window`` label; others are durations and name themselves."""
 
 GENERATIONS: Final = {"1": Text("1.0", "1.0"), "2": Text("2.0", "2.0")}
-"""The kind of a task, by the value of the ``generation`` label."""
+"""The generation of a task, by the value of the ``generation`` label."""
+
+KINDS: Final = {"outbound": Text("Outbound", "外呼"), "inbound": Text("Inbound", "呼入")}
+"""Who calls, by the value of the ``kind`` label."""
 
 REST: Final = {"_other": Text("all others", "其余标签")}
 """What is added up beyond a limit, by the value of the ``tag`` label; the tags name themselves."""
@@ -122,6 +125,7 @@ LABELS: Final[Mapping[str, Mapping[str, Text]]] = {
     "endpoint": ENDPOINTS,
     "window": WINDOWS,
     "generation": GENERATIONS,
+    "kind": KINDS,
     "tag": REST,
 }
 """The words for a label's values, by the label's name."""

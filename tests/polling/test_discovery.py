@@ -213,10 +213,10 @@ async def test_configured_tasks_are_completed_and_always_polled() -> None:
     async with living(account):
         samples = page(around, "team")
     assert {key for key in samples if key.startswith("yunfu_task_info")} == {
-        f"yunfu_task_info{{task={uuid(3)},name=three,sub_account={SUB_USER},generation=1,team=}}",
-        f"yunfu_task_info{{task={uuid(2)},name=mine,sub_account=,generation=1,team=retention}}",
-        f"yunfu_task_info{{task={uuid(7)},name=,sub_account=,generation=,team=}}",
-        f"yunfu_task_info{{task={uuid(1)},name=one,sub_account=,generation=1,team=}}",
+        f"yunfu_task_info{{task={uuid(3)},name=three,sub_account={SUB_USER},generation=1,kind=,team=}}",
+        f"yunfu_task_info{{task={uuid(2)},name=mine,sub_account=,generation=1,kind=,team=retention}}",
+        f"yunfu_task_info{{task={uuid(7)},name=,sub_account=,generation=,kind=,team=}}",
+        f"yunfu_task_info{{task={uuid(1)},name=one,sub_account=,generation=1,kind=,team=}}",
     }
 
 
@@ -231,7 +231,10 @@ async def test_a_task_is_on_the_page_once_whoever_owns_it() -> None:
         assert lists.polled[uuid(2), SUB_USER] > 0
         lists.lists = {"tasks": [], "all_tasks": [entry(number, user_id=SUB_USER) for number in (1, 2)]}
         await asyncio.sleep(61)
-        assert page(around)[f"yunfu_task_info{{task={uuid(1)},name=task 1,sub_account={SUB_USER},generation=1}}"] == 1
+        assert (
+            page(around)[f"yunfu_task_info{{task={uuid(1)},name=task 1,sub_account={SUB_USER},generation=1,kind=}}"]
+            == 1
+        )
         assert lists.polled[uuid(1), SUB_USER] > 0
 
 
@@ -338,7 +341,7 @@ async def test_tasks_come_change_and_go_with_the_lists() -> None:
         await asyncio.sleep(61)
         vanished = asyncio.get_running_loop().time()
         samples = page(around)
-        assert samples[f"yunfu_task_info{{task={uuid(1)},name=renamed,sub_account=,generation=1}}"] == 1
+        assert samples[f"yunfu_task_info{{task={uuid(1)},name=renamed,sub_account=,generation=1,kind=}}"] == 1
         assert samples[f"yunfu_task_state{{task={uuid(1)},state=paused}}"] == 1
         assert samples[f"yunfu_task_answered_calls{{task={uuid(3)}}}"] > 0
         assert samples[f"yunfu_task_up{{task={uuid(2)}}}"] == 1
@@ -408,7 +411,7 @@ async def test_a_started_task_is_polled_and_a_paused_one_is_not_any_more() -> No
         polls = lists.polled[uuid(1), None]
         await asyncio.sleep(8 * INTERVAL)
         assert lists.polled[uuid(1), None] == polls
-        assert f"yunfu_task_info{{task={uuid(1)},name=task 1,sub_account=,generation=1}}" in page(around)
+        assert f"yunfu_task_info{{task={uuid(1)},name=task 1,sub_account=,generation=1,kind=}}" in page(around)
 
 
 @in_virtual_time
