@@ -295,8 +295,8 @@ COUNTER_FAMILIES: Final[tuple[Family[CountedStats], ...]] = (
         name="yunfu_task_resets_total",
         title=Text("Resets seen", "任务重置次数"),
         help=Text(
-            "Times the platform's count of calls fell by more than half: the task was reset or restarted.",
-            "平台的呼叫数跌去一半以上的次数：任务被重置或重新开始。",
+            "Times the task was reset or restarted: the platform's count of calls fell by more than half and grew on from there.",
+            "任务被重置或重新开始的次数：平台的呼叫数跌去一半以上，并从那里继续增长。",
         ),
         read=lambda counted: counted.resets,
         type="counter",
