@@ -88,8 +88,11 @@ class Tasks:
         return f"({bar} * {calls} - {self.answered(window)}) / {deviation} and on (account, task) ({self.dialling()})"
 
     def dialling(self) -> str:
-        """Return 1 for each task that may be dialling: those listed as running, and those that are in no list."""
-        return f"{added(self.value('yunfu_task_state', 'state', of=_DIALLING))} == 1"
+        """Return 1 for each task that may be dialling: those listed as running, and those that are in no list; no inbound ones."""
+        inbound = self._chosen("yunfu_task_info", 'kind="inbound"')
+        return (
+            f"{added(self.value('yunfu_task_state', 'state', of=_DIALLING))} == 1 unless on (account, task) {inbound}"
+        )
 
     def stale(self) -> str:
         """Return the tasks that have been unread for as long as the alerts on them wait; none without our rules."""

@@ -18,7 +18,7 @@ from grafana.words import ANSWER_RATE, PROGRESS, STATE, TASK, THRESHOLD, Languag
 WELL, BUT_LINE, BUT_LIST = 0, 1, 2
 LOW, LINE, LIST, REFUSALS, MISSES = range(110, 115)
 BLOCKED: Final = 200
-STALE_DATA, DONE, PAUSED, WAITING, NO_CALLS, LATE, NO_RULES = range(-1, -8, -1)
+STALE_DATA, DONE, PAUSED, WAITING, INBOUND, NO_CALLS, LATE, NO_RULES = range(-1, -9, -1)
 """The verdicts. Of a task that calls: which cause has grown, and 10 if it is low, and 100 more if an alert says that it is."""
 
 VERDICTS: Final = {
@@ -39,6 +39,7 @@ VERDICTS: Final = {
     NO_CALLS: (Text("Running, but makes no calls", "外呼中，但没有呼叫"), WARN),
     DONE: (Text("Done: every number has its result", "已完成：号码全部呼叫完毕"), QUIET),
     PAUSED: (Text("Paused", "已暂停"), QUIET),
+    INBOUND: (Text("Inbound: the threshold is for outbound calls", "呼入任务：接通率阈值只用于外呼"), QUIET),
     WAITING: (Text("Waiting for its dialling hours", "等待外呼时段"), QUIET),
     10: (Text("Low, but no alert fires", "偏低，但未告警"), WARN),
     11: (Text("Low, and the carrier blocks more calls; no alert", "偏低，且运营商拦截增多；未告警"), WARN),
@@ -58,6 +59,7 @@ def _verdict() -> str:
             (DONE, f"{ask.value('yunfu_task_progress_ratio')} >= 1"),
             (PAUSED, ask.is_state("paused")),
             (WAITING, ask.is_state("waiting")),
+            (INBOUND, ask.value("yunfu_task_info", 'kind="inbound"')),
             (NO_CALLS, f"{ask.threshold()} unless {ask.calls()}"),
         ]
     )

@@ -56,7 +56,7 @@ def shown_variable(board: Board) -> None:
         build.QueryVariable("shown")
         .hide(dashboard.VariableHide.HIDE_VARIABLE)
         .datasource(DATASOURCE)
-        .query({"query": f"query_result(topk($rows, {_rank(ALL)}))", "refId": "shown"})
+        .query({"query": f"query_result(topk($rows, {rank(ALL)}))", "refId": "shown"})
         .regex('/task="(?<value>[^"]+)"/')
         .refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED)
         .multi(True)
@@ -94,7 +94,7 @@ def _task_rows(panels: Panels) -> Iterable[Rows]:
     states = [mapped(label_mappings("state", panels.language, coloured=False))]
     verdicts = [mapped(_verdicts(panels)), *LEFT, *cell("color-background")]
     yield Rows(SHOWN.value("yunfu_task_info", "name"), {"name": Column(TASK, 0, [task_link(panels)], least=175)})
-    yield Rows(_rank(SHOWN), {}, Column(_VERDICT, 125, verdicts), "rank")
+    yield Rows(rank(SHOWN), {}, Column(_VERDICT, 125, verdicts), "rank")
     yield Rows(
         f"topk by (account, task) (1, {SHOWN.firing('critical')} * 2 or {SHOWN.firing('warning')})",
         {"alertname": Column(Text("Alert", "告警"), 122, alerts)},
@@ -165,7 +165,7 @@ def task_link(panels: Panels) -> dashboard.DynamicConfigValue:
     )
 
 
-def _rank(tasks: Tasks) -> str:
+def rank(tasks: Tasks) -> str:
     """Return how much a look each task needs: its shortfall, and fixed values for the tasks that have none."""
     return " or ".join(
         (

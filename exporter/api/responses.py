@@ -30,7 +30,7 @@ from exporter.api.errors import (
     Unauthorized,
     UnknownFormat,
 )
-from exporter.api.model import read_count, read_number
+from exporter.api.scalars import read_count, read_number
 from exporter.masking import mask
 
 MAX_HOLD_SECONDS: Final = 3600.0
@@ -127,7 +127,8 @@ def read_hold(headers: Mapping[str, str], now: float) -> float | None:
 
 def read_quota(headers: Mapping[str, str]) -> tuple[int, int] | None:
     """Return the calls per minute that are granted and those that remain of this minute's; None: not said."""
-    granted, remaining = (read_count(headers.get(f"X-RateLimit-{name}")) for name in ("Limit", "Remaining"))
+    texts = (headers.get(f"X-RateLimit-{name}", "") for name in ("Limit", "Remaining"))
+    granted, remaining = (None if "," in text else read_count(text) for text in texts)  # a proxy joins two values by it
     return None if granted is None or remaining is None else (granted, remaining)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from exporter.api.model import read_number
+from exporter.api.scalars import read_number
 from exporter.file_changes import Stamp, stamp
 from exporter.patterns import TOKEN_SIGN
 

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from exporter.patterns import TOKEN_SIGN, UUID
 
-RESERVED_LABELS: Final = ("account", "generation", "name", "sub_account", "task")
+RESERVED_LABELS: Final = ("account", "generation", "kind", "name", "sub_account", "task")
 """The labels yunfu_task_info has anyway."""
 
 _UNITS: Final = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}  # in milliseconds

@@ -10,6 +10,7 @@ DETAIL: Final = {
     "detail.grafana": Text("Over time, in Grafana", "在 Grafana 中查看趋势"),
     "detail.id": Text("Task id", "任务 ID"),
     "detail.sub_account": Text("Sub-account", "子账号"),
+    "detail.kind": Text("Kind", "任务类型"),
     "detail.generation": Text("Generation", "任务版本"),
     "detail.created": Text("Created", "创建时间"),
     "detail.concurrency": Text("Concurrent calls", "并发上限"),

@@ -245,6 +245,7 @@ def test_every_form_of_a_hold_is_read(
         (None, "3", None),
         ("60", "-1", None),
         ("a", "b", None),
+        ("100,100", "59", None),  # two values that a proxy joined
     ],
 )
 def test_a_quota_is_read_only_whole(limit: str | None, remaining: str | None, quota: tuple[int, int] | None) -> None:

@@ -355,7 +355,7 @@ ACCOUNT_FAULTS: list[tuple[str, str]] = [
     (f"tasks: [{{id: {TASK}, min_answer_ratio: 2}}]", "tasks[0].min_answer_ratio: '2' is out of range; expected at most 1"),
     (f"tasks: [{{id: {TASK}, labels: {{team: 5}}}}]", "tasks[0].labels.team: is a number; expected text, in quotes if need be"),
     (f"tasks: [{{id: {TASK}, labels: {{a-b: x}}}}]", "tasks[0].labels.a-b: 'a-b' is not a label name; expected letters, digits and _, no digit first"),
-    (f"tasks: [{{id: {TASK}, labels: {{task: x}}}}]", "tasks[0].labels.task: 'task' is reserved; expected no __ in front and none of account, generation, name, sub_account, task"),
+    (f"tasks: [{{id: {TASK}, labels: {{task: x}}}}]", "tasks[0].labels.task: 'task' is reserved; expected no __ in front and none of account, generation, kind, name, sub_account, task"),
 ]  # fmt: skip
 
 

@@ -197,7 +197,7 @@ def test_reads(parse: Callable[[object], object], written: object, value: object
         (
             parse_label_name,
             "__x",
-            "'__x' is reserved; expected no __ in front and none of account, generation, name, sub_account, task",
+            "'__x' is reserved; expected no __ in front and none of account, generation, kind, name, sub_account, task",
         ),
         (parse_token, "two words", "has blanks or characters outside ASCII; expected the token alone"),
         (parse_token, "密码", "has blanks or characters outside ASCII; expected the token alone"),

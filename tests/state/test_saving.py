@@ -129,15 +129,20 @@ def test_labels_may_be_others_after_a_restart(before: Exporter) -> None:
 
 
 def test_counters_go_on_after_a_restart(before: Exporter) -> None:
-    """Growth of while the exporter was away is counted once, with the first poll; a fall is a reset as ever."""
+    """Growth of while the exporter was away is counted once, with the first poll; a fall before it is a reset after it."""
     after = restarted(before.state(), now=NOW + 3600)
     assert after.poll(replace(STATS, answered=100))
     assert _calls(after) == (39.0, 0.0, 0.0)
     again = restarted(after.state(), now=NOW + 7200)
     assert not again.poll(replace(STATS, answered=100))
     assert _calls(again) == (39.0, 0.0, 0.0)
-    again.poll(replace(STATS, answered=4, unanswered=0))
-    assert _calls(again) == (39.0, 0.0, 1.0)
+    for answered in (4, 5, 6):
+        again.poll(replace(STATS, answered=answered, unanswered=0))
+    last = restarted(again.state(), now=NOW + 7300)
+    for answered in (7, 9):
+        assert _calls(last) == (39.0, 0.0, 0.0)
+        last.poll(replace(STATS, answered=answered, unanswered=0))
+    assert _calls(last) == (44.0, 0.0, 1.0)
 
 
 def _calls(exporter: Exporter) -> tuple[float, ...]:

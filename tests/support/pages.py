@@ -74,10 +74,11 @@ class Filled:
         account: str = "main",
         polled: bool = True,
         trouble: Trouble | None = None,
+        kind: str = "",
     ) -> Task:
         """Add a task, whose id follows from its name, the outcome of its poll (None: it was not polled), and its trouble."""
         ref = TaskRef(account, f"{sum(map(ord, name)):08x}-0000-4000-8000-000000000000")
-        task = Task(ref, min_answer_ratio=0.2, name=name, generation="2", state=state)
+        task = Task(ref, min_answer_ratio=0.2, name=name, generation="2", state=state, kind=kind)
         self.store.put_task(task, INTERVAL if polled else None)
         if outcome is not None:
             outcome = PollOutcome(outcome) if isinstance(outcome, TaskStats) else outcome

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from exporter.api.errors import Failure
 from exporter.api.model import Task, TaskRef, TaskState, TaskStats
-from exporter.metrics.counters import Sums
+from exporter.metrics.counters import Fall, Sums
 from exporter.metrics.recent_calls import Part
 from exporter.metrics.trouble import Finding, Trouble
 from exporter.state.saved import SavedAccount, SavedTask, SavedWindow
@@ -59,7 +59,16 @@ ANY_TASK = st.builds(
     stats=st.none() | ANY_STATS,
     windows=_WINDOWS,
     polls=st.lists(st.tuples(_TIMES, _TIMES, _TEXTS), max_size=3).map(tuple),
-    counters=st.none() | st.builds(Sums, _BY_LABEL, _BY_LABEL, _COUNTS, _BY_LABEL, _BY_LABEL),
+    counters=st.none()
+    | st.builds(
+        Sums,
+        _BY_LABEL,
+        _BY_LABEL,
+        _COUNTS,
+        _BY_LABEL,
+        _BY_LABEL,
+        st.none() | st.builds(Fall, _BY_LABEL, _BY_LABEL, _BY_LABEL, _COUNTS),
+    ),
     recent=st.binary(max_size=8),
     trouble=st.none() | st.builds(Trouble, st.none() | _FINDINGS, st.none() | _FINDINGS),
 )
@@ -91,7 +100,14 @@ def saved(of: TaskRef, answered: int = 61) -> SavedTask:
         stats=TaskStats(answered=answered, numbers=STATS.numbers, unread={"rounds": 1}),
         windows={"15m": SavedWindow(STATS, 1.5, 61.5, float("inf"))},
         polls=((1_751_000_000, 0.125, ""), (1_751_000_030, 3.0, "http_404")),
-        counters=Sums({"answered": 5}, {"busy": 1}, 2, {"answered": 61}, {"busy": 3}),
+        counters=Sums(
+            {"answered": 5},
+            {"busy": 1},
+            2,
+            {"answered": 61},
+            {"busy": 3},
+            Fall({"answered": 4}, {"busy": 0}, {"answered": 5}, 1),
+        ),
         recent=b"\0\0\0",
         trouble=Trouble(low=Finding(1_751_000_000.0, 600, Part(12.5, 130.0))),
     )

@@ -134,8 +134,9 @@ class Glance:
 
     @property
     def is_low(self) -> bool:
-        """Whether the answer ratio of the task's whole life is below its threshold, with however few calls."""
-        return self.answer_ratio is not None and self.answer_ratio < self.record.status.task.min_answer_ratio
+        """Whether the answer ratio of the task's whole life is below its threshold, with however few calls; never if it is inbound."""
+        task, ratio = self.record.status.task, self.answer_ratio
+        return task.kind != "inbound" and ratio is not None and ratio < task.min_answer_ratio
 
     @property
     def has_few_calls(self) -> bool:

@@ -43,6 +43,13 @@ def test_only_a_running_task_has_to_have_numbers(filled: Filled, state: TaskStat
     assert filled.overview().rows[0].seen.standing is Standing.WELL
 
 
+@pytest.mark.parametrize(("kind", "is_low"), [("outbound", True), ("", True), ("inbound", False)])
+def test_an_inbound_task_is_never_low(filled: Filled, kind: str, *, is_low: bool) -> None:
+    """The threshold is for calls that go out; a task that does not say its kind is taken for outbound."""
+    filled.task("a", stats(0.1), kind=kind)
+    assert filled.overview().rows[0].seen.is_low == is_low
+
+
 def test_numbers_are_those_of_the_last_reading(filled: Filled) -> None:
     """What a row shows is what is on /metrics; an answer that is unchanged leaves it as it is."""
     task = filled.task("a", stats(0.25, calls=400, progress=0.125, waiting=3, connected=100, code_17=1))
