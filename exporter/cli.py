@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Final
 
 from exporter import __version__, revision
-from exporter.commands import BAD_CONFIGURATION, FAILED, OK, capture, check, once, tasks
+from exporter.commands import BAD_CONFIGURATION, FAILED, OK, abandon, capture, check, complain, once, tasks
 from exporter.commands.setup import load
 from exporter.config.faults import SettingsError, guess
 from exporter.config.loading import config_files, settings_help
@@ -35,21 +35,31 @@ EXIT_STATUS: Final = "exit status: 0 done, 1 failed, 2 bad configuration"
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command and return the exit status: 0 done, 1 failed, 2 bad arguments or bad configuration."""
+    _occupy_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that knows no Chinese is no reason to break off
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return _run(list(arguments))
     except SettingsError as error:
-        return _complain(error.faults)
+        for fault in error.faults:
+            complain(fault)
+        return BAD_CONFIGURATION
     except KeyboardInterrupt:
-        sys.stderr.write("yunfu-exporter: interrupted\n")
+        complain("interrupted")
         return FAILED
     except OSError as error:
         if not isinstance(error, BrokenPipeError):  # then the reader of our output has gone, and that is all right
-            sys.stderr.write(f"yunfu-exporter: {error}\n")
-        if sys.stdout is not None:  # what could not be written is not tried again at the interpreter's end
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            complain(str(error))
+        if sys.stdout is not None:
+            abandon(sys.stdout.fileno())
         return FAILED
+
+
+def _occupy_closed_streams() -> None:
+    """Give the numbers of closed standard streams to nothing, or a file of ours gets one, and into it what is printed there."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
 
 
 def _run(words: list[str]) -> int:
@@ -65,7 +75,8 @@ def _run(words: list[str]) -> int:
             _refuse(parsers[options.command], others)
         return command.run(options, others)
     finally:
-        print(end="", flush=True)  # a reader that has gone is noticed here, and not when the interpreter ends
+        if sys.stdout is not None:
+            sys.stdout.flush()  # a reader that has gone is noticed here, and not when the interpreter ends
 
 
 def _complete(words: list[str]) -> list[str]:
@@ -123,11 +134,6 @@ def _refuse(parser: ArgumentParser, others: Sequence[str]) -> None:
     options = {word.lstrip("-"): word for action in parser._actions for word in action.option_strings}  # noqa: SLF001  # the parser's only list of them
     nearest = guess(others[0].partition("=")[0].lstrip("-"), options)
     parser.error(f"unrecognized arguments: {' '.join(others)}; {nearest}")
-
-
-def _complain(faults: Sequence[str]) -> int:
-    sys.stderr.write("".join(f"yunfu-exporter: {fault}\n" for fault in faults))
-    return BAD_CONFIGURATION
 
 
 def _serve(_: Namespace, words: Sequence[str]) -> int:

@@ -11,7 +11,7 @@ from typing import Final
 
 from exporter.api.errors import ApiError
 from exporter.api.tokens import Token
-from exporter.commands import FAILED, OK
+from exporter.commands import FAILED, OK, complain
 from exporter.commands.setup import load, opened
 from exporter.config.settings import Settings
 from exporter.config.values import printable
@@ -36,7 +36,7 @@ def run(options: Namespace, words: Sequence[str]) -> int:
     elif not failures:
         print("no tasks")
     for failure in failures:
-        sys.stderr.write(f"yunfu-exporter: {failure}\n")
+        complain(failure)
     return FAILED if failures else OK
 
 
