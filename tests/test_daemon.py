@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -24,8 +27,11 @@ from tests.support.programs import (
     free_port,
     run_program,
     running,
+    surroundings,
     write_config,
 )
+from tests.support.samples import find
+from tests.support.tools import ROOT
 
 LOGFMT = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|[^ "=]+)(?: |$)')
 
@@ -205,3 +211,23 @@ def test_a_changed_token_file_is_taken_up_without_a_restart(platform: Platform, 
         eventually(lambda: 'yunfu_account_up{account="main"} 1' in fetch(f"{url}/metrics").text)
         eventually(lambda: "token file changed; the new token is in use" in messages(program))
         assert program.stop() == 0
+
+
+def test_a_log_that_nobody_reads_holds_nothing_up(platform: Platform, tmp_path: Path) -> None:
+    """With standard error a full pipe, the page answers, lines are counted as dropped, and SIGTERM ends it within 3 s."""
+    url = f"http://127.0.0.1:{free_port()}"
+    poll = {"interval": "5ms", "idle_interval": "5ms", "timeout": "5s", "stale_after": "60s"}
+    more = {"log": {"level": "debug"}, "poll": poll}  # a line per poll
+    config = write_config(tmp_path / "c", platform.account(), listen=url.removeprefix("http://"), **more)
+    reader, writer = os.pipe()
+    command = (sys.executable, "-m", "exporter", "--config", str(config))
+    with subprocess.Popen(command, cwd=ROOT, env=surroundings(), stderr=writer) as process:
+        try:
+            os.close(writer)
+            eventually(answers(f"{url}/healthz"))
+            eventually(lambda: find(fetch(f"{url}/metrics").text, "yunfu_exporter_log_lines_dropped_total"), 60)
+            process.terminate()
+            assert process.wait(3) == 0
+        finally:
+            process.kill()
+            os.close(reader)

@@ -225,6 +225,14 @@ EXPORTER_FAMILIES: Final[Mapping[str, OwnFamily]] = {
             ("reason",),
         ),
         OwnFamily(
+            "yunfu_exporter_log_lines_dropped_total",
+            "counter",
+            Text(
+                "Log lines that could not be written because nobody reads them, or the disk is full.",
+                "因无人读取或磁盘已满而未能写出的日志行数。",
+            ),
+        ),
+        OwnFamily(
             "yunfu_exporter_shard_ordinal",
             "gauge",
             Text(

@@ -35,6 +35,7 @@ EXPORTER = {
     "yunfu_exporter_config_last_reload_successful": ("gauge", ""),
     "yunfu_exporter_config_last_reload_success_timestamp_seconds": ("gauge", ""),
     "yunfu_exporter_http_refusals": ("counter", "reason"),
+    "yunfu_exporter_log_lines_dropped": ("counter", ""),
     "yunfu_exporter_shard_ordinal": ("gauge", ""),
     "yunfu_exporter_shards": ("gauge", ""),
     "yunfu_exporter_links_info": ("gauge", "grafana runbook"),
