@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import io
 import os
@@ -13,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
-from exporter import __version__, revision
+from exporter import __version__, revision, threads
 from exporter.commands import BAD_CONFIGURATION, FAILED, OK, abandon, capture, check, complain, once, tasks
 from exporter.commands.setup import load
 from exporter.config.faults import SettingsError, guess
@@ -144,7 +143,7 @@ def _serve(_: Namespace, words: Sequence[str]) -> int:
     read = (*files, *([settings.web_config_file] if settings.web_config_file else []))
     log.info("starting", version=__version__, revision=revision(), files=" ".join(map(str, read)) or "none")
     gc.set_threshold(50_000, 20, 1_000)  # full collections stop the loop for long where there are thousands of tasks
-    asyncio.run(make_daemon(settings, tokens, lambda: load(words), config).run())
+    threads.run(make_daemon(settings, tokens, lambda: load(words), config).run())
     return OK
 
 

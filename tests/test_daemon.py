@@ -213,8 +213,40 @@ def test_a_changed_token_file_is_taken_up_without_a_restart(platform: Platform, 
         assert program.stop() == 0
 
 
+DEAD_NAMES = """
+import socket, time
+real = socket.getaddrinfo
+socket.getaddrinfo = lambda host, *more, **named: (
+    time.sleep(600) if str(host).endswith(".test") else real(host, *more, **named)
+)
+from exporter.__main__ import main
+main()
+"""
+"""Runs the words that follow where no look-up of a name below .test ever comes back, as with name servers that are gone."""
+
+
+def test_look_ups_that_never_come_back_hold_nothing_up(platform: Platform, tmp_path: Path) -> None:
+    """With eight accounts' names dead, gzip scrapes, reloads and another account go on, and SIGTERM ends it at once."""
+    url = f"http://127.0.0.1:{free_port()}"
+    dead = [platform.account(f"dead{number}", base_url=f"http://dead{number}.test") for number in range(8)]
+    address = url.removeprefix("http://")
+    config = write_config(tmp_path / "c", *dead, platform.account(), listen=address)
+    words = (sys.executable, "-c", DEAD_NAMES, "--config", str(config))
+    with subprocess.Popen(words, cwd=ROOT, env=surroundings(), stderr=subprocess.DEVNULL) as process:
+        try:
+            eventually(answers(f"{url}/healthz"))
+            eventually(lambda: 'yunfu_account_up{account="main"} 1' in fetch(f"{url}/metrics").text)
+            for _ in range(3):
+                assert fetch(f"{url}/metrics", headers={"Accept-Encoding": "gzip"}).status == 200
+                assert fetch(f"{url}/-/reload", "POST").status == 200
+            process.terminate()
+            assert process.wait(5) == 0
+        finally:
+            process.kill()
+
+
 def test_a_log_that_nobody_reads_holds_nothing_up(platform: Platform, tmp_path: Path) -> None:
-    """With standard error a full pipe, the page answers, lines are counted as dropped, and SIGTERM ends it within 3 s."""
+    """With standard error a full pipe, the page answers, lines are counted as dropped, and SIGTERM ends it at once."""
     url = f"http://127.0.0.1:{free_port()}"
     poll = {"interval": "5ms", "idle_interval": "5ms", "timeout": "5s", "stale_after": "60s"}
     more = {"log": {"level": "debug"}, "poll": poll}  # a line per poll
@@ -227,7 +259,7 @@ def test_a_log_that_nobody_reads_holds_nothing_up(platform: Platform, tmp_path: 
             eventually(answers(f"{url}/healthz"))
             eventually(lambda: find(fetch(f"{url}/metrics").text, "yunfu_exporter_log_lines_dropped_total"), 60)
             process.terminate()
-            assert process.wait(3) == 0
+            assert process.wait(5) == 0
         finally:
             process.kill()
             os.close(reader)
