@@ -6,6 +6,7 @@ Paths and headers are those of the vendor's public API documentation. Whatever g
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import ssl
@@ -136,20 +137,22 @@ class YunfuClient:
         """The seconds for which the account's statistics are still held back; 0 if they are not."""
         return self.gate.held_seconds("stat")
 
-    def refresh_token(self) -> bool:
-        """Read the token file if it has changed; return whether the token is a new one, which ends a hold.
+    async def refresh_token(self, *, force: bool = False) -> bool:
+        """Read the token file if it has changed (or if forced); return whether the token is a new one, which ends a hold.
 
         Raises TokenError for a file that cannot be read; the previous token stays in use.
         """
-        changed = self._token.refresh()
+        if self._token.path is None:
+            return False
+        changed = await asyncio.to_thread(self._token.refresh, force=force)
         if changed:
             self.gate.use_token(self._token.value)
         return changed
 
-    def _try_refresh_token(self) -> bool:
+    async def _try_refresh_token(self) -> bool:
         """Refresh the token as ``refresh_token`` does; a file that cannot be read is left to the account's token watch."""
         try:
-            return self.refresh_token()
+            return await self.refresh_token()
         except TokenError:
             return False
 
@@ -163,7 +166,6 @@ class YunfuClient:
     ) -> tuple[Read, Exchange]:
         """Pass the gate, make the API call, report it to the observer; the ApiError that it raises has its exchange too."""
         url = URL(f"{self._base}{path}?{urlencode(query)}" if query else f"{self._base}{path}", encoded=True)
-        self._try_refresh_token()
         async with self.gate.call(endpoint) as attempt:
             call = _Call(attempt, endpoint, self._observe, watch)
             try:
@@ -185,7 +187,7 @@ class YunfuClient:
             if seconds := _throttle_seconds(error):
                 call.attempt.throttle(seconds)
             elif error.refuses_token:
-                is_current = token == self._token.value and not self._try_refresh_token()
+                is_current = token == self._token.value and not await self._try_refresh_token()
                 if is_current and self.gate.refuse(url.path, REFUSED_TOKEN_SECONDS):
                     error.blame_account()
             elif isinstance(error, HttpError) and error.hold_seconds and error.holds:

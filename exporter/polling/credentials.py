@@ -87,7 +87,7 @@ class TokenWatch:
         while True:
             await asyncio.sleep(TOKEN_WATCH_SECONDS)
             try:
-                self._refresh()
+                await self._refresh()
                 self.fault, fails = "", False
             except TokenError as error:
                 if not fails:
@@ -98,8 +98,8 @@ class TokenWatch:
                     log.exception("watching the token broke off", account=self._account)
                 fails = True
 
-    def _refresh(self) -> None:
-        self._client.refresh_token()
+    async def _refresh(self) -> None:
+        await self._client.refresh_token()
         if self._token.value == self._known:
             return
         self._known = self._token.value

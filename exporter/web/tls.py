@@ -15,6 +15,7 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from exporter.config.faults import SettingsError
+from exporter.files import read_file
 from exporter.web.connections import ServerTls
 from exporter.web.web_config import TlsSettings
 
@@ -110,7 +111,7 @@ def _read(settings: TlsSettings, name: str, what: str) -> tuple[bytes, str]:
         assert file is not None, "the settings demand one of the two"  # noqa: S101  # for mypy
         key += "_file"
         try:
-            content = file.read_bytes()
+            content = read_file(file)
         except OSError as error:
             raise SettingsError([f"{key}: cannot read {file}: {str(error.strerror).lower()}; expected PEM"]) from None
     if f"{what}-----".encode() not in content:

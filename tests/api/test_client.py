@@ -413,10 +413,10 @@ async def test_a_changed_token_ends_a_hold(tmp_path: Path) -> None:
     file.write_text("planted-1")
     async with calling(Platform(), token=Token.from_file(file)) as calls:
         calls.gate.quota.hold("stat", 60)
-        assert not calls.client.refresh_token()
+        assert not await calls.client.refresh_token()
         assert calls.gate.held_seconds("stat") > 0
         file.write_text("planted-token-2")
-        assert calls.client.refresh_token()
+        assert await calls.client.refresh_token()
         assert calls.gate.held_seconds("stat") == 0
 
 

@@ -108,7 +108,7 @@ class Lists:
         """The gate that the calls would pass."""
         return open_gate()
 
-    def refresh_token(self) -> bool:
+    async def refresh_token(self, *, force: bool = False) -> bool:  # noqa: ARG002  # the client's signature
         """Have no token file."""
         return False
 
