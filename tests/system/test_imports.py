@@ -35,7 +35,7 @@ ALLOWED: dict[str, set[str]] = {
 }
 """What each package may import of the others, beside itself and the modules of the top that know none of them."""
 
-LEAVES = {"logs", "systemd", "file_changes", "files", "patterns", "masking", "threads"}
+LEAVES = {"logs", "systemd", "file_changes", "files", "patterns", "masking", "pem", "threads"}
 """Modules of the top that import no package, so that any package may import them."""
 
 
