@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Thread
@@ -23,6 +24,7 @@ class LooseThreads(ThreadPoolExecutor):
         future: Future[Result] = Future()
 
         def call() -> None:
+            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they would not wake the main thread here
             if not future.set_running_or_notify_cancel():
                 return
             try:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from exporter import __version__, revision
 from exporter.demo.simulator import Fault
@@ -243,6 +244,41 @@ def test_look_ups_that_never_come_back_hold_nothing_up(platform: Platform, tmp_p
             assert process.wait(5) == 0
         finally:
             process.kill()
+
+
+def count_calls(url: str, account: str) -> float:
+    """Scrape, and return how many statistics calls an account has made."""
+    name = "yunfu_exporter_api_request_duration_seconds_count"
+    return find(fetch(f"{url}/metrics").text, name, account=account, endpoint="stat") or 0
+
+
+def test_files_that_never_answer_hold_nothing_up(platform: Platform, tmp_path: Path) -> None:
+    """With tokens, CA, web and configuration files turned into pipes, scrapes, reloads, accounts and the end go on."""
+    url, token, web = f"http://127.0.0.1:{free_port()}", tmp_path / "token", tmp_path / "web.yml"
+    authority, config = tmp_path / "ca.pem", tmp_path / "config.yaml"
+    token.write_text(platform.simulator.accounts[0].token)
+    web.write_text("{}")
+    trustme.CA().cert_pem.write_to_path(authority)
+    piped = platform.account("piped", token_file=str(token), ca_file=str(authority))
+    del piped["token"]
+    address = url.removeprefix("http://")
+    write_config(config, piped, platform.account(), listen=address, web_config_file=str(web), auto_reload=True)
+    with running(tmp_path, "--config", str(config)) as program:
+        eventually(answers(f"{url}/readyz"))
+        for file in (token, authority, web, config):
+            os.mkfifo(tmp_path / "pipe")
+            (tmp_path / "pipe").replace(file)
+            reply = fetch(f"{url}/-/reload", "POST")
+            assert reply.status == 500
+            assert "ot a regular file" in reply.text, file
+            for name in ("piped", "main"):
+                before = count_calls(url, name)
+                eventually(lambda name=name, before=before: count_calls(url, name) > before)  # type: ignore[misc]
+        eventually(lambda: "token file cannot be read; the previous token stays in use" in program.logs)
+        eventually(lambda: "CA file cannot be used; the previous certificates stay in use" in program.logs)
+        eventually(lambda: "web configuration is broken; the previous one stays in use" in program.logs)
+        program.process.terminate()
+        assert program.process.wait(5) == 0
 
 
 def test_a_log_that_nobody_reads_holds_nothing_up(platform: Platform, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ import aiohttp
 from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError
 from yarl import URL
 
+from exporter.api.authorities import Authorities
 from exporter.api.bodies import FOREIGN_ERRORS, MAX_BYTES, MAX_STAT_BYTES, read_body, read_start
 from exporter.api.connections import Connector
 from exporter.api.errors import (
@@ -93,9 +94,11 @@ class YunfuClient:
         token: Token,
         gate: AccountGate,
         observe: Observer,
+        authorities: Authorities | None = None,
         proxy: str | None = None,
     ) -> None:
         self._session = session
+        self._authorities = authorities or Authorities()
         self._base = f"{base_url}{API_PATH}"
         self.user_id = user_id
         self._token = token
@@ -148,6 +151,13 @@ class YunfuClient:
         if changed:
             self.gate.use_token(self._token.value)
         return changed
+
+    async def refresh_authorities(self, *, force: bool = False) -> bool:
+        """Read the CA file if it has changed (or if forced); return whether its certificates are others.
+
+        Raises AuthoritiesError for a file that cannot be used; the previous certificates stay in use.
+        """
+        return self._authorities.path is not None and await asyncio.to_thread(self._authorities.refresh, force=force)
 
     async def _try_refresh_token(self) -> bool:
         """Refresh the token as ``refresh_token`` does; a file that cannot be read is left to the account's token watch."""
@@ -203,7 +213,12 @@ class YunfuClient:
         headers = {"Authorization": f"Bearer {token}"}
         try:
             async with self._session.get(
-                url, headers=headers, allow_redirects=False, proxy=self._proxy, middlewares=(call.send,)
+                url,
+                headers=headers,
+                allow_redirects=False,
+                ssl=self._authorities.context,
+                proxy=self._proxy,
+                middlewares=(call.send,),
             ) as response:
                 call.attempt.observe(response.headers)
                 call.status = response.status

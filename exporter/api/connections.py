@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import re
 import select
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -31,11 +30,10 @@ _SAME_LENGTH: Final = re.compile(
 
 
 @asynccontextmanager
-async def open_session(*, timeout_seconds: float, ca_file: str | None = None) -> AsyncIterator[aiohttp.ClientSession]:
-    """Open the connections of one account. Raises OSError (or its ssl.SSLError) for a CA file that cannot be used."""
-    context = ssl.create_default_context(cafile=ca_file)
+async def open_session(*, timeout_seconds: float) -> AsyncIterator[aiohttp.ClientSession]:
+    """Open the connections of one account."""
     session = aiohttp.ClientSession(
-        connector=Connector(limit=0, ssl=context),  # the gate bounds the API calls at once, so the connections
+        connector=Connector(limit=0),  # the gate bounds the API calls at once, so the connections
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={
             "Accept": "application/json",

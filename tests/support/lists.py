@@ -112,6 +112,10 @@ class Lists:
         """Have no token file."""
         return False
 
+    async def refresh_authorities(self, *, force: bool = False) -> bool:  # noqa: ARG002  # the client's signature
+        """Have no CA file."""
+        return False
+
 
 def _status(endpoint: str, entry: Entry) -> str:
     """Return the status that the list's filter goes by; 3 is running or waiting in the lists of generation 2."""

@@ -82,6 +82,10 @@ class SimulatedClient:
         """Have no token file."""
         return False
 
+    async def refresh_authorities(self, *, force: bool = False) -> bool:  # noqa: ARG002  # the client's signature
+        """Have no CA file."""
+        return False
+
     def respond(self, path: str, query: list[tuple[str, str]]) -> Response:
         """Return the simulator's response to a call."""
         headers = {"authorization": f"Bearer {self.simulator.accounts[0].token}"}
