@@ -13,7 +13,7 @@ from typing import Final
 from exporter.api.model import read_number
 from exporter.file_changes import Stamp, stamp
 from exporter.files import read_file
-from exporter.patterns import TOKEN_SIGN
+from exporter.patterns import NO_TOKENS, TOKEN_SIGN
 
 _MAX_TOKEN_BYTES: Final = 64 * 1024
 
@@ -87,6 +87,9 @@ def _check(content: bytes, path: Path) -> str:
     text = content.removeprefix(b"\xef\xbb\xbf").strip()
     if not text:
         raise TokenError(f"token file {path} is empty; it must hold the account's API token")
+    for pattern, fault in NO_TOKENS:
+        if pattern.match(text.decode("utf-8", "replace")):
+            raise TokenError(f"token file {path} {fault}; it must hold the token alone")
     if not text.isascii() or any(byte <= ord(" ") or byte == 0x7F for byte in text):  # DEL
         raise TokenError(f"token file {path} must hold one token of printable ASCII characters and nothing else")
     return text.decode()

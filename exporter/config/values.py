@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
-from exporter.patterns import TOKEN_SIGN, UUID
+from exporter.patterns import NO_TOKENS, TOKEN_SIGN, UUID
 
 RESERVED_LABELS: Final = ("account", "generation", "name", "sub_account", "task")
 """The labels yunfu_task_info has anyway."""
@@ -177,6 +177,9 @@ def parse_label_name(value: object) -> str:
 def parse_token(value: object) -> SecretStr:
     """Read a token as it goes into a header: visible ASCII. Raises ValueError."""
     token = value.get_secret_value() if isinstance(value, SecretStr) else parse_text(value)
+    for pattern, fault in NO_TOKENS:
+        if pattern.match(token):
+            raise ValueError(f"{fault}; expected the token alone")
     if not token.isascii() or " " in token:
         raise ValueError("has blanks or characters outside ASCII; expected the token alone")
     return SecretStr(token)

@@ -199,6 +199,20 @@ def test_reads(parse: Callable[[object], object], written: object, value: object
             "__x",
             "'__x' is reserved; expected no __ in front and none of account, generation, name, sub_account, task",
         ),
+        *(
+            (parse_token, odd, f"{fault}; expected the token alone")
+            for odd, fault in [
+                ('"abc"', "has quotation marks"),
+                ("'abc'", "has quotation marks"),
+                ("“abc”", "has quotation marks"),
+                ('"TOKEN=abc"', "has quotation marks"),
+                ("TOKEN=abc", "is written as NAME=TOKEN"),
+                ("export YUNFU_TOKEN=abc", "is written as NAME=TOKEN"),
+                ("token = abc", "is written as NAME=TOKEN"),
+                ("Bearer abc", "is written as in a header"),
+                ("Authorization: Bearer abc", "is written as in a header"),
+            ]
+        ),
         (parse_token, "two words", "has blanks or characters outside ASCII; expected the token alone"),
         (parse_token, "密码", "has blanks or characters outside ASCII; expected the token alone"),
         *(
@@ -243,6 +257,14 @@ def test_durations_are_written_as_people_write_them(seconds: float, text: str) -
 def test_an_address_is_written_as_it_is_read(address: str) -> None:
     """An address is written as it is read, brackets included."""
     assert str(parse_address(address)) == address
+
+
+@pytest.mark.parametrize(
+    "token", ["12|aBc", "abc==", "eyJhbGciOiJub25lIn0=.e30=.c2ln", "a-b=c", "bearer", "basic-1", "x" * 4000, "a:b"]
+)
+def test_what_can_be_a_token_is_read(token: str) -> None:
+    """Nothing is refused that a platform could have made: padding, bars, dashes, or a word of HTTP without a blank."""
+    assert parse_token(f" {token} ").get_secret_value() == token
 
 
 def test_long_values_and_tokens_are_not_shown() -> None:
