@@ -104,7 +104,7 @@ class YunfuClient:
         self._token = token
         self.gate = gate
         self._observe = observe
-        self._proxy = proxy
+        self._proxy, self._proxy_headers = _split_proxy(proxy)
 
     async def stat(self, ref: TaskRef, span: tuple[str, str] | None = None, known: bytes = b"") -> StatResponse:
         """Return a task's statistics: over a span (begin and end as the platform writes times), or its whole life.
@@ -211,6 +211,8 @@ class YunfuClient:
     async def _read(self, url: URL, token: str, call: _Call) -> bytes:
         """Return the body of a 200 response. Every error of aiohttp and below is translated."""
         headers = {"Authorization": f"Bearer {token}"}
+        if url.scheme == "http":  # the proxy reads this request itself, and no other before it
+            headers |= self._proxy_headers
         try:
             async with self._session.get(
                 url,
@@ -218,6 +220,7 @@ class YunfuClient:
                 allow_redirects=False,
                 ssl=self._authorities.context,
                 proxy=self._proxy,
+                proxy_headers=self._proxy_headers,
                 middlewares=(call.send,),
             ) as response:
                 call.attempt.observe(response.headers)
@@ -276,6 +279,15 @@ class _Call:
         seconds = time.perf_counter() - self._start
         self._observe(self.endpoint, seconds, error)
         return Exchange(self.status, self.size, seconds)
+
+
+def _split_proxy(proxy: str | None) -> tuple[URL | None, dict[str, str]]:
+    """Return a proxy's address without its user and password, and the header that has them, as UTF-8: aiohttp's is Latin-1."""
+    url = None if proxy is None else URL(proxy)
+    if url is None or url.user is None:
+        return url, {}
+    credentials = aiohttp.encode_basic_auth(url.user, url.password or "", "utf-8")
+    return url.with_user(None), {"Proxy-Authorization": credentials}
 
 
 def _throttle_seconds(error: ApiError) -> float | None:

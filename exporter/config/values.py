@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
+from yarl import URL
 
 from exporter.patterns import NO_TOKENS, TOKEN_SIGN, UUID
 
@@ -186,18 +187,22 @@ def parse_token(value: object) -> SecretStr:
 
 
 def _parse_url(value: object, expected: str) -> SplitResult:
-    """Split an http or https address. Messages never hold any of it: it may have a password or a token anywhere."""
+    """Split an http or https address as it is sent: a host name in Chinese by IDNA, the rest percent-encoded.
+
+    Messages never hold any of it: it may have a password or a token anywhere.
+    """
     text = parse_text(value)
     try:
         url = urlsplit(text)
         sound = url.scheme in ("http", "https") and url.hostname and url.port != 0 and " " not in text
-    except ValueError:  # brackets or a port out of order
+        encoded = urlsplit(str(URL(text)))
+    except ValueError:  # brackets or a port out of order, a label that is too long
         sound = False
     if not sound:
         raise ValueError(f"is not an http or https address; expected {expected}")
     if url.query or url.fragment or text.endswith(("?", "#")):
         raise ValueError(f"has a query or fragment; expected {expected}")
-    return url
+    return encoded
 
 
 def parse_base_url(value: object) -> str:
@@ -205,8 +210,7 @@ def parse_base_url(value: object) -> str:
     url = _parse_url(value, expected := "like https://api.example.com or https://example.com/prefix")
     if "@" in url.netloc:
         raise ValueError(f"has a user name or password; expected {expected}")
-    host = url.netloc.lower()  # accounts of one platform share a quota, however they write it
-    return url._replace(netloc=host).geturl().rstrip("/")
+    return url.geturl().rstrip("/")  # in small letters: accounts of one platform share a quota, however they write it
 
 
 def parse_proxy(value: object) -> SecretStr:
@@ -215,6 +219,8 @@ def parse_proxy(value: object) -> SecretStr:
     url = _parse_url(text, expected := "like http://user:password@proxy.example.com:3128")
     if url.path not in ("", "/"):
         raise ValueError(f"has a path; expected {expected}")
+    if "%3a" in (url.username or "").lower():
+        raise ValueError(f"has a colon in the user name, which basic auth cannot carry; expected {expected}")
     return SecretStr(url.geturl().rstrip("/"))
 
 

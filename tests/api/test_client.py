@@ -36,6 +36,7 @@ from exporter.api.errors import (
 )
 from exporter.api.model import TaskRef
 from exporter.api.tokens import Token
+from exporter.config.values import parse_base_url
 from tests.support.calls import (
     REF,
     STAT,
@@ -104,6 +105,30 @@ async def test_a_proxy_is_used_and_its_password_not_passed_on() -> None:
     assert request.headers["host"] == "platform.invalid"
     assert request.headers["authorization"] == f"Bearer {TOKEN}"
     assert request.headers["proxy-authorization"] == f"Basic {base64.b64encode(b'user:planted-password').decode()}"
+
+
+@pytest.mark.parametrize("base_url", ["http://platform.invalid", "https://platform.invalid"])
+@pytest.mark.parametrize(
+    ("written", "password"), [("密码", "密码"), ("100%25", "100%"), ("p@ss", "p@ss"), ("%E5%AF%86é", "密é"), ("", "")]
+)
+async def test_a_proxys_password_can_be_any_text(base_url: str, written: str, password: str) -> None:
+    """It reaches the proxy as UTF-8, with the request itself or with CONNECT, and never the platform."""
+    proxy = Platform(b"", status=407)
+    async with calling(proxy, base_url=base_url, proxied=f"用户:{written}@") as calls:
+        await calls.fail()
+    (request,) = proxy.requests
+    expected = base64.b64encode(f"用户:{password}".encode()).decode()
+    assert request.headers["proxy-authorization"] == f"Basic {expected}"
+    assert ("authorization" in request.headers) == base_url.startswith("http:")
+
+
+async def test_names_and_paths_in_chinese_are_sent_encoded() -> None:
+    """A host name goes out by IDNA, also to a proxy, and a path percent-encoded."""
+    proxy = Platform()
+    async with calling(proxy, base_url=parse_base_url("http://接口.例子.test/品牌"), proxied="") as calls:
+        await calls.client.stat(REF)
+    assert proxy.requests[0].headers["host"] == "xn--6orp08a.xn--fsqu00a.test"
+    assert proxy.requests[0].path == f"http://xn--6orp08a.xn--fsqu00a.test/%E5%93%81%E7%89%8C{STAT}"
 
 
 @pytest.mark.parametrize("base_url", ["http://platform.invalid", "https://platform.invalid"])

@@ -72,6 +72,14 @@ PROXIES = "expected like http://user:password@proxy.example.com:3128"
         (parse_base_url, "https://api.example.com/", "https://api.example.com"),
         (parse_base_url, "HTTPS://API.Example.com/Prefix", "https://api.example.com/Prefix"),
         (parse_base_url, "http://[::1]:8080/a/b//", "http://[::1]:8080/a/b"),
+        (parse_base_url, "https://接口.例子.test", "https://xn--6orp08a.xn--fsqu00a.test"),
+        (
+            parse_base_url,
+            "https://接口。例子.TEST:8443/品牌/a%2Fb",
+            "https://xn--6orp08a.xn--fsqu00a.test:8443/%E5%93%81%E7%89%8C/a%2Fb",
+        ),
+        (parse_base_url, "https://xn--6orp08a.xn--fsqu00a.test", "https://xn--6orp08a.xn--fsqu00a.test"),
+        (parse_base_url, "https://Bücher.example/ü%C3%BC", "https://xn--bcher-kva.example/%C3%BC%C3%BC"),
     ],
 )
 def test_reads(parse: Callable[[object], object], written: object, value: object) -> None:
@@ -226,12 +234,18 @@ def test_reads(parse: Callable[[object], object], written: object, value: object
                 "http://a:0",
                 "https://[::1",
                 "http://a b",
+                f"http://{'例' * 64}.test",
             ]
         ),
         (parse_base_url, "https://example.com?a=1", f"has a query or fragment; {BASE_URLS}"),
         (parse_base_url, "https://example.com/#", f"has a query or fragment; {BASE_URLS}"),
         (parse_base_url, "https://user@example.com", f"has a user name or password; {BASE_URLS}"),
         (parse_proxy, "socks5://user:pw@example.com", f"is not an http or https address; {PROXIES}"),
+        (
+            parse_proxy,
+            "http://us%3Aer:pw@example.com",
+            f"has a colon in the user name, which basic auth cannot carry; {PROXIES}",
+        ),
         (parse_proxy, "http://user:pw@example.com/path", f"has a path; {PROXIES}"),
     ],
 )
