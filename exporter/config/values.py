@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from pydantic import SecretStr
 from yarl import URL
 
-from exporter.patterns import NO_TOKENS, TOKEN_SIGN, UUID
+from exporter.patterns import NO_TOKENS, TOKEN_SIGN, UUID, BoundedPattern
 
 RESERVED_LABELS: Final = ("account", "generation", "name", "sub_account", "task")
 """The labels yunfu_task_info has anyway."""
@@ -158,10 +158,10 @@ def parse_timezone(value: object) -> ZoneInfo:
         raise ValueError(f"{show(value)} is not a time zone; expected a name like Asia/Shanghai or UTC") from None
 
 
-def parse_pattern(value: object) -> re.Pattern[str]:
+def parse_pattern(value: object) -> BoundedPattern:
     """Read a regular expression whose dot matches a newline too: a task's name can hold one. Raises ValueError."""
     try:
-        return value if isinstance(value, re.Pattern) else re.compile(parse_text(value), re.DOTALL)
+        return value if isinstance(value, BoundedPattern) else BoundedPattern(re.compile(parse_text(value), re.DOTALL))
     except re.error as error:
         raise ValueError(f"{show(value)} is not a regular expression ({error.msg}); expected Python's syntax") from None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,7 +12,7 @@ import pytest
 from exporter.config.faults import SettingsError
 from exporter.config.loading import load_settings, settings_help
 from exporter.config.settings import DiscoverySettings, LinksSettings, Settings, ShardSettings, WebSettings
-from exporter.config.values import Address, WindowSettings
+from exporter.config.values import Address, WindowSettings, parse_pattern
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjF9.c2VjcmV0"
 OPAQUE = "0paque-" * 9
@@ -140,7 +139,7 @@ def test_the_example_loads(file: Path) -> None:
                     "generations": (1, 2),
                     "sub_accounts": False,
                     "states": ("running", "waiting"),
-                    "include": re.compile(".*", re.DOTALL),
+                    "include": parse_pattern(".*"),
                     "exclude": None,
                     "interval": 60.0,
                     "full_interval": 900.0,
