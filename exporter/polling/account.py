@@ -99,6 +99,7 @@ class Account:
         status = replace(
             self._store.account(self.name),
             token_expiry=self._token.expiry(),
+            token_problem=False,
             discovery_interval=None,
             quota=self.client.gate.use,
         )

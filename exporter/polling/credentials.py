@@ -101,6 +101,7 @@ class CredentialsWatch:
     async def look(self, *, force: bool = False) -> None:
         """Take up what has changed (if forced, also files that do not look changed); a fault that lasts is logged once."""
         await self._try("token", CREDENTIALS_UNREADABLE, self._look_at_token(force=force))
+        self._record_problem()
         await self._try(
             "CA file",
             "CA file cannot be used; the previous certificates stay in use",
@@ -126,6 +127,11 @@ class CredentialsWatch:
                 log.exception("watching the %s broke off", what, account=self._account)
         else:
             self._failing.pop(what, None)
+
+    def _record_problem(self) -> None:
+        status, problem = self._store.account(self._account), "token" in self._failing
+        if status.token_problem != problem:
+            self._store.put_account(replace(status, token_problem=problem))
 
     async def _look_at_token(self, *, force: bool) -> None:
         await self._client.refresh_token(force=force)

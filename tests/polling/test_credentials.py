@@ -59,6 +59,20 @@ async def test_a_token_in_use_since_a_change_is_logged_with_its_expiry(caplog: p
 
 
 @in_virtual_time
+async def test_a_token_file_that_cannot_be_read_is_a_problem_of_the_account() -> None:
+    """The account's metric says so for as long as the token before is used, and not when the file can be read again."""
+    lists = Lists(tasks=[entry(1)])
+    lists.refresh_token = breaking(10, lists.refresh_token, TokenError("gone"))  # type: ignore[method-assign]
+    account, around = account_of(lists, {})
+    async with living(account):
+        assert not around.store.account("main").token_problem
+        await asyncio.sleep(5)
+        assert around.store.account("main").token_problem
+        await asyncio.sleep(7)
+        assert not around.store.account("main").token_problem
+
+
+@in_virtual_time
 async def test_a_changed_ca_file_is_logged_and_so_is_a_broken_one(caplog: pytest.LogCaptureFixture) -> None:
     """Certificates that are in use since a change are one line, and a file that cannot be used is one for as long as it lasts."""
     caplog.set_level(logging.INFO, "exporter.polling.credentials")
