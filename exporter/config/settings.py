@@ -196,7 +196,9 @@ class AccountSettings(_Part):
     proxy: Proxy | None = Field(
         None, description="URL of an HTTP proxy, may contain user:password@; HTTP_PROXY and NO_PROXY are ignored"
     )
-    ca_file: FilePath | None = Field(None, description="PEM file of certificates to trust instead of the system's")
+    ca_file: FilePath | None = Field(
+        None, description="PEM file of certificates to trust instead of the system's; read again when it changes"
+    )
     discovery: DiscoverySettings | None = Field(
         None, description="null: only the tasks listed under tasks; {}: discover with the defaults"
     )
