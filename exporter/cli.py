@@ -20,7 +20,7 @@ from exporter.config.loading import config_files, settings_help
 from exporter.config.values import show
 from exporter.daemon import make_daemon
 from exporter.demo.commands import add_demo_options, add_simulator_options, demo, simulate
-from exporter.file_changes import Watched
+from exporter.files.changes import Watched
 from exporter.logs import get_logger, set_up
 
 log: Final = get_logger(__name__)

@@ -19,12 +19,12 @@ from tests.support.tools import ROOT, need
 READ_FOR_EVER = """
 import os, time
 from pathlib import Path
-from exporter import files
+from exporter.files import reading
 from exporter.__main__ import main
 def read(path, _):
     Path(os.environ["READS"]).touch()
     time.sleep(600)
-files._read, files.PATIENCE_SECONDS = read, 600
+reading._read, reading.PATIENCE_SECONDS = read, 600
 main()
 """
 """Runs the words that follow, and reads its configuration for ever: the file READS says since when."""

@@ -22,7 +22,7 @@ from exporter.config.faults import SettingsError
 from exporter.config.settings import Settings
 from exporter.daemon import Daemon, make_daemon
 from exporter.demo.simulator import SimulatorOptions
-from exporter.file_changes import Watched
+from exporter.files.changes import Watched
 from exporter.running import Running
 from tests.support.programs import (
     Platform,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
-from exporter.file_changes import stamp
-from exporter.files import read_file
-from exporter.pem import find_blocks, in_a_file
+from exporter.files.changes import stamp
+from exporter.files.pem import find_blocks, in_a_file
+from exporter.files.reading import read_file
 
 
 class AuthoritiesError(Exception):

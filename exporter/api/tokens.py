@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from exporter.api.model import read_number
-from exporter.file_changes import Stamp, stamp
-from exporter.files import read_file
+from exporter.files.changes import Stamp, stamp
+from exporter.files.reading import read_file
 from exporter.patterns import NO_TOKENS, TOKEN_SIGN
 
 _MAX_TOKEN_BYTES: Final = 64 * 1024

@@ -12,7 +12,7 @@ from typing import Any, Final
 import yaml
 
 from exporter.config.values import describe, show
-from exporter.files import read_file
+from exporter.files.reading import read_file
 from exporter.patterns import TOKEN_SIGN
 
 # What PyYAML's messages quote of the file, which may be a secret; '<block end>' is PyYAML's.

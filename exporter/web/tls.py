@@ -13,8 +13,8 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from exporter.config.faults import SettingsError
-from exporter.files import read_file
-from exporter.pem import find_blocks, in_a_file
+from exporter.files.pem import find_blocks, in_a_file
+from exporter.files.reading import read_file
 from exporter.web.connections import ServerTls
 from exporter.web.web_config import TlsSettings
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from exporter.files import look_at
+from exporter.files.reading import look_at
 
 Stamp = tuple[tuple[int, int, int] | None, ...]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from exporter.pem import find_blocks, in_a_file
+from exporter.files.pem import find_blocks, in_a_file
 
 NOTES = [
     "# 公司内部根证书\n".encode(),

@@ -11,9 +11,9 @@ from pathlib import Path, PosixPath
 
 import pytest
 
-from exporter import files
-from exporter.file_changes import Watched
-from exporter.files import look_at, read_file
+from exporter.files import reading
+from exporter.files.changes import Watched
+from exporter.files.reading import look_at, read_file
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ class HungFile(PosixPath):
 @pytest.fixture
 def hung(file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HungFile]:
     """Give a file whose file system hangs."""
-    monkeypatch.setattr(files, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(reading, "PATIENCE_SECONDS", 0.05)
     HungFile.let_go.clear()
     HungFile.asked = 0
     yield HungFile(file)
@@ -95,5 +95,5 @@ def test_a_file_that_hangs_has_changed_when_it_is_back(hung: HungFile) -> None:
     HungFile.let_go.clear()
     assert [watched.has_changed() for _ in range(3)] == [True, False, False]
     HungFile.let_go.set()
-    files._unanswered[hung].result(10)
+    reading._unanswered[hung].result(10)
     assert [watched.has_changed() for _ in range(2)] == [True, False]
