@@ -10,11 +10,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from exporter.threads import LooseThreads
 
@@ -27,8 +28,21 @@ MOST_BYTES: Final = 16 << 20
 Answer = TypeVar("Answer")
 
 _threads = LooseThreads()
-_unanswered: dict[Path, Future[Any]] = {}
-"""The question that hangs, by file: while it does, no other is asked, so that there is one thread for each file at most."""
+_FIRST_PAUSE: Final = 10.0
+
+
+class _Question(NamedTuple):
+    """A question that is asked, and when (of the monotonic clock) another is if it hangs: after twice the pause each time.
+
+    So a path that leads elsewhere by then works again, and the threads that hang are few.
+    """
+
+    asked: Future[Any]
+    again_at: float
+    pause: float
+
+
+_unanswered: dict[Path, _Question] = {}
 
 
 def read_file(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
@@ -61,14 +75,22 @@ def _check_kind(status: os.stat_result) -> None:
 def _ask(path: Path, question: Callable[[], Answer]) -> Answer:
     """Return the file system's answer about a file. Raises OSError, with ETIMEDOUT if there is none in time."""
     before = _unanswered.get(path)
-    if before is None or before.done():
-        _unanswered[path] = asked = _threads.submit(question)
-        try:
-            return asked.result(PATIENCE_SECONDS)
-        except TimeoutError:
-            if asked.done():  # the file system's own
-                raise
-        finally:
-            if asked.done():
-                _unanswered.pop(path, None)
-    raise TimeoutError(errno.ETIMEDOUT, "The file system does not answer")
+    hangs = before is not None and not before.asked.done()
+    if before is not None and hangs and time.monotonic() < before.again_at:
+        raise _no_answer()
+    pause = 2 * before.pause if before is not None and hangs else _FIRST_PAUSE
+    asked = _threads.submit(question)
+    _unanswered[path] = _Question(asked, time.monotonic() + pause, pause)
+    try:
+        return asked.result(PATIENCE_SECONDS)
+    except TimeoutError:
+        if asked.done():  # the file system's own
+            raise
+        raise _no_answer() from None
+    finally:
+        if asked.done():
+            _unanswered.pop(path, None)
+
+
+def _no_answer() -> TimeoutError:
+    return TimeoutError(errno.ETIMEDOUT, "The file system does not answer")

@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path, PosixPath
 
@@ -80,12 +81,26 @@ def test_a_folder_and_a_missing_file_are_said_as_ever(tmp_path: Path) -> None:
 
 
 def test_a_file_system_that_hangs_is_given_up(hung: HungFile) -> None:
-    """A question without an answer is an error, and while it hangs no other is asked: there is one thread for a file."""
+    """A question without an answer is an error, and while it hangs no other is asked for a while."""
     for ask in (read_file, look_at, read_file):
         with pytest.raises(TimeoutError, match="The file system does not answer") as caught:
             ask(hung)
         assert caught.value.errno == errno.ETIMEDOUT
     assert HungFile.asked == 1
+
+
+def test_a_path_that_leads_elsewhere_works_again(hung: HungFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A question that hangs for good is asked again after 10 s, 20 s, 40 s and so on; one that is answered ends that."""
+    now = time.monotonic()
+    for seconds, asked in ((0, 1), (9, 1), (11, 2), (30, 2), (32, 3), (70, 3), (73, 4)):
+        monkeypatch.setattr(time, "monotonic", lambda at=now + seconds: at)
+        with pytest.raises(TimeoutError):
+            look_at(hung)
+        assert HungFile.asked == asked, seconds
+    HungFile.let_go.set()
+    reading._unanswered[hung].asked.result(10)
+    assert look_at(hung).st_size == 3
+    assert hung not in reading._unanswered
 
 
 def test_a_file_that_hangs_has_changed_when_it_is_back(hung: HungFile) -> None:
@@ -95,5 +110,5 @@ def test_a_file_that_hangs_has_changed_when_it_is_back(hung: HungFile) -> None:
     HungFile.let_go.clear()
     assert [watched.has_changed() for _ in range(3)] == [True, False, False]
     HungFile.let_go.set()
-    reading._unanswered[hung].result(10)
+    reading._unanswered[hung].asked.result(10)
     assert [watched.has_changed() for _ in range(2)] == [True, False]
