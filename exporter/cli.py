@@ -8,8 +8,10 @@ import os
 import sys
 from argparse import ArgumentParser, HelpFormatter, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from typing import Final
 
 from exporter import __version__, revision, threads
@@ -35,6 +37,9 @@ EXIT_STATUS: Final = "exit status: 0 done, 1 failed, 2 bad configuration"
 def run(arguments: Sequence[str]) -> int:
     """Run a command and return the exit status: 0 done, 1 failed, 2 bad arguments or bad configuration."""
     _occupy_closed_streams()
+    if sys.stdout is None:  # closed, as by some supervisors
+        with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+            return run(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that knows no Chinese is no reason to break off
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -49,8 +54,7 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:
         if not isinstance(error, BrokenPipeError):  # then the reader of our output has gone, and that is all right
             complain(str(error))
-        if sys.stdout is not None:
-            abandon(sys.stdout.fileno())
+        abandon(sys.stdout.fileno())
         return FAILED
 
 
@@ -74,8 +78,7 @@ def _run(words: list[str]) -> int:
             _refuse(parsers[options.command], others)
         return command.run(options, others)
     finally:
-        if sys.stdout is not None:
-            sys.stdout.flush()  # a reader that has gone is noticed here, and not when the interpreter ends
+        sys.stdout.flush()  # a reader that has gone is noticed here, and not when the interpreter ends
 
 
 def _complete(words: list[str]) -> list[str]:

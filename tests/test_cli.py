@@ -192,6 +192,8 @@ def test_no_standard_output_at_all_is_no_drama(monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "stdout", None)
     assert run(["check"]) == 0
+    assert run(["once"]) == 1  # there is no platform
+    assert run(["tasks", "--json"]) == 1
 
 
 def test_an_interrupted_command_says_so(platform: Platform, env: dict[str, str], tmp_path: Path) -> None:

@@ -31,8 +31,8 @@ _threads = LooseThreads()
 _FIRST_PAUSE: Final = 10.0
 
 
-class _Question(NamedTuple):
-    """A question that is asked, and when (of the monotonic clock) another is if it hangs: after twice the pause each time.
+class _Hanging(NamedTuple):
+    """A question that hangs, and when (of the monotonic clock) another is asked: after twice the pause each time.
 
     So a path that leads elsewhere by then works again, and the threads that hang are few.
     """
@@ -42,7 +42,7 @@ class _Question(NamedTuple):
     pause: float
 
 
-_unanswered: dict[Path, _Question] = {}
+_hanging: dict[Path, _Hanging] = {}
 
 
 def read_file(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
@@ -74,22 +74,20 @@ def _check_kind(status: os.stat_result) -> None:
 
 def _ask(path: Path, question: Callable[[], Answer]) -> Answer:
     """Return the file system's answer about a file. Raises OSError, with ETIMEDOUT if there is none in time."""
-    before = _unanswered.get(path)
-    hangs = before is not None and not before.asked.done()
-    if before is not None and hangs and time.monotonic() < before.again_at:
+    before = _hanging.get(path)
+    if before is not None and before.asked.done():
+        before = None
+    if before is not None and time.monotonic() < before.again_at:
         raise _no_answer()
-    pause = 2 * before.pause if before is not None and hangs else _FIRST_PAUSE
     asked = _threads.submit(question)
-    _unanswered[path] = _Question(asked, time.monotonic() + pause, pause)
     try:
         return asked.result(PATIENCE_SECONDS)
     except TimeoutError:
         if asked.done():  # the file system's own
             raise
+        pause = _FIRST_PAUSE if before is None else 2 * before.pause
+        _hanging[path] = _Hanging(asked, time.monotonic() + pause, pause)
         raise _no_answer() from None
-    finally:
-        if asked.done():
-            _unanswered.pop(path, None)
 
 
 def _no_answer() -> TimeoutError:

@@ -63,9 +63,10 @@ def _conflicts(settings: Settings, tokens: Mapping[str, Token]) -> list[str]:
 
 def _read_files(account: AccountSettings) -> tuple[Token | TokenError, AuthoritiesError | None]:
     """Return an account's token, or why there is none, and what is wrong with its CA file."""
+    authorities = None
     try:
-        Authorities(account.ca_file)
-        authorities = None
+        if account.ca_file is not None:
+            Authorities(account.ca_file)
     except AuthoritiesError as error:
         authorities = error
     try:

@@ -46,6 +46,7 @@ def hung(file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HungFile]:
     HungFile.asked = 0
     yield HungFile(file)
     HungFile.let_go.set()
+    reading._hanging.clear()
 
 
 def test_a_regular_file_is_read_whole(file: Path) -> None:
@@ -89,6 +90,21 @@ def test_a_file_system_that_hangs_is_given_up(hung: HungFile) -> None:
     assert HungFile.asked == 1
 
 
+def test_a_question_under_way_is_no_hanging_one(hung: HungFile, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Accounts that have one token file can read it at the same time: only what took too long stands in the way."""
+    monkeypatch.setattr(reading, "PATIENCE_SECONDS", 20)
+    read: list[bytes] = []
+    slow = threading.Thread(target=lambda: read.append(read_file(hung)))
+    slow.start()
+    while not HungFile.asked:
+        pass
+    assert hung == file
+    assert read_file(file) == b"one"
+    HungFile.let_go.set()
+    slow.join()
+    assert read == [b"one"]
+
+
 def test_a_path_that_leads_elsewhere_works_again(hung: HungFile, monkeypatch: pytest.MonkeyPatch) -> None:
     """A question that hangs for good is asked again after 10 s, 20 s, 40 s and so on; one that is answered ends that."""
     now = time.monotonic()
@@ -98,9 +114,8 @@ def test_a_path_that_leads_elsewhere_works_again(hung: HungFile, monkeypatch: py
             look_at(hung)
         assert HungFile.asked == asked, seconds
     HungFile.let_go.set()
-    reading._unanswered[hung].asked.result(10)
+    reading._hanging[hung].asked.result(10)
     assert look_at(hung).st_size == 3
-    assert hung not in reading._unanswered
 
 
 def test_a_file_that_hangs_has_changed_when_it_is_back(hung: HungFile) -> None:
@@ -110,5 +125,5 @@ def test_a_file_that_hangs_has_changed_when_it_is_back(hung: HungFile) -> None:
     HungFile.let_go.clear()
     assert [watched.has_changed() for _ in range(3)] == [True, False, False]
     HungFile.let_go.set()
-    reading._unanswered[hung].asked.result(10)
+    reading._hanging[hung].asked.result(10)
     assert [watched.has_changed() for _ in range(2)] == [True, False]
