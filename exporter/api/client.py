@@ -23,7 +23,7 @@ from yarl import URL
 
 from exporter.api.authorities import Authorities
 from exporter.api.bodies import FOREIGN_ERRORS, MAX_BYTES, MAX_STAT_BYTES, read_body, read_start
-from exporter.api.connections import Connector
+from exporter.api.connections import Connector, split_proxy
 from exporter.api.errors import (
     ApiError,
     ApiTimeout,
@@ -104,7 +104,7 @@ class YunfuClient:
         self._token = token
         self.gate = gate
         self._observe = observe
-        self._proxy, self._proxy_headers = _split_proxy(proxy)
+        self._proxy, self._proxy_headers = split_proxy(proxy)
 
     async def stat(self, ref: TaskRef, span: tuple[str, str] | None = None, known: bytes = b"") -> StatResponse:
         """Return a task's statistics: over a span (begin and end as the platform writes times), or its whole life.
@@ -279,15 +279,6 @@ class _Call:
         seconds = time.perf_counter() - self._start
         self._observe(self.endpoint, seconds, error)
         return Exchange(self.status, self.size, seconds)
-
-
-def _split_proxy(proxy: str | None) -> tuple[URL | None, dict[str, str]]:
-    """Return a proxy's address without its user and password, and the header that has them, as UTF-8: aiohttp's is Latin-1."""
-    url = None if proxy is None else URL(proxy)
-    if url is None or url.user is None:
-        return url, {}
-    credentials = aiohttp.encode_basic_auth(url.user, url.password or "", "utf-8")
-    return url.with_user(None), {"Proxy-Authorization": credentials}
 
 
 def _throttle_seconds(error: ApiError) -> float | None:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
+from yarl import URL
 
 from exporter import __version__
 
@@ -47,6 +48,15 @@ async def open_session(*, timeout_seconds: float) -> AsyncIterator[aiohttp.Clien
     )
     async with session:
         yield session
+
+
+def split_proxy(proxy: str | None) -> tuple[URL | None, dict[str, str]]:
+    """Return a proxy's address without its user and password, and the header that has them, as UTF-8: aiohttp's is Latin-1."""
+    url = None if proxy is None else URL(proxy)
+    if url is None or url.user is None:
+        return url, {}
+    credentials = aiohttp.encode_basic_auth(url.user, url.password or "", "utf-8")
+    return url.with_user(None), {"Proxy-Authorization": credentials}
 
 
 class Connector(aiohttp.TCPConnector):
