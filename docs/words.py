@@ -182,7 +182,7 @@ _KEYS: Final = {
     "how often to read each of the additional time windows": "每个额外统计窗口的读取间隔",
     "concurrent API calls": "同时进行的接口调用数",
     "URL of an HTTP proxy, may contain user:password@; HTTP_PROXY and NO_PROXY are ignored": "HTTP 代理地址，可带 user:password@；不使用环境变量 HTTP_PROXY 和 NO_PROXY",
-    "PEM file of certificates to trust instead of the system's": "要信任的 PEM 证书文件，代替系统证书",
+    "PEM file of certificates to trust instead of the system's; read again when it changes": "要信任的 PEM 证书文件，代替系统证书；文件改变后重新读取",
     "null: only the tasks listed under tasks; {}: discover with the defaults": "null：只采集下面列出的任务；{}：按默认值自动发现",
     "tasks to poll, each by its id": "要采集的任务，逐个写明 ID",
     "which generations of tasks to list, 1.0 and 2.0": "读取哪几代任务的列表接口",

@@ -15,7 +15,7 @@ from exporter.api.gate import TokenGates
 from exporter.api.quota import DAEMON, Spending
 from exporter.api.tokens import Token
 from exporter.config.settings import Settings
-from exporter.file_changes import Watched
+from exporter.files.changes import Watched
 from exporter.logs import get_logger
 from exporter.metrics.exposition import Page, TaskRenderer
 from exporter.metrics.instrumentation import AccountCollector, ExporterMetrics

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import astuple
+from typing import Final
 
 from exporter.api.tokens import Token
 from exporter.config.faults import SettingsError
@@ -22,6 +23,9 @@ log = get_logger(__name__)
 Load = Callable[[], tuple[Settings, dict[str, Token]]]
 """Reads and checks the configuration and its files anew. Raises SettingsError."""
 
+Loaded = tuple[Settings, dict[str, Token], Sequence[str]]
+_STOPPING: Final = "the exporter is stopping"
+
 
 class Reloading:
     """Reloads what runs, one reload at a time, and keeps the metrics of how the last one went."""
@@ -33,6 +37,7 @@ class Reloading:
         self._group = group
         self._lock = asyncio.Lock()
         self._next: asyncio.Task[Sequence[str]] | None = None
+        self._reading: asyncio.Task[Loaded] | None = None
         self._has_ended = False
         self._record("all")
 
@@ -46,8 +51,10 @@ class Reloading:
         return asyncio.shield(self._next)
 
     async def end(self) -> None:
-        """Wait for the reload under way, and refuse all that follow: they would start accounts that nobody ends."""
+        """Wait for the reload under way, but not for files, and refuse all that follow: they would start accounts that nobody ends."""
         self._has_ended = True
+        if self._reading is not None:
+            self._reading.cancel()
         async with self._lock:
             pass
 
@@ -63,7 +70,7 @@ class Reloading:
         async with self._lock:
             self._next = None
             if self._has_ended:
-                return ["the exporter is stopping"]
+                return [_STOPPING]
             try:
                 faults = await self._load_and_swap()
             except SettingsError as error:
@@ -83,9 +90,12 @@ class Reloading:
 
     async def _load_and_swap(self) -> Sequence[str]:
         """Load the configuration and put it in force, or return its faults. Raises SettingsError, and what breaks it."""
-        settings, tokens = await asyncio.to_thread(self._load)  # thousands of tasks take a while to read
+        self._reading = reading = asyncio.create_task(self._read())
+        await asyncio.wait({reading})
+        if reading.cancelled():
+            return [_STOPPING]
+        settings, tokens, faults = reading.result()
         before, tokens_before = self._running.settings, dict(self._running.tokens)
-        faults = _unchangeable(before, settings) or await self._access.refresh()
         if faults:
             return faults
         try:
@@ -94,6 +104,11 @@ class Reloading:
             await self._swap(before, tokens_before)
             raise
         return []
+
+    async def _read(self) -> Loaded:
+        """Read the configuration and then, if it can be put in force, that of the web; return what is wrong with them too."""
+        settings, tokens = await asyncio.to_thread(self._load)  # thousands of tasks take a while to read
+        return settings, tokens, _unchangeable(self._running.settings, settings) or await self._access.refresh()
 
     async def _swap(self, settings: Settings, tokens: dict[str, Token]) -> None:
         """Apply a checked configuration. Accounts whose settings stay are polled on without a break."""
@@ -110,6 +125,7 @@ class Reloading:
         for name in old.keys() - new.keys():
             running.forget(name)
         running.start(changed, self._group)
+        await running.read_credentials(old.keys() - {account.name for account in changed})
 
     def _judge_by(self, settings: Settings, before: Settings) -> None:
         """Render all tasks, those known already too, and judge their age by the settings."""

@@ -6,6 +6,7 @@ Paths and headers are those of the vendor's public API documentation. Whatever g
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import ssl
@@ -20,8 +21,9 @@ import aiohttp
 from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError
 from yarl import URL
 
+from exporter.api.authorities import Authorities
 from exporter.api.bodies import FOREIGN_ERRORS, MAX_BYTES, MAX_STAT_BYTES, read_body, read_start
-from exporter.api.connections import Connector
+from exporter.api.connections import Connector, split_proxy
 from exporter.api.errors import (
     ApiError,
     ApiTimeout,
@@ -92,15 +94,17 @@ class YunfuClient:
         token: Token,
         gate: AccountGate,
         observe: Observer,
+        authorities: Authorities | None = None,
         proxy: str | None = None,
     ) -> None:
         self._session = session
+        self._authorities = authorities or Authorities()
         self._base = f"{base_url}{API_PATH}"
         self.user_id = user_id
         self._token = token
         self.gate = gate
         self._observe = observe
-        self._proxy = proxy
+        self._proxy, self._proxy_headers = split_proxy(proxy)
 
     async def stat(self, ref: TaskRef, span: tuple[str, str] | None = None, known: bytes = b"") -> StatResponse:
         """Return a task's statistics: over a span (begin and end as the platform writes times), or its whole life.
@@ -136,20 +140,29 @@ class YunfuClient:
         """The seconds for which the account's statistics are still held back; 0 if they are not."""
         return self.gate.held_seconds("stat")
 
-    def refresh_token(self) -> bool:
-        """Read the token file if it has changed; return whether the token is a new one, which ends a hold.
+    async def refresh_token(self, *, force: bool = False) -> bool:
+        """Read the token file if it has changed (or if forced); return whether the token is a new one, which ends a hold.
 
         Raises TokenError for a file that cannot be read; the previous token stays in use.
         """
-        changed = self._token.refresh()
+        if self._token.path is None:
+            return False
+        changed = await asyncio.to_thread(self._token.refresh, force=force)
         if changed:
             self.gate.use_token(self._token.value)
         return changed
 
-    def _try_refresh_token(self) -> bool:
+    async def refresh_authorities(self, *, force: bool = False) -> bool:
+        """Read the CA file if it has changed (or if forced); return whether its certificates are others.
+
+        Raises AuthoritiesError for a file that cannot be used; the previous certificates stay in use.
+        """
+        return self._authorities.path is not None and await asyncio.to_thread(self._authorities.refresh, force=force)
+
+    async def _try_refresh_token(self) -> bool:
         """Refresh the token as ``refresh_token`` does; a file that cannot be read is left to the account's token watch."""
         try:
-            return self.refresh_token()
+            return await self.refresh_token()
         except TokenError:
             return False
 
@@ -163,7 +176,6 @@ class YunfuClient:
     ) -> tuple[Read, Exchange]:
         """Pass the gate, make the API call, report it to the observer; the ApiError that it raises has its exchange too."""
         url = URL(f"{self._base}{path}?{urlencode(query)}" if query else f"{self._base}{path}", encoded=True)
-        self._try_refresh_token()
         async with self.gate.call(endpoint) as attempt:
             call = _Call(attempt, endpoint, self._observe, watch)
             try:
@@ -185,7 +197,7 @@ class YunfuClient:
             if seconds := _throttle_seconds(error):
                 call.attempt.throttle(seconds)
             elif error.refuses_token:
-                is_current = token == self._token.value and not self._try_refresh_token()
+                is_current = token == self._token.value and not await self._try_refresh_token()
                 if is_current and self.gate.refuse(url.path, REFUSED_TOKEN_SECONDS):
                     error.blame_account()
             elif isinstance(error, HttpError) and error.hold_seconds and error.holds:
@@ -199,9 +211,17 @@ class YunfuClient:
     async def _read(self, url: URL, token: str, call: _Call) -> bytes:
         """Return the body of a 200 response. Every error of aiohttp and below is translated."""
         headers = {"Authorization": f"Bearer {token}"}
+        if url.scheme == "http":  # the proxy reads this request itself, and no other before it
+            headers |= self._proxy_headers
         try:
             async with self._session.get(
-                url, headers=headers, allow_redirects=False, proxy=self._proxy, middlewares=(call.send,)
+                url,
+                headers=headers,
+                allow_redirects=False,
+                ssl=self._authorities.context,
+                proxy=self._proxy,
+                proxy_headers=self._proxy_headers,
+                middlewares=(call.send,),
             ) as response:
                 call.attempt.observe(response.headers)
                 call.status = response.status

@@ -10,13 +10,13 @@ from __future__ import annotations
 import functools
 import re
 import select
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
+from yarl import URL
 
 from exporter import __version__
 
@@ -31,11 +31,10 @@ _SAME_LENGTH: Final = re.compile(
 
 
 @asynccontextmanager
-async def open_session(*, timeout_seconds: float, ca_file: str | None = None) -> AsyncIterator[aiohttp.ClientSession]:
-    """Open the connections of one account. Raises OSError (or its ssl.SSLError) for a CA file that cannot be used."""
-    context = ssl.create_default_context(cafile=ca_file)
+async def open_session(*, timeout_seconds: float) -> AsyncIterator[aiohttp.ClientSession]:
+    """Open the connections of one account."""
     session = aiohttp.ClientSession(
-        connector=Connector(limit=0, ssl=context),  # the gate bounds the API calls at once, so the connections
+        connector=Connector(limit=0),  # the gate bounds the API calls at once, so the connections
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={
             "Accept": "application/json",
@@ -49,6 +48,15 @@ async def open_session(*, timeout_seconds: float, ca_file: str | None = None) ->
     )
     async with session:
         yield session
+
+
+def split_proxy(proxy: str | None) -> tuple[URL | None, dict[str, str]]:
+    """Return a proxy's address without its user and password, and the header that has them, as UTF-8: aiohttp's is Latin-1."""
+    url = None if proxy is None else URL(proxy)
+    if url is None or url.user is None:
+        return url, {}
+    credentials = aiohttp.encode_basic_auth(url.user, url.password or "", "utf-8")
+    return url.with_user(None), {"Proxy-Authorization": credentials}
 
 
 class Connector(aiohttp.TCPConnector):

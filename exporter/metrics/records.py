@@ -93,6 +93,8 @@ class AccountStatus:
     up: bool | None = None
     failure: Failure | None = None
     token_expiry: float | None = None
+    token_problem: bool = False
+    """Whether the token file cannot be read, and the token before is used."""
     discovery_last_success: float | None = None
     discovery_interval: float | None = None
     quota: QuotaUse | None = None

@@ -11,6 +11,7 @@ from functools import partial
 from math import ceil
 from typing import Final
 
+from exporter.api.authorities import Authorities
 from exporter.api.client import YunfuClient
 from exporter.api.connections import open_session
 from exporter.api.errors import REASONS, ApiError, Repeated
@@ -21,7 +22,7 @@ from exporter.config.settings import AccountSettings, Settings
 from exporter.logs import get_logger
 from exporter.metrics.instrumentation import ExporterMetrics
 from exporter.metrics.store import Store
-from exporter.polling.credentials import TokenWatch
+from exporter.polling.credentials import CredentialsWatch
 from exporter.polling.discovery import Discovery
 from exporter.polling.facts import QUOTA_CONTENDED, AccountFacts
 from exporter.polling.poller import AccountPoller
@@ -78,9 +79,10 @@ class Account:
             store=store,
             count_unread=lambda name: around.metrics.unread_fields.labels(account.name, name).inc(),
         )
-        self._token_watch = TokenWatch(account.name, token, client=client, store=store)
+        self._credentials = CredentialsWatch(account.name, token, client=client, store=store)
         self.configured = self._discovery.configured
         self.discover = self._discovery.discover
+        self.read_credentials = partial(self._credentials.look, force=True)
         self.probe = Probes(settings, account, poller=self.poller, store=store).probe
 
     def register(self) -> None:
@@ -97,6 +99,7 @@ class Account:
         status = replace(
             self._store.account(self.name),
             token_expiry=self._token.expiry(),
+            token_problem=False,
             discovery_interval=None,
             quota=self.client.gate.use,
         )
@@ -113,7 +116,7 @@ class Account:
         self._discovery.resume()
         async with asyncio.TaskGroup() as group:
             group.create_task(self.poller.run())
-            group.create_task(self._token_watch.run())
+            group.create_task(self._credentials.run())
             group.create_task(self._discovery.run())
             group.create_task(self._watch_quota())
 
@@ -181,7 +184,7 @@ class Account:
             hidden_total=self._discovery.hidden_total,
             odd_lists=self._discovery.account_lists.odd_lists,
             lacking_lists=self._discovery.account_lists.lacking,
-            token_fault=self._token_watch.fault,
+            token_fault=self._credentials.fault,
         )
 
 
@@ -200,7 +203,7 @@ async def explain_wait(accounts: Sequence[Account], explain: Callable[[str], obj
 async def open_account(
     settings: Settings, account: AccountSettings, token: Token, around: Surroundings
 ) -> AsyncIterator[Account]:
-    """Open an account's connections for as long as the context lasts."""
+    """Open an account's connections for as long as the context lasts. Raises AuthoritiesError if its CA file is broken."""
     shard = find_shard(settings.shard)
     gate = AccountGate(
         around.gates,
@@ -212,9 +215,9 @@ async def open_account(
         concurrency=ceil(account.concurrency * shard.part),
         waited=around.metrics.throttled_seconds.labels(account.name).inc,
     )
-    ca_file = None if account.ca_file is None else str(account.ca_file)
     with closing(gate):
-        async with open_session(timeout_seconds=settings.poll.timeout, ca_file=ca_file) as session:
+        authorities = await asyncio.to_thread(Authorities, account.ca_file) if account.ca_file else Authorities()
+        async with open_session(timeout_seconds=settings.poll.timeout) as session:
             client = YunfuClient(
                 session,
                 base_url=account.base_url,
@@ -222,6 +225,7 @@ async def open_account(
                 token=token,
                 gate=gate,
                 observe=partial(_observe, account.name, around, gate.service),
+                authorities=authorities,
                 proxy=None if account.proxy is None else account.proxy.get_secret_value(),
             )
             opened = Account(settings, account, client, token, around, shard)

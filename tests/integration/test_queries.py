@@ -34,7 +34,7 @@ QUIET_RULES: dict[str, str] = {
     "yunfu:task:inbound": "every task of the day is outbound",
 } | dict.fromkeys(
     (
-        "YunfuAccountStale", "YunfuApiFailing", "YunfuTokenExpiring", "YunfuQuotaExceeded", "YunfuDiscoveryFailing",
+        "YunfuAccountStale", "YunfuApiFailing", "YunfuTokenExpiring", "YunfuTokenUnreadable", "YunfuQuotaExceeded", "YunfuDiscoveryFailing",
         "YunfuTasksLeftOut", "YunfuListLacking", "YunfuFieldUnreadable", "YunfuFormatUnknown", "yunfu:account_tasks:empty",
         "yunfu:account_unknown_answers:increase30m", "yunfu:account_missing_fields:increase1h", "YunfuExporterDown",
         "YunfuExporterGone", "YunfuReloadFailed", "YunfuShardMissing", "YunfuShardsDisagree",

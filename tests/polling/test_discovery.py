@@ -198,6 +198,17 @@ async def test_over_max_tasks_the_most_alive_and_oldest_stay(caplog: pytest.LogC
 
 
 @in_virtual_time
+async def test_tasks_that_a_pattern_cannot_decide_on_are_polled() -> None:
+    """Names on which include and exclude take too long are neither left out nor excluded, and the others are judged as ever."""
+    names = ["老客户", "a" * 40 + "。", "。"]
+    lists = Lists(tasks=[entry(number, name) for number, name in enumerate(names)])
+    account, around = account_of(lists, {"include": r"(\w+\s?)+", "exclude": r"(.*.*)*x"})
+    async with living(account):
+        await asyncio.sleep(10)
+        assert {record.status.task.name for record in around.store.records()} == {*names[:2]}
+
+
+@in_virtual_time
 async def test_configured_tasks_are_completed_and_always_polled() -> None:
     """What is configured prevails over what was found, is polled in any state and under any name, and comes first."""
     lists = Lists(

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
+from exporter.api.authorities import Authorities
 from exporter.api.client import YunfuClient
 from exporter.api.connections import open_session
 from exporter.api.errors import (
@@ -69,7 +70,14 @@ class Platform:
 class Calls:
     """A client, its gate, and the calls that its observer has seen."""
 
-    def __init__(self, session: aiohttp.ClientSession, base_url: str, token: Token, proxy: str | None) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        base_url: str,
+        token: Token,
+        proxy: str | None,
+        authorities: Authorities | None = None,
+    ) -> None:
         self.gate = open_gate()
         self.seen: list[tuple[str, float, ApiError | None]] = []
         self.client = YunfuClient(
@@ -79,6 +87,7 @@ class Calls:
             token=token,
             gate=self.gate,
             observe=lambda *call: self.seen.append(call),
+            authorities=authorities,
             proxy=proxy,
         )
 

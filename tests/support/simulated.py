@@ -78,8 +78,12 @@ class SimulatedClient:
         query = [("sub_user_id", ref.sub_user_id)] if ref.sub_user_id else []
         return parse_stat_response(self._body(f"/user/{self.user_id}/task/{ref.id}/stat", query), known)
 
-    def refresh_token(self) -> bool:
+    async def refresh_token(self, *, force: bool = False) -> bool:  # noqa: ARG002  # the client's signature
         """Have no token file."""
+        return False
+
+    async def refresh_authorities(self, *, force: bool = False) -> bool:  # noqa: ARG002  # the client's signature
+        """Have no CA file."""
         return False
 
     def respond(self, path: str, query: list[tuple[str, str]]) -> Response:

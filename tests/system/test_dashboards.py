@@ -45,6 +45,7 @@ BY_HAND = {
     "yunfu_account_quota_remaining": "of one moment in the platform's minute; the dashboards show who used the minute",
     "yunfu_account_tasks": "each exporter's own count; the dashboards count tasks, however many exporters read them",
     "yunfu_exporter_http_refusals": "to find out why a scrape or a page is turned away; a scrape that fails shows in up",
+    "yunfu_exporter_log_lines_dropped": "to tell why the log has nothing to say: nobody takes its lines",
     "yunfu_exporter_links_info": "the alerts' annotations make their links of it",
     "yunfu_task_answer_ratio": "the platform's own; dashboards and rules count what was seen to happen",
     "yunfu_task_unanswered_calls": "likewise",

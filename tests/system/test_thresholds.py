@@ -28,6 +28,7 @@ NUMBERS: Final = {
     "YunfuTaskStale": "5 0.5 5m",
     "YunfuApiFailing": "0.2 4.5 5m",
     "YunfuTokenExpiring": "6 3600 5m 3 86400 5m",
+    "YunfuTokenUnreadable": "1 5m",
     "YunfuQuotaExceeded": "15m 0.25 0.2 900 1h 0.02 1h 0.2 20m",
     "YunfuQuotaContended": "15m 0.5 5m",
     "YunfuDiscoveryFailing": "3 300 10m",
