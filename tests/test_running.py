@@ -11,10 +11,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from exporter import running as module
-from exporter.api.authorities import AuthoritiesError
 from exporter.api.tokens import Token
 from exporter.config.settings import AccountSettings, Settings, TaskSettings
 from exporter.demo.simulator import Simulator, SimulatorOptions
+from exporter.files.authorities import AuthoritiesError
 from exporter.metrics.exposition import TaskRenderer
 from exporter.metrics.instrumentation import ExporterMetrics
 from exporter.metrics.store import Store

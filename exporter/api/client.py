@@ -21,7 +21,6 @@ import aiohttp
 from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError
 from yarl import URL
 
-from exporter.api.authorities import Authorities
 from exporter.api.bodies import FOREIGN_ERRORS, MAX_BYTES, MAX_STAT_BYTES, read_body, read_start
 from exporter.api.connections import Connector, split_proxy
 from exporter.api.errors import (
@@ -46,6 +45,7 @@ from exporter.api.responses import (
     refuse,
 )
 from exporter.api.tokens import Token, TokenError
+from exporter.files.authorities import Authorities
 from exporter.logs import get_logger
 from exporter.masking import MASK
 

@@ -11,7 +11,6 @@ from functools import partial
 from math import ceil
 from typing import Final
 
-from exporter.api.authorities import Authorities
 from exporter.api.client import YunfuClient
 from exporter.api.connections import open_session
 from exporter.api.errors import REASONS, ApiError, Repeated
@@ -19,6 +18,7 @@ from exporter.api.gate import AccountGate, TokenGates
 from exporter.api.service import Service
 from exporter.api.tokens import Token
 from exporter.config.settings import AccountSettings, Settings
+from exporter.files.authorities import Authorities
 from exporter.logs import get_logger
 from exporter.metrics.instrumentation import ExporterMetrics
 from exporter.metrics.store import Store

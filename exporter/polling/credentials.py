@@ -7,11 +7,11 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from exporter.api.authorities import Authorities, AuthoritiesError
 from exporter.api.client import YunfuClient
 from exporter.api.tokens import Token, TokenError
 from exporter.config.settings import AccountSettings, Settings
 from exporter.config.values import format_rate
+from exporter.files.authorities import Authorities, AuthoritiesError
 from exporter.logs import get_logger
 from exporter.metrics.store import Store
 from exporter.polling.facts import CREDENTIALS_UNREADABLE

@@ -24,7 +24,6 @@ from yarl import URL
 
 from exporter import __version__
 from exporter.api import client, errors, gate, responses
-from exporter.api.authorities import Authorities
 from exporter.api.client import Answer
 from exporter.api.connections import open_session
 from exporter.api.errors import (
@@ -37,6 +36,7 @@ from exporter.api.errors import (
 from exporter.api.model import TaskRef
 from exporter.api.tokens import Token
 from exporter.config.values import parse_base_url
+from exporter.files.authorities import Authorities
 from tests.support.calls import (
     REF,
     STAT,

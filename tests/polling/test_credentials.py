@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from exporter.api.authorities import AuthoritiesError
 from exporter.api.tokens import TokenError
 from exporter.config.settings import Settings
+from exporter.files.authorities import AuthoritiesError
 from exporter.polling.credentials import WATCH_SECONDS, accounts_by_token, read_tokens
 from tests.support.accounts import breaking, collected_logs
 from tests.support.lists import USER, Lists, account_of, entry, living

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
-from exporter.api.authorities import Authorities
 from exporter.api.client import YunfuClient
 from exporter.api.connections import open_session
 from exporter.api.errors import (
@@ -19,6 +18,7 @@ from exporter.api.errors import (
 from exporter.api.model import TaskRef
 from exporter.api.tokens import Token
 from exporter.demo.simulator.server import Request, Response, listen
+from exporter.files.authorities import Authorities
 from tests.support.gates import open_gate
 from tests.support.tools import documented
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from exporter.api.authorities import Authorities, AuthoritiesError
+from exporter.files.authorities import Authorities, AuthoritiesError
 
 
 class Chain(NamedTuple):
