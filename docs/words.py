@@ -43,6 +43,10 @@ LABELS: Final = {
         "`1` or `2`: the platform's 1.0 and 2.0 tasks; empty if the task is in no list that was read",
         "`1` 或 `2`，即平台的 1.0 和 2.0 任务；不在已读列表里则为空",
     ),
+    "kind": Text(
+        "`outbound` or `inbound`; empty if the platform does not say: alerts and dashboards take it for outbound",
+        "`outbound`（外呼）或 `inbound`（呼入）；平台未说明则为空，告警和仪表盘按外呼处理",
+    ),
     "state": Text("the task's state in the platform's list", "任务在平台列表中的状态"),
     "status": Text(
         "the current status of a phone number, see below; an undocumented code is `code_N`",
@@ -50,8 +54,8 @@ LABELS: Final = {
     ),
     "outcome": Text("whether a call was answered", "呼叫是否接通"),
     "intention": Text(
-        "`A` to `E` from names such as `A级(有明确意向)`, otherwise the name itself",
-        "名称形如 `A级(有明确意向)` 的取 `A` 到 `E`，否则用名称本身",
+        "the letter of a name such as `A级(有明确意向)` or `A-高意向`, otherwise the name itself; without a name the letter of its number, 1 is `A`",
+        "名称形如 `A级(有明确意向)`、`A-高意向` 的取字母，否则用名称本身；没有名称的按编号取字母，1 为 `A`",
     ),
     "rounds": Text("how many times the called person spoke", "一次通话的对话轮次"),
     "tag": Text(
@@ -178,7 +182,7 @@ _KEYS: Final = {
     "how often to read each of the additional time windows": "每个额外统计窗口的读取间隔",
     "concurrent API calls": "同时进行的接口调用数",
     "URL of an HTTP proxy, may contain user:password@; HTTP_PROXY and NO_PROXY are ignored": "HTTP 代理地址，可带 user:password@；不使用环境变量 HTTP_PROXY 和 NO_PROXY",
-    "PEM file of certificates to trust instead of the system's": "要信任的 PEM 证书文件，代替系统证书",
+    "PEM file of certificates to trust instead of the system's; read again when it changes": "要信任的 PEM 证书文件，代替系统证书；文件改变后重新读取",
     "null: only the tasks listed under tasks; {}: discover with the defaults": "null：只采集下面列出的任务；{}：按默认值自动发现",
     "tasks to poll, each by its id": "要采集的任务，逐个写明 ID",
     "which generations of tasks to list, 1.0 and 2.0": "读取哪几代任务的列表接口",

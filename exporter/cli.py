@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import io
 import os
 import sys
 from argparse import ArgumentParser, HelpFormatter, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from typing import Final
 
-from exporter import __version__, revision
-from exporter.commands import BAD_CONFIGURATION, FAILED, OK, capture, check, once, tasks
+from exporter import __version__, revision, threads
+from exporter.commands import BAD_CONFIGURATION, FAILED, OK, abandon, capture, check, complain, once, tasks
 from exporter.commands.setup import load
 from exporter.config.faults import SettingsError, guess
 from exporter.config.loading import config_files, settings_help
 from exporter.config.values import show
 from exporter.daemon import make_daemon
 from exporter.demo.commands import add_demo_options, add_simulator_options, demo, simulate
-from exporter.file_changes import Watched
+from exporter.files.changes import Watched
 from exporter.logs import get_logger, set_up
 
 log: Final = get_logger(__name__)
@@ -35,21 +36,33 @@ EXIT_STATUS: Final = "exit status: 0 done, 1 failed, 2 bad configuration"
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command and return the exit status: 0 done, 1 failed, 2 bad arguments or bad configuration."""
+    _occupy_closed_streams()
+    if sys.stdout is None:  # closed, as by some supervisors
+        with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+            return run(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that knows no Chinese is no reason to break off
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return _run(list(arguments))
     except SettingsError as error:
-        return _complain(error.faults)
+        for fault in error.faults:
+            complain(fault)
+        return BAD_CONFIGURATION
     except KeyboardInterrupt:
-        sys.stderr.write("yunfu-exporter: interrupted\n")
+        complain("interrupted")
         return FAILED
     except OSError as error:
         if not isinstance(error, BrokenPipeError):  # then the reader of our output has gone, and that is all right
-            sys.stderr.write(f"yunfu-exporter: {error}\n")
-        if sys.stdout is not None:  # what could not be written is not tried again at the interpreter's end
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            complain(str(error))
+        abandon(sys.stdout.fileno())
         return FAILED
+
+
+def _occupy_closed_streams() -> None:
+    """Give the numbers of closed standard streams to nothing, or a file of ours gets one, and into it what is printed there."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
 
 
 def _run(words: list[str]) -> int:
@@ -65,7 +78,7 @@ def _run(words: list[str]) -> int:
             _refuse(parsers[options.command], others)
         return command.run(options, others)
     finally:
-        print(end="", flush=True)  # a reader that has gone is noticed here, and not when the interpreter ends
+        sys.stdout.flush()  # a reader that has gone is noticed here, and not when the interpreter ends
 
 
 def _complete(words: list[str]) -> list[str]:
@@ -125,11 +138,6 @@ def _refuse(parser: ArgumentParser, others: Sequence[str]) -> None:
     parser.error(f"unrecognized arguments: {' '.join(others)}; {nearest}")
 
 
-def _complain(faults: Sequence[str]) -> int:
-    sys.stderr.write("".join(f"yunfu-exporter: {fault}\n" for fault in faults))
-    return BAD_CONFIGURATION
-
-
 def _serve(_: Namespace, words: Sequence[str]) -> int:
     files = config_files(words)
     config = Watched(*files)  # before they are read, so that no change is missed
@@ -138,7 +146,7 @@ def _serve(_: Namespace, words: Sequence[str]) -> int:
     read = (*files, *([settings.web_config_file] if settings.web_config_file else []))
     log.info("starting", version=__version__, revision=revision(), files=" ".join(map(str, read)) or "none")
     gc.set_threshold(50_000, 20, 1_000)  # full collections stop the loop for long where there are thousands of tasks
-    asyncio.run(make_daemon(settings, tokens, lambda: load(words), config).run())
+    threads.run(make_daemon(settings, tokens, lambda: load(words), config).run())
     return OK
 
 

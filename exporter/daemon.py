@@ -17,13 +17,13 @@ from exporter.api.tokens import Token
 from exporter.config.faults import SettingsError
 from exporter.config.settings import Settings
 from exporter.descriptors import Descriptors
-from exporter.file_changes import Watched
+from exporter.files.changes import Watched
 from exporter.logs import get_logger
 from exporter.metrics.exposition import Page, TaskRenderer
 from exporter.metrics.instrumentation import AccountCollector, ExporterMetrics
 from exporter.metrics.store import Store
 from exporter.polling.account import Account, Surroundings
-from exporter.polling.shards import find_shard
+from exporter.polling.shards import Shard, find_shard
 from exporter.reloading import Load, Reloading
 from exporter.running import Running
 from exporter.state.saving import StoreSource
@@ -34,6 +34,7 @@ from exporter.web.accepting import Shortage
 from exporter.web.access import Access, open_access
 from exporter.web.app import make_app, make_health_app
 from exporter.web.connections import Limits
+from exporter.web.exporter import Broken
 from exporter.web.server import listening
 
 log = get_logger(__name__)
@@ -113,6 +114,16 @@ class Daemon:
         """The accounts that are polled, by name."""
         return self._running.accounts
 
+    @property
+    def broken(self) -> Mapping[str, Broken]:
+        """What was read last and is not in force: ``all`` of the configuration, or that of the ``web``."""
+        return self._running.broken
+
+    @property
+    def shard(self) -> Shard:
+        """The part of the tasks that is polled here."""
+        return find_shard(self.settings.shard)
+
     def page(self) -> Page:
         """Return the page for a scrape."""
         return Page(self._running.renderer, self._running.around.metrics.registry)
@@ -125,8 +136,7 @@ class Daemon:
         """Return why there is nothing to scrape yet; empty if there is."""
         if not self.ready.is_set():
             return "the first round of polls is still under way"
-        shard = find_shard(self.settings.shard)
-        if not shard.is_active:
+        if not (shard := self.shard).is_active:
             return f"shard.ordinal is {shard.ordinal}, but shard.total is {shard.total}: no task is this shard's"
         return ""
 

@@ -1,10 +1,107 @@
-"""Patterns of the platform's values that more than one package has to know by sight."""
+"""Patterns that more than one package knows: of the platform's values, and the user's, which are matched in bounded time."""
+
+from __future__ import annotations
 
 import re
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
+
+from exporter.logs import get_logger
+
+log = get_logger(__name__)
 
 UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 """A UUID in lower case, as the platform writes its ids."""
 
 TOKEN_SIGN: Final = "eyJ"  # noqa: S105 - no token, only how one begins
 """What every JSON web token begins with (RFC 7519: the Base64 of an opening brace and quotation mark)."""
+
+NO_TOKENS: Final = (
+    (re.compile(r""".*["'`“”‘’]""", re.DOTALL), "has quotation marks"),
+    (re.compile(r"(authorization\s*:|bearer\s|basic\s)", re.IGNORECASE), "is written as in a header"),
+    (
+        re.compile(rf"(export\s+)?(?!{TOKEN_SIGN})[a-z_]\w*\s*=[^=]", re.IGNORECASE | re.ASCII),
+        "is written as NAME=TOKEN",
+    ),
+)
+"""What is often taken for a token, by its beginning, and what is wrong with it."""
+
+MATCH_SECONDS: Final = 0.05
+"""What one match may take; a usual one takes microseconds."""
+
+MOST_BROKEN_OFF: Final = 3
+"""How many matches of a pattern are broken off in REST_SECONDS; while there are no more to break off, none is tried."""
+
+REST_SECONDS: Final = 30.0
+_MOST_REMEMBERED: Final = 10_000
+
+
+class BoundedPattern:
+    """A regular expression of the user's, whose matches take a bounded time. Two are equal if they are written alike.
+
+    Python's engine tries every way to match, of which some patterns have more than there are seconds, and nothing else
+    runs meanwhile. It looks for signals, though, so an alarm breaks it off: in the main thread, where the event loop is.
+    """
+
+    def __init__(self, pattern: re.Pattern[str], clock: Callable[[], float] = time.monotonic) -> None:
+        self.pattern = pattern
+        self._clock = clock
+        self._too_slow: dict[str, None] = {}
+        self._broken_off: deque[float] = deque(maxlen=MOST_BROKEN_OFF)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, BoundedPattern) and self.pattern == other.pattern
+
+    def __hash__(self) -> int:
+        return hash(self.pattern)
+
+    def __repr__(self) -> str:
+        return repr(self.pattern)
+
+    def __str__(self) -> str:
+        return self.pattern.pattern
+
+    def fullmatch(self, text: str) -> bool | None:
+        """Return whether the whole text matches; None if that takes too long to find out."""
+        now, broken_off = self._clock(), self._broken_off
+        if text in self._too_slow or (len(broken_off) == MOST_BROKEN_OFF and now - broken_off[0] < REST_SECONDS):
+            return None
+        try:
+            with _alarm(MATCH_SECONDS):
+                return self.pattern.fullmatch(text) is not None
+        except TimeoutError:
+            self._remember(text, now)
+            return None
+
+    def _remember(self, text: str, now: float) -> None:
+        if not self._too_slow:
+            what = "a pattern takes too long to match; whatever it cannot decide is polled"
+            log.warning(what, pattern=str(self), text=text[:100])
+        self._broken_off.append(now)
+        self._too_slow[text] = None
+        if len(self._too_slow) > _MOST_REMEMBERED:
+            del self._too_slow[next(iter(self._too_slow))]
+
+
+@contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError in the block after some seconds; outside of the main thread never."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, _ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _ring(*_: object) -> None:
+    raise TimeoutError

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import astuple
+from typing import Final
 
 from exporter.api.tokens import Token
 from exporter.config.faults import SettingsError
@@ -16,11 +17,15 @@ from exporter.polling.shards import find_shard
 from exporter.running import Running
 from exporter.systemd import set_status
 from exporter.web.access import Access
+from exporter.web.exporter import Broken
 
 log = get_logger(__name__)
 
 Load = Callable[[], tuple[Settings, dict[str, Token]]]
 """Reads and checks the configuration and its files anew. Raises SettingsError."""
+
+Loaded = tuple[Settings, dict[str, Token], Sequence[str]]
+_STOPPING: Final = "the exporter is stopping"
 
 
 class Reloading:
@@ -33,9 +38,9 @@ class Reloading:
         self._group = group
         self._lock = asyncio.Lock()
         self._next: asyncio.Task[Sequence[str]] | None = None
+        self._reading: asyncio.Task[Loaded] | None = None
         self._has_ended = False
-        self._broken: set[str] = set()
-        self._record("all", worked=True)
+        self._record("all")
 
     def request(self) -> Awaitable[Sequence[str]]:
         """Start a reload and return its faults; it goes on when the client who asked for it has gone.
@@ -47,14 +52,16 @@ class Reloading:
         return asyncio.shield(self._next)
 
     async def end(self) -> None:
-        """Wait for the reload under way, and refuse all that follow: they would start accounts that nobody ends."""
+        """Wait for the reload under way, but not for files, and refuse all that follow: they would start accounts that nobody ends."""
         self._has_ended = True
+        if self._reading is not None:
+            self._reading.cancel()
         async with self._lock:
             pass
 
     def record_web(self, faults: Sequence[str]) -> None:
         """Log and record that changed files of the web configuration are in force, or why they are not."""
-        self._record("web", worked=not faults)
+        self._record("web", faults)
         if faults:
             log.error("web configuration is broken; the previous one stays in use", faults="; ".join(faults))
         else:
@@ -64,7 +71,7 @@ class Reloading:
         async with self._lock:
             self._next = None
             if self._has_ended:
-                return ["the exporter is stopping"]
+                return [_STOPPING]
             try:
                 faults = await self._load_and_swap()
             except SettingsError as error:
@@ -72,7 +79,7 @@ class Reloading:
             except Exception as error:  # a fault of our own must not end what runs
                 log.exception("reload broke off")
                 faults = [f"the reload broke off with {type(error).__name__}; see the log for the traceback"]
-            self._record("all", worked=not faults)
+            self._record("all", faults)
             if faults:
                 what, why = "reload failed; the previous configuration stays in use", "; ".join(faults)
                 log.error(what, faults=why)
@@ -84,10 +91,12 @@ class Reloading:
 
     async def _load_and_swap(self) -> Sequence[str]:
         """Load the configuration and put it in force, or return its faults. Raises SettingsError, and what breaks it."""
-        settings, tokens = await asyncio.to_thread(self._load)  # thousands of tasks take a while to read
+        self._reading = reading = asyncio.create_task(self._read())
+        await asyncio.wait({reading})
+        if reading.cancelled():
+            return [_STOPPING]
+        settings, tokens, faults = reading.result()
         before, tokens_before = self._running.settings, dict(self._running.tokens)
-        faults = _unchangeable(before, settings) + Descriptors().faults(len(settings.accounts))
-        faults = faults or list(await self._access.refresh())
         if faults:
             return faults
         try:
@@ -96,6 +105,12 @@ class Reloading:
             await self._swap(before, tokens_before)
             raise
         return []
+
+    async def _read(self) -> Loaded:
+        """Read the configuration and then, if it can be put in force, that of the web; return what is wrong with them too."""
+        settings, tokens = await asyncio.to_thread(self._load)  # thousands of tasks take a while to read
+        faults = _unchangeable(self._running.settings, settings) + Descriptors().faults(len(settings.accounts))
+        return settings, tokens, faults or await self._access.refresh()
 
     async def _swap(self, settings: Settings, tokens: dict[str, Token]) -> None:
         """Apply a checked configuration. Accounts whose settings stay are polled on without a break."""
@@ -112,6 +127,7 @@ class Reloading:
         for name in old.keys() - new.keys():
             running.forget(name)
         running.start(changed, self._group)
+        await running.read_credentials(old.keys() - {account.name for account in changed})
 
     def _judge_by(self, settings: Settings, before: Settings) -> None:
         """Render all tasks, those known already too, and judge their age by the settings."""
@@ -122,17 +138,19 @@ class Reloading:
         if settings.poll.stale_after != before.poll.stale_after:
             store.set_stale_after(settings.poll.stale_after)
 
-    def _record(self, what: str, *, worked: bool) -> None:
+    def _record(self, what: str, faults: Sequence[str] = ()) -> None:
         """Record whether what was read last is in force: all of the configuration, or that of the web alone."""
-        settings, metrics = self._running.settings, self._running.around.metrics
-        if worked:
-            self._broken -= {what, "web"}  # all includes it
-            metrics.reload_success_timestamp.set(self._running.around.clock())
+        settings, metrics, broken = self._running.settings, self._running.around.metrics, self._running.broken
+        now = self._running.around.clock()
+        if faults:
+            broken[what] = Broken(broken[what].since if what in broken else now, faults)
+        else:
+            for mended in (what, "web"):  # all includes it
+                broken.pop(mended, None)
+            metrics.reload_success_timestamp.set(now)
             metrics.show_shard(*astuple(find_shard(settings.shard)))
             metrics.show_links(settings.links.grafana, settings.links.runbook)
-        else:
-            self._broken.add(what)
-        metrics.reload_successful.set(not self._broken)
+        metrics.reload_successful.set(not broken)
 
 
 def _essence(settings: Settings, account: AccountSettings) -> tuple[object, ...]:

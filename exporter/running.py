@@ -12,12 +12,19 @@ from exporter.logs import get_logger
 from exporter.metrics.exposition import TaskRenderer
 from exporter.polling.account import Account, Surroundings, open_account
 from exporter.polling.budget import warnings
+from exporter.web.exporter import Broken
 
 log: Final = get_logger(__name__)
 
+REOPEN_SECONDS: Final = 10.0
+"""How soon an account that could not be opened, or broke off, is opened again."""
+
 
 class Running:
-    """What is in force, and the accounts that are polled by it. ``tasks`` are what polls them, by the account's name."""
+    """What is in force, and the accounts that are polled by it. ``tasks`` are what polls them, by the account's name.
+
+    ``broken`` is what was read last and is not in force, as ``web.exporter`` has it.
+    """
 
     def __init__(
         self, settings: Settings, tokens: dict[str, Token], renderer: TaskRenderer, around: Surroundings
@@ -28,6 +35,7 @@ class Running:
         self.around = around
         self.accounts: dict[str, Account] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
+        self.broken: dict[str, Broken] = {}
         self._opened = asyncio.Event()
 
     def start(self, accounts: Iterable[AccountSettings], group: asyncio.TaskGroup) -> None:
@@ -55,6 +63,10 @@ class Running:
         self.around.metrics.forget_account(name)
         self.tokens.pop(name, None)
 
+    async def read_credentials(self, names: Iterable[str]) -> None:
+        """Read the files of accounts that go on, also if they look unchanged: of the same size and time."""
+        await asyncio.gather(*(self.accounts[name].read_credentials() for name in names if name in self.accounts))
+
     async def first_round(self) -> None:
         """Return when each account has tried its discovery and the first poll of each task."""
         await self._opened.wait()
@@ -62,6 +74,16 @@ class Running:
             await account.first_round()
 
     async def _poll(self, settings: AccountSettings) -> None:
+        """Poll an account until cancelled; what breaks off is its own affair, and begins again after a while."""
+        while True:
+            try:
+                await self._open_and_run(settings)
+            except Exception:
+                log.exception("account broke off; it is opened again", account=settings.name, after=REOPEN_SECONDS)
+                self.accounts.pop(settings.name, None)
+                await asyncio.sleep(REOPEN_SECONDS)
+
+    async def _open_and_run(self, settings: AccountSettings) -> None:
         token = self.tokens[settings.name]
         async with open_account(self.settings, settings, token, self.around) as account:
             self.accounts[account.name] = account

@@ -10,6 +10,7 @@ from exporter.logs import get_logger
 
 log = get_logger(__name__)
 
+_SECONDS: Final = 0.2  # for systemd to have room for a message, which it nearly always has
 _MOST_CHARACTERS: Final = 1_000  # of up to 4 bytes each: systemd takes no message of more than 4096
 
 
@@ -30,6 +31,7 @@ def _send(message: str) -> None:
         return
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.settimeout(_SECONDS)
             manager.sendto(message.encode(errors="replace"), f"\0{address[1:]}" if address.startswith("@") else address)
     except OSError as error:
         log.warning("cannot send systemd a message", socket=address, error=error)

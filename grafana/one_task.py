@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from grafana.board import WINDOW
-from grafana.queries import CERTAIN, chosen
+from grafana.queries import CERTAIN, STALE_PENDING, chosen
 
 BEFORE: Final = "24h"
 """The past that a task is compared with: so long before the window."""
@@ -122,8 +122,23 @@ def is_state(state: str) -> str:
 
 
 def is_stale() -> str:
-    """Return a value if the task is polled but has no fresh statistics."""
+    """Return a value if the task has been unread for as long as the alert on it waits."""
+    return f"{value('yunfu:task:stale')} and max({one('yunfu:task:stale')} offset {STALE_PENDING})"
+
+
+def is_late() -> str:
+    """Return a value if the task is polled but has no fresh statistics, which may not be for long."""
     return f"{value('yunfu_task_poll_interval_seconds')} unless {threshold()}"
+
+
+def fires(alert: str) -> str:
+    """Return a value if an alert on the task fires."""
+    return value("ALERTS", f'alertname="{alert}"', 'alertstate="firing"')
+
+
+def lacks_rules() -> str:
+    """Return a value if the task has fresh statistics and Prometheus does not have our rules."""
+    return f"{threshold()} unless on () group(yunfu:task:info)"
 
 
 def is_low(under: str = "<") -> str:

@@ -1,5 +1,7 @@
 """The overview: which tasks are in trouble, and why."""
 
+from typing import Final
+
 from grafana_foundation_sdk.builders import bargauge, common, stat, table, timeseries
 from grafana_foundation_sdk.models import common as options
 from grafana_foundation_sdk.models import dashboard
@@ -12,8 +14,11 @@ from grafana.palette import BAD, GOOD, NEUTRAL, NOTHING, OKAY, STALE, WARN, fixe
 from grafana.panels import FEW_STEPS, Panels, Query, line, right_axis, stacked, steps
 from grafana.queries import ALL, chosen, count, per_account, per_task
 from grafana.tables import COUNT, LEFT, SHARE, Column, Rows, cell, make_table, mapped, thresholds, unit
-from grafana.tasks import SHOWN, best_table, shown_variable, tasks_table, under_threshold, worst_table
+from grafana.tasks import SHOWN, best_table, shown_variable, tasks_table, worst_table
 from grafana.words import ACCOUNT, ANSWER_RATE, CALLS, PER_MINUTE, Language
+
+_RULES: Final = "yunfu:task:info"
+"""A recording of the shipped rules that every task has."""
 
 
 def build(language: Language) -> Board:
@@ -31,7 +36,7 @@ def build(language: Language) -> Board:
     board.link("exporter", Text("Exporter", "采集器"))
     board.link_other_language()
     panels = Panels(language)
-    board.add(_under_threshold(panels), width=3, height=4)
+    board.add(_trouble(panels), width=3, height=4)
     board.add(_reasons(panels), width=7, height=4)
     board.add(_alerts(panels), width=3, height=4)
     board.add(_stale(panels), width=3, height=4)
@@ -46,36 +51,52 @@ def build(language: Language) -> Board:
     return board
 
 
-def _under_threshold(panels: Panels) -> stat.Panel:
+_NO_RULES: Final = Text("Rules not loaded", "未加载规则")
+"""Instead of a verdict, since it is the rules that tell it."""
+
+
+def _trouble(panels: Panels) -> stat.Panel:
     panel = panels.stat(
-        Text("Under threshold", "低于阈值的任务"),
+        Text("In trouble", "异常任务"),
         Text(
-            "Dialling tasks whose answer rate within the window is too far under their threshold to be chance.",
-            "统计窗口内接通率低于阈值、且无法用偶然波动解释的外呼中任务数。",
+            "Tasks of which a critical alert fires: too few calls are answered, or the carrier blocks too many. They are the"
+            " red rows of the table. Rules not loaded: Prometheus does not have the shipped rules, or they find no task.",
+            "正在触发严重告警的任务数：接通率过低，或被运营商拦截过多，即下表中的红色行。显示“未加载规则”说明 Prometheus 未加载"
+            "随附的规则，或规则没有找到任务。",
         ),
         "none",
-        Query(count(under_threshold(ALL), ALL.value("yunfu_task_info")), instant=True),
+        Query(count(ALL.trouble(), ALL.value(_RULES)), instant=True),
     )
-    return steps(panel, NOTHING, {0: GOOD, 1: BAD})
+    return steps(panel, NOTHING, {0: GOOD, 1: BAD}).no_value(panels.say(_NO_RULES))
 
 
 def _reasons(panels: Panels) -> stat.Panel:
-    worst = f"topk(3, {under_threshold(SHOWN)})"
+    worst = f"topk(3, {SHOWN.trouble()})"
     reasons = SHOWN.named(f"{SHOWN.main_reason(WINDOW)} and on (account, task) {worst}")
-    none = f'label_replace(count({SHOWN.threshold()}) unless on () ({worst}), "status", "none", "", "")'
+    unread = f"count({SHOWN.stale()}) unless on () ({worst})"
+    none = f"count({SHOWN.value(_RULES)}) unless on () ({worst}) unless on () ({SHOWN.stale()})"
+    others = " or ".join(
+        f'label_replace(label_replace({expr}, "status", "{word}", "", ""), "name", "{word}", "", "")'
+        for word, expr in (("unread", unread), ("none", none))
+    )
     panel = panels.stat(
         Text("Main reason for failure", "主要失败原因"),
         Text(
-            "Of the up to three tasks that are furthest under their threshold: what most of their failed numbers ended with.",
-            "低于阈值最多的任务（至多三个）：未接通号码中占比最大的结果。",
+            "Of up to three tasks in trouble: what most of their failed numbers ended with. No task is in trouble only if"
+            " no critical alert fires and every task can be read.",
+            "异常任务（至多三个）未接通号码中占比最大的结果。没有严重告警，且所有任务都能读取时，才算没有异常任务。",
         ),
         "none",
-        Query(
-            f'{reasons} or label_replace({none}, "name", "none", "", "")', instant=True, format=PromQueryFormat.TABLE
-        ),
+        Query(f"{reasons} or {others}", instant=True, format=PromQueryFormat.TABLE),
+    ).no_value(panels.say(_NO_RULES))
+    panels.name_field(panel, "none", Text("No task in trouble", "没有异常任务"))
+    panels.name_field(panel, "unread", Text("Some tasks cannot be read", "部分任务读不到数据"))
+    no_trouble = dashboard.ValueMap(
+        options={
+            "none": dashboard.ValueMappingResult(text="✓", color=GOOD, index=99),
+            "unread": dashboard.ValueMappingResult(text="?", color=STALE, index=98),
+        }
     )
-    words = Text("No task in trouble", "没有问题任务")
-    no_trouble = dashboard.ValueMap(options={"none": dashboard.ValueMappingResult(text="✓", color=GOOD, index=99)})
     rows_to_fields = {
         "mappings": [
             {"fieldName": "name", "handlerKey": "field.name"},
@@ -84,7 +105,7 @@ def _reasons(panels: Panels) -> stat.Panel:
         ]
     }
     return (
-        steps(panels.name_field(panel, "none", words), NOTHING)
+        steps(panel, NOTHING)
         .with_transformation(dashboard.DataTransformerConfig("rowsToFields", options=rows_to_fields))
         .reduce_options(common.ReduceDataOptions().values(False).calcs(["lastNotNull"]).fields("/.*/"))
         .mappings([*label_mappings("status", panels.language), no_trouble])
@@ -113,13 +134,14 @@ def _stale(panels: Panels) -> stat.Panel:
     panel = panels.stat(
         Text("No fresh data", "数据过期的任务"),
         Text(
-            "Polled tasks whose statistics are overdue: their state is unknown. The exporter dashboard shows why.",
-            "已超时未能成功采集统计数据的任务数，其现状未知。原因见“采集器”仪表盘。",
+            "Polled tasks that have not been read for as long as their alert waits: their state is unknown. The exporter"
+            " dashboard shows why.",
+            "长时间未能读取、已达到告警时限的任务数，其现状未知。原因见“采集器”仪表盘。",
         ),
         "none",
-        Query(count(ALL.stale(), ALL.value("yunfu_task_poll_interval_seconds")), instant=True),
+        Query(count(ALL.stale(), ALL.value(_RULES)), instant=True),
     )
-    return steps(panel, NOTHING, {0: GOOD, 1: STALE})
+    return steps(panel, NOTHING, {0: GOOD, 1: STALE}).no_value(panels.say(_NO_RULES))
 
 
 def _states(panels: Panels) -> bargauge.Panel:

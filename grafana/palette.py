@@ -40,7 +40,14 @@ STATUS_COLOURS: Final = {
     "user_blocked": "#b08968",
 }
 STATE_COLOURS: Final = {"running": NEUTRAL, "waiting": "#8fb8e8", "paused": QUIET, "unknown": "#b4bbc4"}
-INTENTION_COLOURS: Final = {"A": "#23763c", "B": "#6fc388", "C": "#e88c1f", "D": "#f2c94c", "E": "#b4bbc4"}
+INTENTION_COLOURS: Final = {
+    "A": "#23763c",
+    "B": "#6fc388",
+    "C": "#e88c1f",
+    "D": "#f2c94c",
+    "E": "#b4bbc4",
+    "F": "#6f83a3",
+}
 ROUND_COLOURS: Final = {"1": "#c6dbf4", "2-5": "#8fb8e8", "6-10": NEUTRAL, "11-20": "#2b5f9e", "21+": "#173a66"}
 OUTCOME_COLOURS: Final = {"answered": GOOD, "unanswered": QUIET}
 REASON_COLOURS: Final = {

@@ -11,6 +11,10 @@ CERTAIN: Final = 2.7
 """Standard deviations beyond which an answer rate is not under its threshold by chance; the alert rules use the same."""
 
 
+STALE_PENDING: Final = "5m"
+"""For how long the alerts on unread tasks wait, as the rules have it."""
+
+
 def chosen(metric: str, *matchers: str) -> str:
     """Select a metric of the accounts in view; further matchers are written as in PromQL: ``status="busy"``."""
     return metric + "{" + ", ".join(('account=~"$account"', *matchers)) + "}"
@@ -84,12 +88,24 @@ class Tasks:
         return f"({bar} * {calls} - {self.answered(window)}) / {deviation} and on (account, task) ({self.dialling()})"
 
     def dialling(self) -> str:
-        """Return 1 for each task that may be dialling: those listed as running, and those that are in no list."""
-        return f"{added(self.value('yunfu_task_state', 'state', of=_DIALLING))} == 1"
+        """Return 1 for each task that may be dialling: those listed as running, and those that are in no list; no inbound ones."""
+        inbound = self._chosen("yunfu_task_info", 'kind="inbound"')
+        return (
+            f"{added(self.value('yunfu_task_state', 'state', of=_DIALLING))} == 1 unless on (account, task) {inbound}"
+        )
 
     def stale(self) -> str:
-        """Return the tasks that are polled but have no fresh statistics."""
+        """Return the tasks that have been unread for as long as the alerts on them wait; none without our rules."""
+        unread = self.value("yunfu:task:stale")
+        return f"{unread} and on (account, task) ({self._chosen('yunfu:task:stale', '')} offset {STALE_PENDING})"
+
+    def late(self) -> str:
+        """Return the tasks that are polled but have no fresh statistics, which may not be for long."""
         return f"{self.value('yunfu_task_poll_interval_seconds')} unless on (account, task) {self.threshold()}"
+
+    def trouble(self) -> str:
+        """Return the tasks of which a critical alert fires; none without our rules."""
+        return added(self.firing("critical"))
 
     def firing(self, severity: str) -> str:
         """Return the alerts on tasks that fire, by ``alertname``; none if Prometheus does not have our rules."""

@@ -17,28 +17,36 @@ from grafana.words import ANSWER_RATE, PROGRESS, STATE, TASK, THRESHOLD, Languag
 
 WELL, BUT_LINE, BUT_LIST = 0, 1, 2
 LOW, LINE, LIST, REFUSALS, MISSES = range(110, 115)
-STALE_DATA, DONE, PAUSED, WAITING, NO_CALLS = range(-1, -6, -1)
-"""The verdicts. Of a task that calls: which cause has grown, and 10 if it is low, and 100 more if it surely is."""
+BLOCKED: Final = 200
+STALE_DATA, DONE, PAUSED, WAITING, INBOUND, NO_CALLS, LATE, NO_RULES = range(-1, -9, -1)
+"""The verdicts. Of a task that calls: which cause has grown, and 10 if it is low, and 100 more if an alert says that it is."""
 
 VERDICTS: Final = {
-    LINE: (Text("Under threshold: the carrier blocks calls", "低于阈值：线路被运营商拦截"), BAD),
-    LIST: (Text("Under threshold: more bad numbers in the list", "低于阈值：名单中空号、停机增多"), BAD),
-    REFUSALS: (Text("Under threshold: more people reject the call", "低于阈值：拒接增多"), BAD),
-    MISSES: (Text("Under threshold: more calls are missed", "低于阈值：无人接听、关机、占线增多"), BAD),
-    LOW: (Text("Under threshold: no single cause stands out", "低于阈值：无单一突出原因"), BAD),
+    BLOCKED: (Text("Alert: the carrier blocks calls", "告警：线路被运营商拦截"), BAD),
+    LINE: (Text("Alert: too few answered, the carrier blocks calls", "告警：接通率过低，线路被运营商拦截"), BAD),
+    LIST: (
+        Text("Alert: too few answered, more bad numbers in the list", "告警：接通率过低，名单中空号、停机增多"),
+        BAD,
+    ),
+    REFUSALS: (Text("Alert: too few answered, more people reject the call", "告警：接通率过低，拒接增多"), BAD),
+    MISSES: (Text("Alert: too few answered, more calls are missed", "告警：接通率过低，无人接听、关机、占线增多"), BAD),
+    LOW: (Text("Alert: too few answered, no single cause stands out", "告警：接通率过低，无单一突出原因"), BAD),
+    NO_RULES: (Text("No verdict: the alert rules are not loaded", "无法判断：未加载告警规则"), WARN),
+    LATE: (Text("The data is late", "数据延迟"), QUIET),
     BUT_LINE: (Text("Good, but the carrier blocks more calls", "正常，但运营商拦截增多"), WARN),
     BUT_LIST: (Text("Good, but bad numbers are increasing", "正常，但空号、停机增多"), WARN),
     STALE_DATA: (Text("No fresh data: the task cannot be read", "数据过期：无法读取该任务"), STALE),
     NO_CALLS: (Text("Running, but makes no calls", "外呼中，但没有呼叫"), WARN),
     DONE: (Text("Done: every number has its result", "已完成：号码全部呼叫完毕"), QUIET),
     PAUSED: (Text("Paused", "已暂停"), QUIET),
+    INBOUND: (Text("Inbound: the threshold is for outbound calls", "呼入任务：接通率阈值只用于外呼"), QUIET),
     WAITING: (Text("Waiting for its dialling hours", "等待外呼时段"), QUIET),
-    10: (Text("Low, but that may be chance", "偏低，但可能是随机波动"), WARN),
-    11: (Text("Low, and the carrier blocks more calls", "偏低，且运营商拦截增多"), WARN),
-    12: (Text("Low, and bad numbers are increasing", "偏低，且空号、停机增多"), WARN),
-    13: (Text("Low, and more people reject the call", "偏低，且拒接增多"), WARN),
-    14: (Text("Low, and more calls are missed", "偏低，且无人接听、关机、占线增多"), WARN),
-    **dict.fromkeys((WELL, 3, 4), (Text("Good: not under its threshold", "正常：不低于阈值"), GOOD)),
+    10: (Text("Low, but no alert fires", "偏低，但未告警"), WARN),
+    11: (Text("Low, and the carrier blocks more calls; no alert", "偏低，且运营商拦截增多；未告警"), WARN),
+    12: (Text("Low, and bad numbers are increasing; no alert", "偏低，且空号、停机增多；未告警"), WARN),
+    13: (Text("Low, and more people reject the call; no alert", "偏低，且拒接增多；未告警"), WARN),
+    14: (Text("Low, and more calls are missed; no alert", "偏低，且无人接听、关机、占线增多；未告警"), WARN),
+    **dict.fromkeys((WELL, 3, 4), (Text("Good: no alert, not under its threshold", "正常：无告警，不低于阈值"), GOOD)),
 }
 
 
@@ -47,13 +55,18 @@ def _verdict() -> str:
     silent = ask.first_of(
         [
             (STALE_DATA, ask.is_stale()),
+            (LATE, ask.is_late()),
             (DONE, f"{ask.value('yunfu_task_progress_ratio')} >= 1"),
             (PAUSED, ask.is_state("paused")),
             (WAITING, ask.is_state("waiting")),
+            (INBOUND, ask.value("yunfu_task_info", 'kind="inbound"')),
             (NO_CALLS, f"{ask.threshold()} unless {ask.calls()}"),
         ]
     )
-    return f"{silent} or {ask.cause()} + 10 * ({ask.is_low('< bool')}) + 100 * ({ask.is_surely_low('< bool')})"
+    is_alert = ask.fires("YunfuTaskLowAnswerRate")
+    alerts = f"{ask.cause()} + {LOW} and {is_alert} or ({ask.fires('YunfuTaskCarrierBlocked')}) * 0 + {BLOCKED}"
+    no_rules = ask.first_of([(NO_RULES, ask.lacks_rules())])
+    return f"{alerts} or {silent} or {no_rules} or {ask.cause()} + 10 * ({ask.is_low('< bool')})"
 
 
 def build(language: Language) -> Board:
@@ -111,10 +124,10 @@ def _tiles(board: Board, panels: Panels) -> None:
         panels,
         Text("Verdict", "结论"),
         Text(
-            "The answer rate of the past $window against the task's threshold, and the kind of failure that has grown "
-            "most against the 24 h before. Under threshold: by more than chance allows (2.7 standard deviations).",
-            "最近 $window的接通率与该任务阈值相比，以及与此前 24 小时相比增长最多的失败类型。"
-            "“低于阈值”指超出随机波动（2.7 倍标准差）。",
+            "The critical alert that fires on the task, if one does. Else the answer rate of the past $window against the "
+            "task's threshold. In both cases the kind of failure that has grown most against the 24 h before.",
+            "该任务正在触发的严重告警；没有告警时，为最近 $window的接通率与阈值相比的结果。"
+            "两种情况都附上与此前 24 小时相比增长最多的失败类型。",
         ),
         "none",
         (_verdict(), "", QUIET),

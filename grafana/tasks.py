@@ -22,13 +22,15 @@ SHOWN: Final = Tasks(('task=~"$shown"',))
 """The tasks of the table."""
 
 _ALERT: Final = 500
+_LATE: Final = 0.001
 _WITHOUT_CALLS: Final = -100
 _NOT_DIALLING: Final = -200
 _VERDICT: Final = Text("Verdict", "结论")
 _VERDICTS: Final = (
     (CERTAIN, CERTAIN, Text("No fresh data", "数据过期"), STALE),
+    (_LATE, _LATE, Text("Data is late", "数据延迟"), NOTHING),
     (_ALERT, _ALERT, Text("Alert", "告警"), BAD),
-    (CERTAIN, 99, Text("Under threshold", "低于阈值"), BAD),
+    (CERTAIN, 99, Text("Low, no alert", "偏低，未告警"), WARN),
     (0.001, CERTAIN, Text("Low, not certain", "偏低，尚不确定"), WARN),
     (-99, 0.001, Text("Good", "正常"), OKAY),
     (_WITHOUT_CALLS, _WITHOUT_CALLS, Text("No calls", "无呼叫"), NOTHING),
@@ -54,18 +56,13 @@ def shown_variable(board: Board) -> None:
         build.QueryVariable("shown")
         .hide(dashboard.VariableHide.HIDE_VARIABLE)
         .datasource(DATASOURCE)
-        .query({"query": f"query_result(topk($rows, {_rank(ALL)}))", "refId": "shown"})
+        .query({"query": f"query_result(topk($rows, {rank(ALL)}))", "refId": "shown"})
         .regex('/task="(?<value>[^"]+)"/')
         .refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED)
         .multi(True)
         .include_all(True)
         .current(dashboard.VariableOption(selected=True, text=["All"], value=["$__all"]))
     )
-
-
-def under_threshold(tasks: Tasks) -> str:
-    """Return the tasks that dial and whose answer rate is under the threshold beyond chance."""
-    return f"({tasks.shortfall(WINDOW)}) > {CERTAIN}"
 
 
 def tasks_table(panels: Panels) -> table.Panel:
@@ -75,12 +72,12 @@ def tasks_table(panels: Panels) -> table.Panel:
         Text("Tasks, those in trouble first · last $window", "任务一览（问题任务优先） · 最近 $window"),
         Text(
             "One row a task; click a name to open the task. Answer rate, calls and the main reason for failure are those of"
-            " the window chosen above; A+B share, graded calls and progress are those of the whole task. Alert: a critical alert is firing (needs the shipped rules in Prometheus). Under threshold: the answer rate is too low to be chance (99.3 % sure). Low, not certain: under the threshold, but on too few calls to be sure."
-            " No fresh data: the last successful poll is overdue. The variable Rows limits the table to the tasks that"
+            " the window chosen above; A+B share, graded calls and progress are those of the whole task. Alert: a critical alert is firing, so the task is in trouble (needs the shipped rules in Prometheus). Low, no alert: within the window the answer rate is too low to be chance (99.3 % sure), but no alert fires, or not yet. Low, not certain: under the threshold, but on too few calls to be sure."
+            " No fresh data: the task has not been read for as long as its alert waits. Data is late: it may be soon. The variable Rows limits the table to the tasks that"
             " need a look most, so it copes with ten thousand of them.",
             "每行一个任务，点击任务名查看详情。接通率、呼叫数和主要失败原因按上方所选统计窗口计算；A+B 占比、已评级数和外呼进度为"
-            "任务整体数据。告警：有严重告警正在触发（需 Prometheus 加载随附的规则）。低于阈值：接通率低到无法用偶然波动解释"
-            "（置信度 99.3%）。偏低，尚不确定：低于阈值，但呼叫数太少，还不能下结论。数据过期：已超时未能成功采集。变量“行数”"
+            "任务整体数据。告警：有严重告警正在触发，即任务异常（需 Prometheus 加载随附的规则）。偏低，未告警：统计窗口内的接通率低到无法用偶然波动解释"
+            "（置信度 99.3%），但没有告警，或尚未告警。偏低，尚不确定：低于阈值，但呼叫数太少，还不能下结论。数据过期：长时间未能读取该任务，已达到告警的时限。数据延迟：可能很快变为过期。变量“行数”"
             "限定只显示最需要关注的任务，因此上万个任务也能使用。",
         ),
         list(_task_rows(panels)),
@@ -97,7 +94,7 @@ def _task_rows(panels: Panels) -> Iterable[Rows]:
     states = [mapped(label_mappings("state", panels.language, coloured=False))]
     verdicts = [mapped(_verdicts(panels)), *LEFT, *cell("color-background")]
     yield Rows(SHOWN.value("yunfu_task_info", "name"), {"name": Column(TASK, 0, [task_link(panels)], least=175)})
-    yield Rows(_rank(SHOWN), {}, Column(_VERDICT, 125, verdicts), "rank")
+    yield Rows(rank(SHOWN), {}, Column(_VERDICT, 125, verdicts), "rank")
     yield Rows(
         f"topk by (account, task) (1, {SHOWN.firing('critical')} * 2 or {SHOWN.firing('warning')})",
         {"alertname": Column(Text("Alert", "告警"), 122, alerts)},
@@ -168,13 +165,14 @@ def task_link(panels: Panels) -> dashboard.DynamicConfigValue:
     )
 
 
-def _rank(tasks: Tasks) -> str:
+def rank(tasks: Tasks) -> str:
     """Return how much a look each task needs: its shortfall, and fixed values for the tasks that have none."""
     return " or ".join(
         (
-            f"{added(tasks.firing('critical'))} * 0 + {_ALERT}",
+            f"{tasks.trouble()} * 0 + {_ALERT}",
             f"clamp({tasks.shortfall(WINDOW)}, -99, 99)",
             f"({tasks.stale()}) * 0 + {CERTAIN}",
+            f"({tasks.late()}) * 0 + {_LATE}",
             f"({tasks.dialling()}) * 0 - {-_WITHOUT_CALLS}",
             f"{tasks.value('yunfu_task_info')} * 0 - {-_NOT_DIALLING}",
         )

@@ -16,6 +16,7 @@ from exporter import __version__, revision
 from exporter.cli import run
 from exporter.demo.simulator import Fault
 from tests.support.programs import (
+    PATIENCE_SECONDS,
     Platform,
     answers,
     eventually,
@@ -154,12 +155,45 @@ def test_a_full_disk_is_one_line(env: dict[str, str]) -> None:
     assert (done.returncode, done.stderr) == (1, "yunfu-exporter: [Errno 28] No space left on device\n")
 
 
+@pytest.mark.parametrize("redirect", ["2>&-", "2>/dev/full", ">&- 2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(("words", "status"), [("check --config /nowhere.yaml", 2), ("chekc", 2), ("check --x 1", 2)])
+def test_the_exit_status_needs_no_standard_error(words: str, status: int, redirect: str) -> None:
+    """A bad configuration is status 2 also where its complaint cannot be written."""
+    command = f"{sys.executable} -m exporter {words} {redirect}"
+    done = subprocess.run(("sh", "-c", command), cwd=ROOT, env=surroundings(GOOD), check=False)
+    assert done.returncode == status
+
+
+def test_no_file_gets_the_number_of_a_closed_stream() -> None:
+    """What is opened after the start has a number above those of the standard streams, though they were closed."""
+    code = "import os; from exporter.cli import run; run(['check']); os._exit(os.open('/dev/null', os.O_RDONLY))"
+    command = f'{sys.executable} -c "{code}" <&- >&- 2>&-'
+    done = subprocess.run(("sh", "-c", command), cwd=ROOT, env=surroundings(GOOD), check=False)
+    assert done.returncode > 2
+
+
+@pytest.mark.parametrize("redirect", [">/dev/full", ">&-", "2>&-", "2>/dev/full", ">/dev/full 2>/dev/full"])
+def test_a_clean_stop_needs_no_place_to_write_to(redirect: str) -> None:
+    """SIGTERM ends ``serve`` with status 0 although its standard streams are full or closed."""
+    address = f"127.0.0.1:{free_port()}"
+    command = ("sh", "-c", f"exec {sys.executable} -m exporter --listen {address} {redirect}")
+    with subprocess.Popen(command, cwd=ROOT, env=surroundings(GOOD), stderr=subprocess.DEVNULL) as program:
+        try:
+            eventually(answers(f"http://{address}/healthz"))
+            program.send_signal(signal.SIGTERM)
+            assert program.wait(PATIENCE_SECONDS) == 0
+        finally:
+            program.kill()
+
+
 def test_no_standard_output_at_all_is_no_drama(monkeypatch: pytest.MonkeyPatch) -> None:
     """Started without standard output, as by some supervisors, a command still works."""
     for name, value in GOOD.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "stdout", None)
     assert run(["check"]) == 0
+    assert run(["once"]) == 1  # there is no platform
+    assert run(["tasks", "--json"]) == 1
 
 
 def test_an_interrupted_command_says_so(platform: Platform, env: dict[str, str], tmp_path: Path) -> None:

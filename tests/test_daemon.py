@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import resource
 import signal
 import socket
 import statistics
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from exporter import __version__, revision
 from exporter.demo.simulator import Fault
@@ -29,8 +33,11 @@ from tests.support.programs import (
     free_port,
     run_program,
     running,
+    surroundings,
     write_config,
 )
+from tests.support.samples import find
+from tests.support.tools import ROOT
 
 LOGFMT = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|[^ "=]+)(?: |$)')
 
@@ -268,3 +275,90 @@ def test_a_changed_token_file_is_taken_up_without_a_restart(platform: Platform, 
         eventually(lambda: 'yunfu_account_up{account="main"} 1' in fetch(f"{url}/metrics").text)
         eventually(lambda: "token file changed; the new token is in use" in messages(program))
         assert program.stop() == 0
+
+
+DEAD_NAMES = """
+import socket, time
+real = socket.getaddrinfo
+socket.getaddrinfo = lambda host, *more, **named: (
+    time.sleep(600) if str(host).endswith(".test") else real(host, *more, **named)
+)
+from exporter.__main__ import main
+main()
+"""
+"""Runs the words that follow where no look-up of a name below .test ever comes back, as with name servers that are gone."""
+
+
+def test_look_ups_that_never_come_back_hold_nothing_up(platform: Platform, tmp_path: Path) -> None:
+    """With eight accounts' names dead, gzip scrapes, reloads and another account go on, and SIGTERM ends it at once."""
+    url = f"http://127.0.0.1:{free_port()}"
+    dead = [platform.account(f"dead{number}", base_url=f"http://dead{number}.test") for number in range(8)]
+    address = url.removeprefix("http://")
+    config = write_config(tmp_path / "c", *dead, platform.account(), listen=address)
+    words = (sys.executable, "-c", DEAD_NAMES, "--config", str(config))
+    with subprocess.Popen(words, cwd=ROOT, env=surroundings(), stderr=subprocess.DEVNULL) as process:
+        try:
+            eventually(answers(f"{url}/healthz"))
+            eventually(lambda: 'yunfu_account_up{account="main"} 1' in fetch(f"{url}/metrics").text)
+            for _ in range(3):
+                assert fetch(f"{url}/metrics", headers={"Accept-Encoding": "gzip"}).status == 200
+                assert fetch(f"{url}/-/reload", "POST").status == 200
+            process.terminate()
+            assert process.wait(5) == 0
+        finally:
+            process.kill()
+
+
+def count_calls(url: str, account: str) -> float:
+    """Scrape, and return how many statistics calls an account has made."""
+    name = "yunfu_exporter_api_request_duration_seconds_count"
+    return find(fetch(f"{url}/metrics").text, name, account=account, endpoint="stat") or 0
+
+
+def test_files_that_never_answer_hold_nothing_up(platform: Platform, tmp_path: Path) -> None:
+    """With tokens, CA, web and configuration files turned into pipes, scrapes, reloads, accounts and the end go on."""
+    url, token, web = f"http://127.0.0.1:{free_port()}", tmp_path / "token", tmp_path / "web.yml"
+    authority, config = tmp_path / "ca.pem", tmp_path / "config.yaml"
+    token.write_text(platform.simulator.accounts[0].token)
+    web.write_text("{}")
+    trustme.CA().cert_pem.write_to_path(authority)
+    piped = platform.account("piped", token_file=str(token), ca_file=str(authority))
+    del piped["token"]
+    address = url.removeprefix("http://")
+    write_config(config, piped, platform.account(), listen=address, web_config_file=str(web), auto_reload=True)
+    with running(tmp_path, "--config", str(config)) as program:
+        eventually(answers(f"{url}/readyz"))
+        for file in (token, authority, web, config):
+            os.mkfifo(tmp_path / "pipe")
+            (tmp_path / "pipe").replace(file)
+            reply = fetch(f"{url}/-/reload", "POST")
+            assert reply.status == 500
+            assert "ot a regular file" in reply.text, file
+            for name in ("piped", "main"):
+                before = count_calls(url, name)
+                eventually(lambda name=name, before=before: count_calls(url, name) > before)  # type: ignore[misc]
+        eventually(lambda: "token file cannot be read; the previous token stays in use" in program.logs)
+        eventually(lambda: "CA file cannot be used; the previous certificates stay in use" in program.logs)
+        eventually(lambda: "web configuration is broken; the previous one stays in use" in program.logs)
+        program.process.terminate()
+        assert program.process.wait(5) == 0
+
+
+def test_a_log_that_nobody_reads_holds_nothing_up(platform: Platform, tmp_path: Path) -> None:
+    """With standard error a full pipe, the page answers, lines are counted as dropped, and SIGTERM ends it at once."""
+    url = f"http://127.0.0.1:{free_port()}"
+    poll = {"interval": "5ms", "idle_interval": "5ms", "timeout": "5s", "stale_after": "60s"}
+    more = {"log": {"level": "debug"}, "poll": poll}  # a line per poll
+    config = write_config(tmp_path / "c", platform.account(), listen=url.removeprefix("http://"), **more)
+    reader, writer = os.pipe()
+    command = (sys.executable, "-m", "exporter", "--config", str(config))
+    with subprocess.Popen(command, cwd=ROOT, env=surroundings(), stderr=writer) as process:
+        try:
+            os.close(writer)
+            eventually(answers(f"{url}/healthz"))
+            eventually(lambda: find(fetch(f"{url}/metrics").text, "yunfu_exporter_log_lines_dropped_total"), 60)
+            process.terminate()
+            assert process.wait(5) == 0
+        finally:
+            process.kill()
+            os.close(reader)

@@ -2,13 +2,15 @@ import json
 import logging
 import os
 import sys
+import threading
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from exporter.logs import get_logger, set_up
+from exporter import logs
+from exporter.logs import dropped_lines, get_logger, set_up
 
 
 def _line(line_format: str, message: str, **values: object) -> str:
@@ -67,6 +69,18 @@ def test_json_lines_are_objects_that_say_the_same() -> None:
         "error": "a\nb",
     }
     assert "主" in line
+
+
+@pytest.mark.parametrize("line_format", ["logfmt", "json"])
+@pytest.mark.parametrize("sign", ["\x1b", "\x9b", "\u202e", "\u2066", "\u200b", "\u2028", "\U000e0041", "\ud800"])
+def test_nothing_that_steers_a_terminal_is_in_a_line(line_format: str, sign: str) -> None:
+    """Control characters of C0 and C1, and those that turn or hide text, are escaped in either format, and can be read back."""
+    name = f"老 {sign}客户"
+    line = _line(line_format, name, name=name)
+    assert line.isprintable()
+    assert (
+        json.loads(line.partition("name=")[2]) == name if line_format == "logfmt" else json.loads(line)["name"] == name
+    )
 
 
 @pytest.mark.parametrize("line_format", ["logfmt", "json"])
@@ -132,6 +146,82 @@ def test_the_journal_is_told_how_grave_a_line_is(tmp_path: Path, monkeypatch: py
             set_up("debug", "logfmt", stream)
             for level in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR):
                 logging.getLogger("exporter.x").log(level, "logged")
+        logging.getLogger().handlers[0].flush()
         stream.seek(0)
         begins = [line.partition("ts=")[0] for line in stream]
     assert begins == ["<7>", "<6>", "<4>", "<3>", "", "", "", ""]
+
+
+def _emptied(reader: int) -> list[bytes]:
+    """Read a pipe until it is closed; return its lines."""
+    with os.fdopen(reader, "rb") as pipe:
+        return pipe.read().splitlines()
+
+
+def test_a_log_that_nobody_reads_holds_nothing_up() -> None:
+    """Lines into a full pipe are dropped and counted, each whole; those that waited are written once somebody reads."""
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w", encoding="utf-8") as stream:
+        set_up("info", "logfmt", stream)
+        for number in range(1_000):
+            get_logger("exporter.part").info("said", number=number, filler="x" * 1_000)
+        dropped = dropped_lines()
+        assert 500 < dropped < 1_000
+        read: list[bytes] = []
+        thread = threading.Thread(target=lambda: read.extend(_emptied(reader)))
+        thread.start()
+        logging.getLogger().handlers[0].flush()
+    thread.join()
+    numbers = [int(line.partition(b"number=")[2].split()[0]) for line in read]
+    assert numbers == list(range(1_000 - dropped))
+
+
+def test_the_end_of_the_program_does_not_wait_for_a_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The interpreter's end waits for lines in vain for a moment only."""
+    monkeypatch.setattr(logs, "FLUSH_SECONDS", 0.01)
+    reader, writer = os.pipe()
+    stream = os.fdopen(writer, "w", encoding="utf-8")
+    set_up("info", "logfmt", stream)
+    get_logger("exporter.part").info("x" * 100_000)
+    handler = logging.getLogger().handlers[0]
+    handler.flush()
+    thread = threading.Thread(target=_emptied, args=(reader,))
+    thread.start()
+    monkeypatch.setattr(logs, "FLUSH_SECONDS", 20)
+    handler.flush()
+    stream.close()
+    thread.join()
+
+
+def test_lines_that_cannot_be_written_are_counted() -> None:
+    """A full disk, or a reader that has gone, is no fault of who logs."""
+    with Path("/dev/full").open("w", encoding="utf-8") as stream:
+        set_up("info", "json", stream)
+        get_logger("exporter.part").info("one")
+        get_logger("exporter.part").info("two")
+        logging.getLogger().handlers[0].flush()
+        assert dropped_lines() == 2
+
+
+def test_without_standard_error_there_is_no_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Started with standard error closed, logging does nothing, and drops nothing."""
+    monkeypatch.setattr(sys, "stderr", None)
+    set_up("info", "json")
+    get_logger("exporter.part").info("one")
+    assert dropped_lines() == 0
+
+
+def test_a_reload_goes_on_with_the_same_thread() -> None:
+    """Setting up again for the same file keeps what waits and what was dropped, and no line overtakes another."""
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w", encoding="utf-8") as stream:
+        set_up("info", "json", stream)
+        get_logger("exporter.part").info("x" * 100_000)
+        set_up("info", "logfmt", stream)
+        get_logger("exporter.part").info("later")
+        thread = threading.Thread(target=lambda: read.extend(_emptied(reader)))
+        read: list[bytes] = []
+        thread.start()
+        logging.getLogger().handlers[0].flush()
+    thread.join()
+    assert [line[:1] for line in read] == [b"{", b"t"]

@@ -13,20 +13,47 @@ from pathlib import Path
 import pytest
 
 from exporter import __version__, revision
-from tests.support.programs import running, surroundings
+from tests.support.programs import eventually, run_program, surroundings
 from tests.support.tools import ROOT, need
+
+READ_FOR_EVER = """
+import os, time
+from pathlib import Path
+from exporter.files import reading
+from exporter.__main__ import main
+def read(path, _):
+    Path(os.environ["READS"]).touch()
+    time.sleep(600)
+reading._read, reading.PATIENCE_SECONDS = read, 600
+main()
+"""
+"""Runs the words that follow, and reads its configuration for ever: the file READS says since when."""
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signals_while_the_configuration_is_read(number: signal.Signals, tmp_path: Path) -> None:
     """Before there is anything to stop, SIGHUP does nothing, and SIGTERM and SIGINT end it with status 0, silently."""
+    config, reads = tmp_path / "config.yaml", tmp_path / "reads"
+    config.touch()
+    command, env = (sys.executable, "-c", READ_FOR_EVER, "serve", "--config", str(config)), {"READS": str(reads)}
+    with subprocess.Popen(command, cwd=ROOT, env=surroundings(env), stderr=subprocess.PIPE) as program:
+        try:
+            eventually(reads.exists)
+            program.send_signal(signal.SIGHUP)
+            program.send_signal(number)
+            assert program.communicate(timeout=20)[1] == b""
+            assert program.returncode == 0
+        finally:
+            program.kill()
+
+
+def test_a_configuration_that_is_a_pipe_is_refused(tmp_path: Path) -> None:
+    """What nobody may ever write to is not waited for: status 2, and one line that says what it is."""
     config = tmp_path / "config.yaml"
     os.mkfifo(config)
-    with running(tmp_path, "serve", "--config", str(config)) as program:
-        with config.open("w"):  # once it reads, and as long as it waits for the end of the file
-            program.process.send_signal(signal.SIGHUP)
-            assert program.stop(number) == 0
-        assert program.logs == ""
+    done = run_program("serve", "--config", str(config))
+    expected = f"yunfu-exporter: {config}: not a regular file; expected a YAML file\n"
+    assert (done.returncode, done.stderr) == (2, expected)
 
 
 IMPORT_INTERRUPTED = """

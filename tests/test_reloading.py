@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -21,7 +22,7 @@ from exporter.config.faults import SettingsError
 from exporter.config.settings import Settings
 from exporter.daemon import Daemon, make_daemon
 from exporter.demo.simulator import SimulatorOptions
-from exporter.file_changes import Watched
+from exporter.files.changes import Watched
 from exporter.running import Running
 from tests.support.programs import (
     Platform,
@@ -109,12 +110,15 @@ def test_a_bad_file_leaves_everything_as_it_was(daily: Daily) -> None:
     ]
     page = daily.page()
     assert find(page, SUCCESSFUL) == 0
+    assert "The reload failed" in (shown := fetch(f"{daily.url}/").text)
+    assert "pol: unknown key; did you mean &#39;poll&#39;?; accounts[0].rate_limit" in shown
     assert find(page, "yunfu_exporter_config_last_reload_success_timestamp_seconds") == before
     assert page.count("yunfu_task_up{") == 4
     daily.config.unlink()
     assert fetch(f"{daily.url}/-/reload", "POST").text.endswith("no such file or directory; expected a YAML file\n")
     assert daily.reload(daily.account()).status == 200
     assert daily.value(SUCCESSFUL) == 1
+    assert "The reload failed" not in fetch(f"{daily.url}/").text
 
 
 def test_sighup_reloads(daily: Daily) -> None:
@@ -201,6 +205,18 @@ def test_changed_labels_thresholds_and_intervals_show(daily: Daily) -> None:
     eventually(lambda: daily.value("yunfu_task_answer_ratio_threshold", task=task) == 0.4)
     assert "team=" not in daily.page()
     assert daily.value("yunfu_task_poll_interval_seconds", task=other) == 0.05
+
+
+def test_a_token_that_was_changed_in_place_is_read_by_a_reload(daily: Daily) -> None:
+    """A token file of the same size and time as before looks unchanged, but a reload reads it in any case."""
+    right, file = daily.platform.simulator.accounts[0].token, daily.config.with_name("token")
+    account = daily.account(token_file=str(file))
+    del account["token"]
+    for token in ("x" * len(right), right):
+        file.write_text(token)
+        os.utime(file, (1, 1))
+        assert daily.reload(account).status == 200
+        eventually(lambda up=token == right: daily.value("yunfu_account_up", account="main") == up)  # type: ignore[misc]
 
 
 def test_changed_windows_show(daily: Daily) -> None:
@@ -369,21 +385,44 @@ async def test_a_client_that_goes_away_does_not_cut_a_reload_in_half() -> None:
     await end(daemon, running)
 
 
-async def test_a_reload_under_way_is_waited_for_at_the_end() -> None:
-    """Stopping waits for the reload under way; one that comes later is told so."""
-    loader = Loader()
+async def test_a_reload_under_way_is_waited_for_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopping waits for a configuration that is being put in force; a reload that comes later is told so."""
+    loader, swapping, let_go = Loader(), asyncio.Event(), asyncio.Event()
     daemon = loader.daemon()
     running = asyncio.create_task(daemon.run())
     await daemon.ready.wait()
     loader.settings = loader.named("renamed")
+    loader.let_go.set()
+    plain = daemon._running.end
+
+    async def slow(names: Sequence[str]) -> None:
+        swapping.set()
+        await let_go.wait()
+        await plain(names)
+
+    monkeypatch.setattr(daemon._running, "end", slow)
     reload = asyncio.ensure_future(daemon.reload())
-    await asyncio.to_thread(loader.asked.wait, 10)
+    await swapping.wait()
     late = asyncio.ensure_future(daemon.reload())
     daemon.stop()
-    loader.let_go.set()
+    let_go.set()
     assert await reload == []
     assert await late == ["the exporter is stopping"]
     await end(daemon, running)
+
+
+async def test_the_end_waits_for_no_file() -> None:
+    """A reload whose files do not answer is given up at the end, and so is the one that waits for it."""
+    loader = Loader()
+    daemon = loader.daemon()
+    running = asyncio.create_task(daemon.run())
+    await daemon.ready.wait()
+    reload = asyncio.ensure_future(daemon.reload())
+    await asyncio.to_thread(loader.asked.wait, 10)
+    late = asyncio.ensure_future(daemon.reload())
+    await end(daemon, running)
+    assert await reload == await late == ["the exporter is stopping"]
+    loader.let_go.set()
 
 
 async def test_faults_of_the_new_configuration_change_nothing() -> None:

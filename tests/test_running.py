@@ -14,6 +14,7 @@ from exporter import running as module
 from exporter.api.tokens import Token
 from exporter.config.settings import AccountSettings, Settings, TaskSettings
 from exporter.demo.simulator import Simulator, SimulatorOptions
+from exporter.files.authorities import AuthoritiesError
 from exporter.metrics.exposition import TaskRenderer
 from exporter.metrics.instrumentation import ExporterMetrics
 from exporter.metrics.store import Store
@@ -91,6 +92,32 @@ async def test_the_first_round_waits_for_accounts_that_open_late(monkeypatch: py
         await first_round
         assert len(running.around.store.records()) == 4
         await running.end(["one", "two"])
+
+
+async def test_an_account_that_cannot_be_opened_is_its_own_affair(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fails as an account opens ends neither the others nor the daemon: it is logged, and tried again after a while."""
+    monkeypatch.setattr(module, "REOPEN_SECONDS", 0.01)
+    attempts = 0
+
+    @asynccontextmanager
+    async def failing(
+        settings: Settings, account: AccountSettings, token: Token, around: Surroundings
+    ) -> AsyncIterator[Account]:
+        nonlocal attempts
+        attempts += account.name == "two"
+        if account.name == "two" and attempts < 3:
+            raise AuthoritiesError("cannot be used")
+        async with open_account(settings, account, token, around) as it:
+            yield it
+
+    monkeypatch.setattr(module, "open_account", failing)
+    with collected_logs() as messages:
+        async with two_accounts() as running, asyncio.TaskGroup() as group:
+            running.start(running.settings.accounts, group)
+            await running.first_round()
+            assert len(running.around.store.records()) == 4
+            await running.end(["one", "two"])
+    assert messages == ["account broke off; it is opened again"] * 2
 
 
 async def test_an_account_that_has_ended_leaves_the_others_alone() -> None:

@@ -6,11 +6,12 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+from exporter.systemd import set_status
 from tests.support.programs import PATIENCE_SECONDS, Platform, answers, eventually, free_port, running, write_config
 
 MOST_BYTES = 4_096  # of a message to systemd; it drops a longer one
@@ -80,3 +81,18 @@ def test_it_serves_although_nobody_listens(platform: Platform, tmp_path: Path) -
     with running(tmp_path, "serve", "--config", str(config), env={"NOTIFY_SOCKET": "/nowhere"}) as program:
         eventually(lambda: 'msg="cannot send systemd a message" socket=/nowhere' in program.logs)
         assert program.stop() == 0
+
+
+def test_a_manager_that_reads_nothing_holds_nothing_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With its queue full a message is given up after a moment, and logged."""
+    address = str(tmp_path / "notify")
+    monkeypatch.setenv("NOTIFY_SOCKET", address)
+    with listening_at(address), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        other.settimeout(0)
+        with suppress(BlockingIOError):
+            while True:
+                other.sendto(b"x", address)
+        set_status("reloaded")
+    assert [record.getMessage() for record in caplog.records] == ["cannot send systemd a message"]

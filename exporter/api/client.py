@@ -6,9 +6,8 @@ Paths and headers are those of the vendor's public API documentation. Whatever g
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import os
-import ssl
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -19,21 +18,17 @@ from typing import Any, Final, Protocol, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
 import aiohttp
-from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError
 from yarl import URL
 
 from exporter.api.bodies import FOREIGN_ERRORS, MAX_BYTES, MAX_STAT_BYTES, read_body, read_start
-from exporter.api.connections import Connector
+from exporter.api.connections import Connector, split_proxy, translate_error
 from exporter.api.errors import (
     ApiError,
-    ApiTimeout,
-    ConnectError,
     EnvelopeError,
+    Exchange,
     HttpError,
-    MalformedError,
     Repeated,
     Throttled,
-    TlsError,
 )
 from exporter.api.gate import AccountGate, Attempt
 from exporter.api.model import TaskRef
@@ -46,6 +41,7 @@ from exporter.api.responses import (
 )
 from exporter.api.service import Service
 from exporter.api.tokens import Token, TokenError
+from exporter.files.authorities import Authorities
 from exporter.logs import get_logger
 from exporter.masking import MASK
 
@@ -53,6 +49,9 @@ log = get_logger(__name__)
 
 REFUSED_TOKEN_SECONDS: Final = 60.0
 """The time between two API calls of an account whose token is refused; a changed token file ends it at once."""
+
+API_PATH: Final = "/agent-api"
+"""What follows the base URL in the path of every API call."""
 
 Observer: TypeAlias = Callable[[str, float, ApiError | None], None]
 """Receives each API call's endpoint, its duration in seconds and its error, if it failed."""
@@ -89,6 +88,11 @@ class Passage(Protocol):
         """Record that the token was accepted."""
 
 
+def stat_path(user_id: str, ref: TaskRef) -> str:
+    """Return the path of a task's statistics, below ``API_PATH``."""
+    return f"/user/{user_id}/task/{ref.id}/stat"
+
+
 class YunfuClient:
     """Calls the API for one account. Every API call passes the gate, carries the token, and is reported to ``observe``."""
 
@@ -101,16 +105,18 @@ class YunfuClient:
         token: Token,
         gate: AccountGate,
         observe: Observer,
+        authorities: Authorities | None = None,
         proxy: str | None = None,
     ) -> None:
         self._session = session
-        self._base = f"{base_url}/agent-api"
+        self._authorities = authorities or Authorities()
+        self._base = f"{base_url}{API_PATH}"
         self.user_id = user_id
         self._token = token
         self.gate = gate
         self._passage: Passage = gate
         self._observe = observe
-        self._proxy = proxy
+        self._proxy, self._proxy_headers = split_proxy(proxy)
 
     async def stat(self, ref: TaskRef, span: tuple[str, str] | None = None, known: bytes = b"") -> StatResponse:
         """Return a task's statistics: over a span (begin and end as the platform writes times), or its whole life.
@@ -120,8 +126,9 @@ class YunfuClient:
         query = [] if span is None else [("date[]", span[0]), ("date[]", span[1])]
         if ref.sub_user_id:
             query.append(("sub_user_id", ref.sub_user_id))
-        path = f"/user/{self.user_id}/task/{ref.id}/stat"
-        return await self._call("stat", path, query, lambda body: parse_stat_response(body, known))
+        path = stat_path(self.user_id, ref)
+        response, exchange = await self._call("stat", path, query, lambda body: parse_stat_response(body, known))
+        return response._replace(exchange=exchange)
 
     async def get(
         self, endpoint: str, path: str, query: list[tuple[str, str]], read: Callable[[Mapping[str, Any]], Read]
@@ -130,13 +137,15 @@ class YunfuClient:
 
         Raises ApiError; one that ``read`` raises counts as a failure of the API call.
         """
-        return await self._call(endpoint, path, query, lambda body: read(parse_envelope(body)))
+        answer, _ = await self._call(endpoint, path, query, lambda body: read(parse_envelope(body)))
+        return answer
 
     async def watched(
         self, endpoint: str, path: str, query: list[tuple[str, str]], read: Callable[[bytes], Read], watch: Watch
     ) -> Read:
         """Make an API call as ``get`` does, and pass all of the answer to ``watch``, if one comes. Raises ApiError."""
-        return await self._call(endpoint, path, query, read, watch)
+        answer, _ = await self._call(endpoint, path, query, read, watch)
+        return answer
 
     def through(self, passage: Passage, observe: Observer) -> YunfuClient:
         """Return a client that differs only in what its calls pass and who observes them."""
@@ -149,20 +158,29 @@ class YunfuClient:
         """The seconds for which the account's statistics are still held back; 0 if they are not."""
         return self.gate.held_seconds("stat")
 
-    def refresh_token(self) -> bool:
-        """Read the token file if it has changed; return whether the token is a new one, which ends a hold.
+    async def refresh_token(self, *, force: bool = False) -> bool:
+        """Read the token file if it has changed (or if forced); return whether the token is a new one, which ends a hold.
 
         Raises TokenError for a file that cannot be read; the previous token stays in use.
         """
-        changed = self._token.refresh()
+        if self._token.path is None:
+            return False
+        changed = await asyncio.to_thread(self._token.refresh, force=force)
         if changed:
             self.gate.use_token(self._token.value)
         return changed
 
-    def _try_refresh_token(self) -> bool:
+    async def refresh_authorities(self, *, force: bool = False) -> bool:
+        """Read the CA file if it has changed (or if forced); return whether its certificates are others.
+
+        Raises AuthoritiesError for a file that cannot be used; the previous certificates stay in use.
+        """
+        return self._authorities.path is not None and await asyncio.to_thread(self._authorities.refresh, force=force)
+
+    async def _try_refresh_token(self) -> bool:
         """Refresh the token as ``refresh_token`` does; a file that cannot be read is left to the account's token watch."""
         try:
-            return self.refresh_token()
+            return await self.refresh_token()
         except TokenError:
             return False
 
@@ -173,21 +191,19 @@ class YunfuClient:
         query: list[tuple[str, str]],
         read: Callable[[bytes], Read],
         watch: Watch | None = None,
-    ) -> Read:
-        """Pass the gate, make the API call, report it to the observer."""
+    ) -> tuple[Read, Exchange]:
+        """Pass the gate, make the API call, report it to the observer; the ApiError that it raises has its exchange too."""
         url = URL(f"{self._base}{path}?{urlencode(query)}" if query else f"{self._base}{path}", encoded=True)
-        self._try_refresh_token()
         async with self._passage.call(endpoint) as attempt:
             call = _Call(attempt, endpoint, self._observe, watch)
             try:
                 answer = await self._fetch(url, call, read)
             except ApiError as error:
                 self._passage.service.record(url.path, error)
-                call.report(error)
+                error.exchange = call.report(error)
                 raise
             self._passage.service.record(url.path, None)
-            call.report(None)  # an API call that is cancelled neither succeeded nor failed
-            return answer
+            return answer, call.report(None)  # an API call that is cancelled neither succeeded nor failed
 
     async def _fetch(self, url: URL, call: _Call, read: Callable[[bytes], Read]) -> Read:
         """Make the API call, and hold back what the response asks to hold back."""
@@ -199,7 +215,7 @@ class YunfuClient:
             if seconds := _throttle_seconds(error):
                 call.attempt.throttle(seconds)
             elif error.refuses_token:
-                is_current = token == self._token.value and not self._try_refresh_token()
+                is_current = token == self._token.value and not await self._try_refresh_token()
                 if is_current and self._passage.refuse(url.path, REFUSED_TOKEN_SECONDS):
                     error.blame_account()
             elif isinstance(error, HttpError) and error.hold_seconds and error.holds:
@@ -213,11 +229,20 @@ class YunfuClient:
     async def _read(self, url: URL, token: str, call: _Call) -> bytes:
         """Return the body of a 200 response. Every error of aiohttp and below is translated."""
         headers = {"Authorization": f"Bearer {token}"}
+        if url.scheme == "http":  # the proxy reads this request itself, and no other before it
+            headers |= self._proxy_headers
         try:
             async with self._session.get(
-                url, headers=headers, allow_redirects=False, proxy=self._proxy, middlewares=(call.send,)
+                url,
+                headers=headers,
+                allow_redirects=False,
+                ssl=self._authorities.context,
+                proxy=self._proxy,
+                proxy_headers=self._proxy_headers,
+                middlewares=(call.send,),
             ) as response:
                 call.attempt.observe(response.headers)
+                call.status = response.status
                 if response.status != HTTPStatus.OK:
                     refusal = await read_start(response)
                     call.record(response, refusal)
@@ -228,14 +253,15 @@ class YunfuClient:
                     log.debug("answered", path=url.path, status=response.status, bytes=len(body))
                 return body
         except FOREIGN_ERRORS as foreign:
-            raise _translate(foreign, url, self._session.timeout.total) from foreign
+            raise translate_error(foreign, url, self._session.timeout.total) from foreign
 
 
 class _Call:
     """One API call of the observer's count; ``attempt`` is its place in the gate.
 
     aiohttp sends a GET once more if a kept connection turns out to be closed: that is another API call to the platform,
-    so both are reported, and the second passes the gate like any.
+    so both are reported, and the second passes the gate like any. ``status`` and ``size`` are those of the answer, as far as
+    it has come.
     """
 
     def __init__(self, attempt: Attempt, endpoint: str, observe: Observer, watch: Watch | None) -> None:
@@ -245,6 +271,8 @@ class _Call:
         self._watch = watch
         self._start = time.perf_counter()
         self._is_sent = False
+        self.status: int | None = None
+        self.size: int | None = None
 
     async def send(self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         """Send the request; not before the gate lets it pass, if it was sent before (a client middleware of aiohttp)."""
@@ -258,14 +286,17 @@ class _Call:
         return await handler(request)
 
     def record(self, response: aiohttp.ClientResponse, body: bytes) -> None:
-        """Pass the answer to whoever watches the call."""
+        """Note what has come, and pass the answer to whoever watches the call."""
+        self.size = len(body)
         if self._watch is not None:
             seconds = time.perf_counter() - self._start
             self._watch(Answer(response.status, response.headers, body, seconds))
 
-    def report(self, error: ApiError | None) -> None:
+    def report(self, error: ApiError | None) -> Exchange:
         """Report the outcome to the observer, with the seconds since the request was sent."""
-        self._observe(self.endpoint, time.perf_counter() - self._start, error)
+        seconds = time.perf_counter() - self._start
+        self._observe(self.endpoint, seconds, error)
+        return Exchange(self.status, self.size, seconds)
 
 
 def _throttle_seconds(error: ApiError) -> float | None:
@@ -274,39 +305,3 @@ def _throttle_seconds(error: ApiError) -> float | None:
         return error.hold_seconds
     is_throttle = isinstance(error, EnvelopeError) and error.code == HTTPStatus.TOO_MANY_REQUESTS
     return DEFAULT_THROTTLE_SECONDS if is_throttle else None
-
-
-def _translate(foreign: Exception, url: URL, seconds: float | None) -> ApiError:
-    """Return the ApiError for an error of aiohttp or below; ``seconds`` is the time limit of a call.
-
-    The error's own text is not used: it could hold a proxy's password.
-    """
-    where = f"{url.scheme}://{url.authority}"
-    match foreign:
-        case TimeoutError():
-            return ApiTimeout(f"no complete answer within {seconds:g} s (poll.timeout)")
-        case aiohttp.ClientConnectorCertificateError():
-            problem = getattr(foreign.certificate_error, "verify_message", "") or "not valid for this host"
-            return TlsError(f"the certificate of {where} is not accepted: {problem}")
-        case aiohttp.ClientSSLError() | ssl.SSLError():
-            return TlsError(f"TLS with {where} failed: {_os_reason(foreign)}")
-        case aiohttp.ClientHttpProxyError() | aiohttp.ClientProxyConnectionError():
-            return ConnectError(f"the proxy refused or could not be reached on the way to {where}")
-        case aiohttp.ClientConnectorDNSError():
-            return ConnectError(f"the name {url.host} cannot be resolved")
-        case aiohttp.ClientConnectorError():
-            return ConnectError(f"cannot connect to {where}: {_os_reason(foreign)}")
-        case aiohttp.ClientPayloadError() if isinstance(foreign.__cause__, ContentEncodingError):
-            return MalformedError("the answer's compression is damaged")
-        case aiohttp.ClientResponseError() | HttpProcessingError():
-            return MalformedError("the answer is not valid HTTP")
-        case _:
-            return ConnectError(f"the connection to {where} broke")
-
-
-def _os_reason(error: Exception) -> str:
-    inner = getattr(error, "os_error", error)
-    number = getattr(inner, "errno", None)
-    if isinstance(inner, ssl.SSLError) or not isinstance(number, int) or number <= 0:
-        return getattr(inner, "reason", None) or type(inner).__name__
-    return os.strerror(number)

@@ -13,7 +13,7 @@ from typing import Final
 
 _FIELDS: Final[Mapping[str, frozenset[str]]] = {
     "answer_rate": frozenset({"answered", "noAnswer", "callCompletetRate", "taskProgress"}),
-    "intention": frozenset({"name", "total", "percent"}),
+    "intention": frozenset({"name", "total", "percent"}),  # its number is only read where it has no name
     "number_status": frozenset({"status", "count"}),
     "rounds": frozenset(),  # its keys are values
     "tags": frozenset({"count"}),

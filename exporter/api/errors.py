@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import NamedTuple
 
 _ACCOUNT_STATUSES = frozenset(
     {
@@ -58,6 +59,14 @@ class Failure:
         return f"{self.reason}: {self.text}"
 
 
+class Exchange(NamedTuple):
+    """One request and what came back: the HTTP status and the bytes of the body (None: none was read), and the seconds it took."""
+
+    status: int | None
+    size: int | None
+    seconds: float
+
+
 class ApiError(Exception):
     """An API call failed. The message is for people and holds no secret; ``reason`` is the metric's label value.
 
@@ -65,11 +74,13 @@ class ApiError(Exception):
     ``is_tasks_own`` is true if the platform can be reached, accepts the account, and refused only this API call, so
     that those for other tasks can succeed. ``holds`` is true if the gate holds the whole account back afterwards,
     ``missing`` if the platform knows no such task, and ``lasting`` if trying again soon would fail the same way.
+    ``exchange`` is the request that failed, None if none was sent.
     ``refuses_token`` is true if the platform does not accept the token. By itself that is the task's own failure; if
     other calls fail alike, the client makes it the account's.
     """
 
     reason: str
+    exchange: Exchange | None = None
     is_tasks_own: bool = False
     holds: bool = False
     missing: bool = False

@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from exporter.api.documented import missing_parts, show_names, unknown_parts
+from exporter.api.scalars import MAX_COUNT, clean_label, read_count, read_percentage
 
 STATUSES: Final = (
     "waiting",
@@ -34,16 +35,11 @@ STATUSES: Final = (
 )
 """The label value of each ``number_status`` code: its index is the code."""
 
-MAX_LABEL_LENGTH: Final = 200
-"""Characters of a label value; a longer text of the platform's ends in an ellipsis."""
-
 MAX_ENTRIES: Final = 100
 """Distinct statuses, intentions or rounds read from one response; the documented ones number 13, 5 and 5."""
 
-_MAX_COUNT: Final = 2**53  # the sample values of Prometheus are doubles: exact up to here
-_NUMBER: Final = re.compile(r"\s*[+-]?\d{1,30}(\.\d{1,30})?([eE][+-]?\d{1,3})?\s*", re.ASCII)
-_SURROGATES: Final = re.compile("[\ud800-\udfff]")
-_GRADE: Final = re.compile(r"([A-E])级")
+_LETTER: Final = re.compile(r"([A-Z])\s*(级|[-‐‑‒–—―－−]|[(（\[［【〔{｛<＜《「]|$)")
+_LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _ROUND_SPAN: Final = re.compile(r"(\d{1,9})~(\d{1,9})", re.ASCII)
 _ROUND_OVER: Final = re.compile(r">(\d{1,9})", re.ASCII)
 
@@ -143,40 +139,6 @@ def parse_stats(data: object) -> TaskStats:
     )
 
 
-def clean_label(text: str) -> str:
-    """Return a text of the platform's as a label value: valid Unicode, trimmed, at most MAX_LABEL_LENGTH long."""
-    return _clean_again(text) if len(text) <= MAX_LABEL_LENGTH else _clean(text)
-
-
-def _clean(text: str) -> str:
-    text = text.strip()
-    if not text.isascii():
-        text = _SURROGATES.sub("\ufffd", text)
-    return text if len(text) <= MAX_LABEL_LENGTH else text[: MAX_LABEL_LENGTH - 1] + "…"
-
-
-_clean_again = lru_cache(maxsize=4096)(_clean)  # names and tags come again with every poll
-
-
-def read_number(value: object) -> float | None:
-    """Return a JSON number, or a string that spells one (PHP sends both), as a finite number; None if it is neither."""
-    if isinstance(value, str) and _NUMBER.fullmatch(value):
-        value = float(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return value if -_MAX_COUNT <= value <= _MAX_COUNT else None  # NaN compares false as well
-
-
-def read_count(value: object) -> int | None:
-    """Return a whole number from 0 to 2**53, or None if the value is no such thing."""
-    if type(value) is int and 0 <= value <= _MAX_COUNT:  # by far the commonest, and the next is the same as text
-        return value
-    if type(value) is str and value.isdecimal() and value.isascii() and len(value) < 16:
-        return int(value)
-    number = read_number(value)
-    return int(number) if number is not None and number >= 0 and number == math.floor(number) else None
-
-
 class _FieldParser:
     """Parses single values and counts, by field, what it could not read."""
 
@@ -196,7 +158,7 @@ class _FieldParser:
         """Turn a percentage into a ratio; 8 decimals keep all that is meant and drop the binary noise."""
         if percent is None:
             return None
-        number = percent if type(percent) is float else read_number(percent)
+        number = percent if type(percent) is float else read_percentage(percent)
         ratio = None if number is None else _to_ratio(number)
         if ratio is None:
             self.miss(name)
@@ -210,8 +172,8 @@ class _FieldParser:
             self.miss(name)
         return {}
 
-    def entries(self, value: object, name: str, key: str) -> list[dict[str, object]]:
-        """Return the objects of a list that have a field at all; PHP serialises a list with a gap as an object."""
+    def entries(self, value: object, name: str, *keys: str) -> list[dict[str, object]]:
+        """Return the objects of a list that have one of some fields; PHP serialises a list with a gap as an object."""
         if isinstance(value, dict):
             value = list(value.values())
         if not isinstance(value, list):
@@ -221,11 +183,11 @@ class _FieldParser:
         entries = [entry for entry in value if isinstance(entry, dict)]
         for _ in range(len(value) - len(entries) - value.count(None)):
             self.miss(name)
-        return [entry for entry in entries if key in entry]
+        return [entry for entry in entries if not entry.keys().isdisjoint(keys)]
 
     def add(self, counts: dict[str, int], label: str, value: object, name: str, limit: float = MAX_ENTRIES) -> None:
         """Add a count under its label; entries that share a label are parts of one sum."""
-        if type(value) is int and 0 <= value <= _MAX_COUNT:  # by far the commonest
+        if type(value) is int and 0 <= value <= MAX_COUNT:  # by far the commonest
             count = value
         elif (read := self.count(value, name)) is not None:
             count = read
@@ -259,11 +221,15 @@ def _numbers(reader: _FieldParser, block: object) -> dict[str, int]:
 
 
 def _intentions(reader: _FieldParser, block: object) -> tuple[dict[str, int], dict[str, float]]:
-    """Parse ``[{"name": "A级(…)", "total": NUMBER, "percent": 0-100}]`` into counts and ratios (0-1) by grade."""
+    """Parse ``[{"intention_results": 1, "name": "A级(…)", "total": NUMBER, "percent": 0-100}]`` by level.
+
+    The ratios are 0-1. Levels with the same letter are added up: they share one series.
+    """
     counts: dict[str, int] = {}
     ratios: dict[str, float] = {}
-    for entry in reader.entries(block, "intention", "name"):
-        label = _intention_label(_name(entry))
+    for entry in reader.entries(block, "intention", "name", "intention_results"):
+        name = _name(entry)
+        label = _level(name) if name else _letter(read_count(entry.get("intention_results")))
         if not label:
             reader.miss("intention.name")
             continue
@@ -281,10 +247,15 @@ def _intentions(reader: _FieldParser, block: object) -> tuple[dict[str, int], di
 
 
 @lru_cache(maxsize=1024)
-def _intention_label(name: str) -> str:
-    """Return the letter of a grade ("A级(有明确意向)" is A); a customer's own name stays."""
-    grade = _GRADE.match(name)
-    return grade[1] if grade else name
+def _level(name: str) -> str:
+    """Return the letter that a level's name begins with ("A级(有明确意向)" and "A-高意向" are A); another name stays."""
+    letter = _LETTER.match(name)
+    return letter[1] if letter else name
+
+
+def _letter(number: int | None) -> str:
+    """Return the letter of a level without a name by its number, 1 is A; empty if it has none."""
+    return _LETTERS[number - 1] if number is not None and 1 <= number <= len(_LETTERS) else ""
 
 
 def _rounds(reader: _FieldParser, block: object) -> dict[str, int]:

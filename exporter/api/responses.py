@@ -21,6 +21,7 @@ from exporter.api.bodies import MAX_STAT_VALUES, MAX_VALUES, parse_json
 from exporter.api.documented import has_documented_part, show_names
 from exporter.api.errors import (
     EnvelopeError,
+    Exchange,
     Forbidden,
     HttpError,
     MalformedError,
@@ -29,7 +30,7 @@ from exporter.api.errors import (
     Unauthorized,
     UnknownFormat,
 )
-from exporter.api.model import read_count, read_number
+from exporter.api.scalars import read_count, read_number
 from exporter.masking import mask
 
 MAX_HOLD_SECONDS: Final = 3600.0
@@ -51,10 +52,12 @@ class StatResponse(NamedTuple):
 
     ``digest`` is BLAKE2b, 16 bytes, of the whole body. ``data`` is the envelope's ``data``, or None if the body has the
     digest that the caller passed in: then it is the response that the caller has parsed already, byte for byte.
+    ``exchange`` is the request that it answers.
     """
 
     digest: bytes
     data: Mapping[str, Any] | list[Any] | None
+    exchange: Exchange | None = None
 
 
 def parse_envelope(body: bytes, most: int = MAX_VALUES) -> Mapping[str, Any]:
@@ -124,7 +127,8 @@ def read_hold(headers: Mapping[str, str], now: float) -> float | None:
 
 def read_quota(headers: Mapping[str, str]) -> tuple[int, int] | None:
     """Return the calls per minute that are granted and those that remain of this minute's; None: not said."""
-    granted, remaining = (read_count(headers.get(f"X-RateLimit-{name}")) for name in ("Limit", "Remaining"))
+    texts = (headers.get(f"X-RateLimit-{name}", "") for name in ("Limit", "Remaining"))
+    granted, remaining = (None if "," in text else read_count(text) for text in texts)  # a proxy joins two values by it
     return None if granted is None or remaining is None else (granted, remaining)
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import base64
 import binascii
+import errno
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from exporter.api.model import read_number
-from exporter.file_changes import Stamp, stamp
-from exporter.patterns import TOKEN_SIGN
+from exporter.api.scalars import read_number
+from exporter.files.changes import Stamp, stamp
+from exporter.files.reading import read_file
+from exporter.patterns import NO_TOKENS, TOKEN_SIGN
 
 _MAX_TOKEN_BYTES: Final = 64 * 1024
 
@@ -48,10 +50,9 @@ class Token:
         if (seen := stamp(self.path)) == self._seen and not force:
             return False
         try:
-            with self.path.open("rb") as file:
-                content = file.read(_MAX_TOKEN_BYTES + 1)
+            content = read_file(self.path, _MAX_TOKEN_BYTES)
         except OSError as error:
-            raise TokenError(_unreadable(self.path, error.strerror or "no such file")) from None
+            raise TokenError(_unreadable(self.path, error)) from None
         text = _check(content, self.path)
         changed = text != self.value
         self.value, self._seen = text, seen
@@ -67,15 +68,15 @@ class Token:
         return read_number(claims.get("exp")) if isinstance(claims, dict) else None
 
 
-def _unreadable(path: Path, reason: str) -> str:
+def _unreadable(path: Path, error: OSError) -> str:
     """Return the message for a file that cannot be read. Its name is in it if it is absolute, or if it or its folder exists.
 
     A slash is not enough: an opaque token can have one too.
     """
-    try:
-        is_path = path.is_absolute() or (path.parent if len(path.parts) > 1 else path).exists()
-    except OSError:  # as long as a token can be, or in a folder that is closed to us
-        is_path = False
+    if error.errno == errno.EFBIG:
+        return f"token file {path} is too large; expected at most 64 KiB, one token and nothing else"
+    reason = error.strerror or "no such file"
+    is_path = path.is_absolute() or stamp(path.parent if len(path.parts) > 1 else path) != (None,)
     if is_path and TOKEN_SIGN not in str(path):
         return f"cannot read token file {path}: {reason}"
     return f"is no file that can be read: {reason}; expected a path; a token itself belongs to token or YUNFU_TOKEN"
@@ -83,11 +84,12 @@ def _unreadable(path: Path, reason: str) -> str:
 
 def _check(content: bytes, path: Path) -> str:
     """Return the token of a file's content; a header cannot carry spaces or anything but ASCII."""
-    if len(content) > _MAX_TOKEN_BYTES:
-        raise TokenError(f"token file {path} is too large; expected at most 64 KiB, one token and nothing else")
     text = content.removeprefix(b"\xef\xbb\xbf").strip()
     if not text:
         raise TokenError(f"token file {path} is empty; it must hold the account's API token")
+    for pattern, fault in NO_TOKENS:
+        if pattern.match(text.decode("utf-8", "replace")):
+            raise TokenError(f"token file {path} {fault}; it must hold the token alone")
     if not text.isascii() or any(byte <= ord(" ") or byte == 0x7F for byte in text):  # DEL
         raise TokenError(f"token file {path} must hold one token of printable ASCII characters and nothing else")
     return text.decode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 from argparse import Namespace
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TextIO
 
+from exporter import threads
 from exporter.commands import FAILED, OK
 from exporter.commands.setup import load, make_contacts
 from exporter.config.faults import SettingsError
@@ -34,7 +34,7 @@ def run(options: Namespace, words: Sequence[str]) -> int:
     blanks: bool = options.blank_numbers
     redactor = Redactor(blank_numbers=blanks)
     with _new_file(Path(options.output)) as file:
-        contacts = asyncio.run(make_contacts(settings, tokens, EXTRAS))
+        contacts = threads.run(make_contacts(settings, tokens, EXTRAS))
         json.dump(make_capture(contacts, redactor, blanks_numbers=blanks), file, ensure_ascii=False, indent=1)
         file.write("\n")
     exchanges = [exchange for contact in contacts for exchange in contact.exchanges]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from argparse import Namespace
 from collections.abc import Sequence
 from typing import Final
 
+from exporter import threads
 from exporter.commands import FAILED, OK
 from exporter.commands.setup import load, make_contacts
 from exporter.contact.report import report_lines
@@ -26,7 +26,7 @@ def run(options: Namespace, words: Sequence[str]) -> int:
     live: bool = options.live
     settings, tokens = load(words, FLAGS)
     print("the configuration is good")
-    contacts = asyncio.run(make_contacts(settings, tokens)) if live else []
+    contacts = threads.run(make_contacts(settings, tokens)) if live else []
     listed = {contact.account.name: contact.tasks for contact in contacts if contact.lists}
     granted = {contact.account.name: contact.granted for contact in contacts}
     for group in accounts_by_token(settings, tokens):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import time
 from argparse import Namespace
 from collections.abc import Sequence
 
+from exporter import threads
 from exporter.api.tokens import Token
 from exporter.commands import FAILED, OK
 from exporter.commands.setup import load, opened
@@ -20,7 +20,7 @@ def run(_: Namespace, words: Sequence[str]) -> int:
     """Poll every task once and print the exposition; return the exit status. Raises SettingsError."""
     settings, tokens = load(words)
     set_up(settings.log.level, settings.log.format)
-    text, worked = asyncio.run(_poll_once(settings, tokens))
+    text, worked = threads.run(_poll_once(settings, tokens))
     sys.stdout.buffer.write(text)
     return OK if worked else FAILED
 

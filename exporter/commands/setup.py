@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,6 +10,7 @@ from dataclasses import replace
 
 from exporter.api.quota import COMMAND
 from exporter.api.tokens import Token
+from exporter.commands import complain
 from exporter.config.faults import SettingsError
 from exporter.config.loading import load_settings
 from exporter.config.settings import Settings
@@ -48,9 +48,7 @@ async def opened(
             await stack.enter_async_context(open_account(settings, account, tokens[account.name], around))
             for account in settings.accounts
         ]
-        patience = asyncio.create_task(
-            explain_wait(accounts, lambda line: sys.stderr.write(f"yunfu-exporter: {line}\n"))
-        )
+        patience = asyncio.create_task(explain_wait(accounts, complain))
         stack.callback(patience.cancel)
         yield accounts, around
 

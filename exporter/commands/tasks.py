@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from typing import Final
 
+from exporter import threads
 from exporter.api.errors import ApiError
 from exporter.api.tokens import Token
-from exporter.commands import FAILED, OK
+from exporter.commands import FAILED, OK, complain
 from exporter.commands.setup import load, opened
 from exporter.config.settings import Settings
 from exporter.config.values import printable
@@ -27,7 +27,7 @@ def run(options: Namespace, words: Sequence[str]) -> int:
     """Print the tasks as a table or as JSON; return the exit status. Raises SettingsError."""
     settings, tokens = load(words, FLAGS)
     set_up(settings.log.level, settings.log.format)
-    choices, failures = asyncio.run(_choose(settings, tokens))
+    choices, failures = threads.run(_choose(settings, tokens))
     if options.json:
         knows_all = sys.stdout.encoding.lower() == "utf-8"
         print(json.dumps([_row(choice) for choice in choices], ensure_ascii=not knows_all, indent=2))
@@ -36,7 +36,7 @@ def run(options: Namespace, words: Sequence[str]) -> int:
     elif not failures:
         print("no tasks")
     for failure in failures:
-        sys.stderr.write(f"yunfu-exporter: {failure}\n")
+        complain(failure)
     return FAILED if failures else OK
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Hashable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, PlainSerializer, SecretStr
 
 from exporter.config.values import (
     Address,
@@ -31,6 +30,7 @@ from exporter.config.values import (
     positive_duration,
     show,
 )
+from exporter.patterns import BoundedPattern
 
 
 def _parse_ordinal(value: object) -> object:
@@ -61,7 +61,7 @@ Boolean = Annotated[bool, BeforeValidator(parse_boolean)]
 Uuid = Annotated[str, BeforeValidator(parse_uuid)]
 BaseUrl = Annotated[str, BeforeValidator(parse_base_url)]
 FilePath = Annotated[Path, BeforeValidator(parse_path)]
-Pattern = Annotated[re.Pattern[str], BeforeValidator(parse_pattern)]
+Pattern = Annotated[InstanceOf[BoundedPattern], BeforeValidator(parse_pattern), _WRITTEN]
 ListenAddress = Annotated[Address, BeforeValidator(parse_address), _WRITTEN]
 Window = Annotated[WindowSettings, BeforeValidator(parse_window), _WRITTEN]
 Ordinal = Annotated[int | Literal["auto"], BeforeValidator(_parse_ordinal)]

@@ -25,7 +25,12 @@ from exporter.config.strict_yaml import parse_yaml, read_yaml
 from exporter.config.values import show
 
 _ACCOUNT_PARTS: Final = ("base_url", "user_id", "token", "token_file", "tasks")
-_KUBERNETES: Final = re.compile(r"YUNFU_EXPORTER_(SERVICE_HOST|(SERVICE_)?PORT(_.+)?)")
+_KUBERNETES: Final = re.compile(
+    r"YUNFU(_\w+)?_(SERVICE_HOST=[\da-f.:]+|SERVICE_PORT(_\w+)?=\d+|PORT(_\d+_(TCP|UDP|SCTP))?=(tcp|udp|sctp)://\S+"
+    r"|PORT_\d+_(TCP|UDP|SCTP)_(ADDR=[\da-f.:]+|PORT=\d+|PROTO=(tcp|udp|sctp)))",
+    re.ASCII,
+)
+"""What Kubernetes injects for a Service named ``yunfu`` or ``yunfu-…``: by its values too, since YUNFU_LISTEN_PORT=80 is a mistake."""
 
 
 @dataclass
@@ -137,7 +142,7 @@ def _read_environment(environ: Mapping[str, str]) -> _Source:
     variables = {"__".join(path).upper(): path for path in (*_settable(), *((part,) for part in _ACCOUNT_PARTS))}
     spelled = {name: f"YUNFU_{name}" for name in variables}
     for variable, text in sorted(environ.items()):
-        if not variable.startswith("YUNFU_") or _KUBERNETES.fullmatch(variable):
+        if not variable.startswith("YUNFU_") or _KUBERNETES.fullmatch(f"{variable}={text}"):
             continue
         path = variables.get(name := variable.removeprefix("YUNFU_"))
         if path is None:

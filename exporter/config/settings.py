@@ -7,7 +7,6 @@ are stars and everything else is as a user would write it. The descriptions are 
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
@@ -48,6 +47,7 @@ from exporter.config.values import (
     WindowSettings,
     format_duration,
     parse_label_name,
+    parse_pattern,
     parse_timezone,
     parse_whole_number,
     show,
@@ -159,7 +159,7 @@ class DiscoverySettings(_Part):
         description="task states that are polled; tasks in other states appear only in yunfu_task_info and yunfu_task_state",
     )
     include: Pattern = Field(
-        re.compile(".*", re.DOTALL), description="poll only tasks whose whole name matches this regular expression"
+        parse_pattern(".*"), description="poll only tasks whose whole name matches this regular expression"
     )
     exclude: Pattern | None = Field(None, description="skip tasks whose whole name matches this regular expression")
     interval: Duration = Field(60.0, description="how often to look for started tasks: how soon one is noticed")
@@ -196,7 +196,9 @@ class AccountSettings(_Part):
     proxy: Proxy | None = Field(
         None, description="URL of an HTTP proxy, may contain user:password@; HTTP_PROXY and NO_PROXY are ignored"
     )
-    ca_file: FilePath | None = Field(None, description="PEM file of certificates to trust instead of the system's")
+    ca_file: FilePath | None = Field(
+        None, description="PEM file of certificates to trust instead of the system's; read again when it changes"
+    )
     discovery: DiscoverySettings | None = Field(
         None, description="null: only the tasks listed under tasks; {}: discover with the defaults"
     )

@@ -12,6 +12,7 @@ from typing import Any, Final
 import yaml
 
 from exporter.config.values import describe, show
+from exporter.files.reading import read_file
 from exporter.patterns import TOKEN_SIGN
 
 # What PyYAML's messages quote of the file, which may be a secret; '<block end>' is PyYAML's.
@@ -28,7 +29,7 @@ def read_yaml(name: str, like: str) -> dict[str, Any]:
     Raises ValueError with a line that names the file, without any value of it.
     """
     try:
-        values = parse_yaml(Path(name).read_text(encoding="utf-8-sig"))
+        values = parse_yaml(read_file(Path(name)).decode("utf-8-sig"))
     except OSError as error:
         shown = show(name) if TOKEN_SIGN in name else name
         raise ValueError(f"{shown}: {str(error.strerror).lower()}; expected a YAML file") from None

@@ -15,10 +15,11 @@ from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
+from yarl import URL
 
-from exporter.patterns import TOKEN_SIGN, UUID
+from exporter.patterns import NO_TOKENS, TOKEN_SIGN, UUID, BoundedPattern
 
-RESERVED_LABELS: Final = ("account", "generation", "name", "sub_account", "task")
+RESERVED_LABELS: Final = ("account", "generation", "kind", "name", "sub_account", "task")
 """The labels yunfu_task_info has anyway."""
 
 _UNITS: Final = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}  # in milliseconds
@@ -157,10 +158,10 @@ def parse_timezone(value: object) -> ZoneInfo:
         raise ValueError(f"{show(value)} is not a time zone; expected a name like Asia/Shanghai or UTC") from None
 
 
-def parse_pattern(value: object) -> re.Pattern[str]:
+def parse_pattern(value: object) -> BoundedPattern:
     """Read a regular expression whose dot matches a newline too: a task's name can hold one. Raises ValueError."""
     try:
-        return value if isinstance(value, re.Pattern) else re.compile(parse_text(value), re.DOTALL)
+        return value if isinstance(value, BoundedPattern) else BoundedPattern(re.compile(parse_text(value), re.DOTALL))
     except re.error as error:
         raise ValueError(f"{show(value)} is not a regular expression ({error.msg}); expected Python's syntax") from None
 
@@ -177,24 +178,31 @@ def parse_label_name(value: object) -> str:
 def parse_token(value: object) -> SecretStr:
     """Read a token as it goes into a header: visible ASCII. Raises ValueError."""
     token = value.get_secret_value() if isinstance(value, SecretStr) else parse_text(value)
+    for pattern, fault in NO_TOKENS:
+        if pattern.match(token):
+            raise ValueError(f"{fault}; expected the token alone")
     if not token.isascii() or " " in token:
         raise ValueError("has blanks or characters outside ASCII; expected the token alone")
     return SecretStr(token)
 
 
 def _parse_url(value: object, expected: str) -> SplitResult:
-    """Split an http or https address. Messages never hold any of it: it may have a password or a token anywhere."""
+    """Split an http or https address as it is sent: a host name in Chinese by IDNA, the rest percent-encoded.
+
+    Messages never hold any of it: it may have a password or a token anywhere.
+    """
     text = parse_text(value)
     try:
         url = urlsplit(text)
         sound = url.scheme in ("http", "https") and url.hostname and url.port != 0 and " " not in text
-    except ValueError:  # brackets or a port out of order
+        encoded = urlsplit(str(URL(text)))
+    except ValueError:  # brackets or a port out of order, a label that is too long
         sound = False
     if not sound:
         raise ValueError(f"is not an http or https address; expected {expected}")
     if url.query or url.fragment or text.endswith(("?", "#")):
         raise ValueError(f"has a query or fragment; expected {expected}")
-    return url
+    return encoded
 
 
 def parse_base_url(value: object) -> str:
@@ -202,8 +210,7 @@ def parse_base_url(value: object) -> str:
     url = _parse_url(value, expected := "like https://api.example.com or https://example.com/prefix")
     if "@" in url.netloc:
         raise ValueError(f"has a user name or password; expected {expected}")
-    host = url.netloc.lower()  # accounts of one platform share a quota, however they write it
-    return url._replace(netloc=host).geturl().rstrip("/")
+    return url.geturl().rstrip("/")  # in small letters: accounts of one platform share a quota, however they write it
 
 
 def parse_proxy(value: object) -> SecretStr:
@@ -212,6 +219,8 @@ def parse_proxy(value: object) -> SecretStr:
     url = _parse_url(text, expected := "like http://user:password@proxy.example.com:3128")
     if url.path not in ("", "/"):
         raise ValueError(f"has a path; expected {expected}")
+    if "%3a" in (url.username or "").lower():
+        raise ValueError(f"has a colon in the user name, which basic auth cannot carry; expected {expected}")
     return SecretStr(url.geturl().rstrip("/"))
 
 

@@ -12,8 +12,8 @@ from math import ceil
 from typing import Final
 
 from exporter import __version__
-from exporter.api.model import read_count
 from exporter.api.responses import read_hold
+from exporter.api.scalars import read_count
 from exporter.contact.calls import Contact, Exchange
 from exporter.contact.redaction import Redactor
 from exporter.contact.report import clock_difference

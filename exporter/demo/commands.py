@@ -13,6 +13,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any, Final
 
+from exporter import threads
 from exporter.api.tokens import Token
 from exporter.config.settings import AccountSettings, DiscoverySettings, LinksSettings, PollSettings, Settings
 from exporter.config.values import Address, parse_address
@@ -52,7 +53,7 @@ def add_simulator_options(parser: ArgumentParser) -> None:
 
 def simulate(options: Namespace, _: Sequence[str]) -> int:
     """Run the simulator until SIGTERM or SIGINT."""
-    asyncio.run(_simulate(options))
+    threads.run(_simulate(options))
     return 0
 
 
@@ -112,7 +113,7 @@ def add_demo_options(parser: ArgumentParser) -> None:
 def demo(options: Namespace, _: Sequence[str]) -> int:
     """Run the exporter on a simulator until SIGTERM or SIGINT."""
     set_up("warning", "logfmt")
-    asyncio.run(_demo(options))
+    threads.run(_demo(options))
     return 0
 
 

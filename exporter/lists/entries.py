@@ -16,7 +16,8 @@ from typing import Any, Final, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from exporter.api.errors import MalformedError
-from exporter.api.model import TaskState, clean_label, read_count
+from exporter.api.model import TaskState
+from exporter.api.scalars import clean_label, read_count
 from exporter.patterns import UUID
 
 PER_PAGE: Final = 100
@@ -31,6 +32,8 @@ _KINDS: Final[Mapping[int | None, str]] = {
 """The kind of a task by its ``task_type``."""
 
 _CALLS_IN: Final[Mapping[bool | None, str]] = {False: "outbound", True: "inbound"}
+_CERTAINTY: Final = ("inbound", "outbound", "")
+"""The kinds, the one first that counts where two fields disagree: outbound is what either is by default."""
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
 
 Read = TypeVar("Read")
@@ -132,7 +135,7 @@ def parse_task(
     by_flags, by_status = _state(part("enable", _parse_flag), extra, asked), part("status", _parse_status)
     if by_status is not None and _disagree(by_flags, by_status, extra):
         unread("tasks.status")
-    task_type, is_call_in = part("task_type", read_count), part("is_call_in", _parse_flag)
+    kinds = _KINDS.get(part("task_type", read_count), ""), _CALLS_IN.get(part("is_call_in", _parse_flag), "")
     return ListedTask(
         id=uuid,
         name=part("name", _parse_name) or "",
@@ -141,7 +144,7 @@ def parse_task(
         state=by_status or by_flags,
         created=part("create_datetime", partial(_parse_time, timezone)),
         concurrency_limit=part("maximumcall", read_count),
-        kind=_KINDS.get(task_type) or _CALLS_IN.get(is_call_in, ""),
+        kind=min(kinds, key=_CERTAINTY.index),
     )
 
 

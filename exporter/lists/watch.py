@@ -33,6 +33,7 @@ class FilterFault(StrEnum):
 
     REFUSED = "its filter by status is refused; it is read whole instead"
     IGNORED = "its filter by status gives tasks in other states; it is read whole instead"
+    FLAWED = "what its filter by status gives may lack tasks; it is read whole instead"
     TOO_FEW = "its filter by status lacks tasks that run or wait by the whole list; it is read whole instead"
     TOO_MANY = "its filter by status gives tasks that the whole list lacks; it is read whole instead"
 
@@ -61,6 +62,7 @@ class ListWatch:
         self._fault: FilterFault | None = None
         self._suspects: Mapping[str, FilterFault] = {}
         self._wrongly_given: frozenset[str] = frozenset()
+        self._was_flawed = False
         self._absent: frozenset[str] = frozenset()
 
     @property
@@ -134,14 +136,19 @@ class ListWatch:
         found = {id_: task for part in parts for id_, task in part.tasks.items()}
         is_complete = all(part.flaw is None for part in parts)
         wrongly_given = frozenset(_wrongly_given(parts))
+        is_flawed = self._flaw is None and any(part.flaw not in (None, Flaw.CHANGED) for part in parts)
         if self._wrongly_given & wrongly_given:
             self._distrust(FilterFault.IGNORED, now)
+        elif is_flawed and self._was_flawed:
+            self._distrust(FilterFault.FLAWED, now)
+        elif is_flawed:
+            self._whole_due = now  # it may be the list that is odd
         elif whole is not None and whole.flaw is None and is_complete and not wrongly_given:
             self._compare(whole.tasks, found, now)
-        self._wrongly_given = wrongly_given
+        self._wrongly_given, self._was_flawed = wrongly_given, is_flawed
         if self._uses_filter and not wrongly_given:
             self.tasks = self._with(found)
-            self._mark_paused(found, is_complete=is_complete, is_latest=whole is None)
+            self._mark_paused(found, now, is_complete=is_complete, is_latest=whole is None)
 
     def _with(self, found: Mapping[str, ListedTask]) -> Mapping[str, ListedTask]:
         """Return the tasks with those that were found; without the others if a platform makes up new ones without end."""
@@ -164,17 +171,19 @@ class ListWatch:
             self._fault = None
         self._suspects = suspects
 
-    def _mark_paused(self, found: Mapping[str, ListedTask], *, is_complete: bool, is_latest: bool) -> None:
+    def _mark_paused(self, found: Mapping[str, ListedTask], now: float, *, is_complete: bool, is_latest: bool) -> None:
         """Mark the tasks as paused that ran or waited and that the filter gives no longer.
 
         A task that neither runs nor waits is paused: to the platform, one that has finished or was deleted is no more than
         that, until the whole list says so. Since a task can slip from one page or status to the next while they are read, it has to
-        be absent twice in a row.
+        be absent twice in a row. If all of them are absent at once, the whole list is asked first.
         """
         if not is_complete:
             self._absent = frozenset()
             return
         absent = frozenset(id_ for id_, task in self.tasks.items() if task.state in _ACTIVE and id_ not in found)
+        if absent and not found and not self._absent:
+            self._whole_due = now
         if is_latest:
             paused = {id_: replace(self.tasks[id_], state=TaskState.PAUSED) for id_ in absent & self._absent}
             self.tasks = {**self.tasks, **paused}

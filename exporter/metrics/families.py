@@ -51,18 +51,18 @@ def status_families(info_labels: tuple[str, ...]) -> tuple[Family[TaskStatus], .
     def info(status: TaskStatus) -> Values:
         task = status.task
         labels = task.labels or ("",) * len(info_labels)
-        return {(task.name, task.ref.sub_user_id or "", task.generation, *labels): 1}
+        return {(task.name, task.ref.sub_user_id or "", task.generation, task.kind, *labels): 1}
 
     return (
         Family(
             name="yunfu_task_info",
             title=Text("Names of the task", "任务信息"),
             help=Text(
-                "Name and origin of a task, always 1; join on account and task. sub_account is empty for the account's own tasks.",
-                "任务的名称等信息，恒为 1；用 account 和 task 关联。账号自己的任务 sub_account 为空。",
+                "Name, kind and origin of a task, always 1; join on account and task. sub_account is empty for the account's own tasks.",
+                "任务的名称、类型等信息，恒为 1；用 account 和 task 关联。账号自己的任务 sub_account 为空。",
             ),
             read=info,
-            labels=("name", "sub_account", "generation", *info_labels),
+            labels=("name", "sub_account", "generation", "kind", *info_labels),
             lasting=True,
             fixed=True,
             absence="not_listed",
@@ -206,8 +206,8 @@ STATS_FAMILIES: Final[tuple[Family[TaskStats], ...]] = (
         name="yunfu_task_intention_calls",
         title=Text("Calls by intention", "意向通话数"),
         help=Text(
-            "Graded calls by the called person's intention: A (clear) to E (other), or a custom level.",
-            "按意向等级统计的通话数：A（有明确意向）到 E（其他），或客户自定义的等级。",
+            "Graded calls by the called person's intention: the letter of the level, or the name of a level without one.",
+            "按意向等级统计的通话数；等级名称带字母的取字母，否则用名称。",
         ),
         fields=("intention",),
         read=lambda s: s.intention_calls,
@@ -295,8 +295,8 @@ COUNTER_FAMILIES: Final[tuple[Family[CountedStats], ...]] = (
         name="yunfu_task_resets_total",
         title=Text("Resets seen", "任务重置次数"),
         help=Text(
-            "Times the platform's count of calls fell by more than half: the task was reset or restarted.",
-            "平台的呼叫数跌去一半以上的次数：任务被重置或重新开始。",
+            "Times the task was reset or restarted: the platform's count of calls fell by more than half and grew on from there.",
+            "任务被重置或重新开始的次数：平台的呼叫数跌去一半以上，并从那里继续增长。",
         ),
         read=lambda counted: counted.resets,
         type="counter",

@@ -17,10 +17,11 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from exporter.api.model import TaskState
+from exporter.logs import dropped_lines
 from exporter.metrics.own_families import ACCOUNT_FAMILIES, EXPORTER_FAMILIES
 from exporter.metrics.store import Store
 from exporter.words.labels import REFUSALS
@@ -54,6 +55,7 @@ class ExporterMetrics:
         self._http_refusals = self._make(Counter, "yunfu_exporter_http_refusals_total")
         for reason in REFUSALS:
             self._http_refusals.labels(reason)
+        self.registry.register(_LogCollector())
         self._shard_ordinal = self._make(Gauge, "yunfu_exporter_shard_ordinal")
         self._shards = self._make(Gauge, "yunfu_exporter_shards")
         self._links = self._make(Gauge, "yunfu_exporter_links_info")
@@ -90,6 +92,15 @@ class ExporterMetrics:
         self._links.clear()
         if grafana or runbook:
             self._links.labels(grafana or "", runbook or "").set(1)
+
+
+class _LogCollector(Collector):
+    """Reads from the log how many of its lines were dropped: it counts them, since it knows no metrics."""
+
+    def collect(self) -> Iterable[Metric]:
+        """Fill the family."""
+        family = EXPORTER_FAMILIES["yunfu_exporter_log_lines_dropped_total"]
+        return [CounterMetricFamily(family.name, family.help.en, value=dropped_lines())]
 
 
 class AccountCollector(Collector):

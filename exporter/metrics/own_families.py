@@ -50,6 +50,16 @@ ACCOUNT_FAMILIES: Final[Mapping[str, OwnFamily]] = {
             lambda status: status.token_expiry,
         ),
         OwnFamily(
+            "yunfu_account_token_problem",
+            "gauge",
+            Text(
+                "1 while the account's token file cannot be read and the previous token is in use, otherwise 0.",
+                "账号的 token 文件无法读取、仍在使用之前的 token 时为 1，否则为 0。",
+            ),
+            ("account",),
+            lambda status: status.token_problem,
+        ),
+        OwnFamily(
             "yunfu_account_discovery_last_success_timestamp_seconds",
             "gauge",
             Text(
@@ -223,6 +233,14 @@ EXPORTER_FAMILIES: Final[Mapping[str, OwnFamily]] = {
                 "exporter 自身端口拒绝的请求和连接数，按原因区分。",
             ),
             ("reason",),
+        ),
+        OwnFamily(
+            "yunfu_exporter_log_lines_dropped_total",
+            "counter",
+            Text(
+                "Log lines that could not be written because nobody reads them, or the disk is full.",
+                "因无人读取或磁盘已满而未能写出的日志行数。",
+            ),
         ),
         OwnFamily(
             "yunfu_exporter_shard_ordinal",

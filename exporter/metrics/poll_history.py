@@ -13,7 +13,9 @@ KEPT: Final = 20
 """Polls of a task that are kept."""
 
 _PACKED: Final = struct.Struct("<IfH")  # Unix seconds until 2106, seconds, reason: 10 bytes
+_ALL_PACKED: Final = [struct.Struct("<" + polls * "IfH") for polls in range(KEPT + 1)]
 _NAMED: Final = ("", *REASONS, "http_1xx", "http_2xx", "http_3xx")
+_WORKED: Final = _NAMED.index("")
 _STATUS: Final = re.compile("http_(4[0-9][0-9])")
 _OTHER: Final = 0xFFFF
 
@@ -36,6 +38,14 @@ def read_polls(history: bytes) -> Iterator[Poll]:
     """Yield the polls of a packed history, the oldest first."""
     for at, seconds, code in _PACKED.iter_unpack(history):
         yield Poll(at, seconds, _reason(code))
+
+
+def failing_since(history: bytes) -> tuple[int, float]:
+    """Return how many polls have failed since the last that worked, and when the first of them ended; of none, 0 and 0."""
+    polls = _ALL_PACKED[len(history) // _PACKED.size].unpack(history)  # at once: the pages ask of thousands of tasks
+    moments, codes = polls[0::3], polls[2::3]
+    count = next((count for count, code in enumerate(reversed(codes)) if code == _WORKED), len(codes))
+    return count, float(moments[-count]) if count else 0.0
 
 
 def _code(reason: str) -> int:

@@ -7,9 +7,10 @@ from dataclasses import KW_ONLY, dataclass, replace
 from enum import Enum
 from typing import Final, NamedTuple
 
-from exporter.api.errors import Failure
+from exporter.api.errors import Exchange, Failure
 from exporter.api.model import Task, TaskStats
 from exporter.api.quota import QuotaUse
+from exporter.metrics.trouble import Trouble
 
 Lines = tuple[bytes, ...]
 """One piece of exposition text per metric family, in the order of the table of families."""
@@ -68,11 +69,15 @@ class WindowStats(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PollOutcome:
-    """The outcome of one poll of a task: what was read, and why the first API call that failed did (None: none failed)."""
+    """The outcome of one poll of a task: what was read, and why the first API call that failed did (None: none failed).
+
+    ``exchange`` is the request for the statistics of the whole life; None: none was sent.
+    """
 
     stats: TaskStats | Unchanged | None = None
     windows: tuple[WindowStats, ...] = ()
     failure: Failure | None = None
+    exchange: Exchange | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,8 @@ class AccountStatus:
     up: bool | None = None
     failure: Failure | None = None
     token_expiry: float | None = None
+    token_problem: bool = False
+    """Whether the token file cannot be read, and the token before is used."""
     discovery_last_success: float | None = None
     discovery_interval: float | None = None
     quota: QuotaUse | None = None
@@ -122,7 +129,10 @@ class TaskRecord:
     """The latest of one task, rendered.
 
     ``stale_after`` is by how many seconds a success may be overdue, or the task be denied, before it leaves /metrics.
-    ``stats`` are the statistics of ``stats_lines``, and ``polls`` are the last polls, packed by ``poll_history``.
+    ``stats`` are the statistics of ``stats_lines``, and ``polls`` are the last polls, packed by ``poll_history``; ``exchange``
+    is the last one's request for the statistics, None since a restart.
+    ``recent`` are the recent calls, packed by ``recent_calls``, and ``trouble`` is what was wrong with them at the last
+    poll; None: nothing.
     """
 
     status: TaskStatus
@@ -132,6 +142,9 @@ class TaskRecord:
     windows: Mapping[str, WindowLines] | None = None
     stats: TaskStats | None = None
     polls: bytes = b""
+    recent: bytes = b""
+    trouble: Trouble | None = None
+    exchange: Exchange | None = None
 
     def is_fresh(self, now: float) -> bool:
         """Return whether the statistics may still be shown at a moment (Unix seconds)."""

@@ -14,6 +14,7 @@ from typing import Protocol
 from exporter.api.model import Task, TaskRef, TaskState, TaskStats
 from exporter.metrics.counters import Sums, TaskCounters
 from exporter.metrics.poll_history import Poll, add_poll
+from exporter.metrics.recent_calls import Growth
 from exporter.metrics.records import (
     UNCHANGED,
     AccountStatus,
@@ -24,6 +25,7 @@ from exporter.metrics.records import (
     TaskStatus,
     WindowLines,
 )
+from exporter.metrics.trouble import is_dialling, watch
 
 
 class Renderer(Protocol):
@@ -109,29 +111,30 @@ class Store:
         ref, now = task.ref, self.clock()
         before = self._records.get(ref)
         before = before and before.paced(interval, now)
-        last = before.status if before else TaskStatus(task)
-        status = TaskStatus(
-            task,
-            interval=interval,
-            up=outcome.failure is None,
-            last_success=last.last_success if outcome.stats is None else now,
-            failure=outcome.failure,
-            missing_since=_missing_since(last, outcome, now),
-            due=last.due if outcome.stats is None else now + interval,
-        )
+        status = _status_after(before.status if before else TaskStatus(task), task, outcome, interval, now)
         record = before or TaskRecord(status=status, status_lines=(), stale_after=self._stale_after)
-        moved, stats, lines, windows = False, record.stats, record.stats_lines, record.windows
+        moved, growth, stats, lines, windows = False, Growth(), record.stats, record.stats_lines, record.windows
         if isinstance(outcome.stats, TaskStats):
             stats = outcome.stats
-            moved, lines = self._count(ref, stats)
+            moved, growth, lines = self._count(ref, stats)
         if outcome.windows:
             windows = {**(windows or {}), **_windows(self._renderer, ref, outcome, now, interval, windows or {})}
         poll = Poll(now, seconds, outcome.failure.reason if outcome.failure else "")
-        shown, polls = self._renderer.status(status, before), add_poll(record.polls, poll)
-        record = replace(
-            record, status=status, status_lines=shown, stats_lines=lines, windows=windows, stats=stats, polls=polls
+        recent, trouble = watch(record.recent, record.trouble, task, growth, now)
+        self._keep(
+            replace(
+                record,
+                status=status,
+                status_lines=self._renderer.status(status, before),
+                stats_lines=lines,
+                windows=windows,
+                stats=stats,
+                polls=add_poll(record.polls, poll),
+                recent=recent,
+                trouble=trouble,
+                exchange=outcome.exchange,
+            )
         )
-        self._keep(record)
         return moved
 
     def render_once(self, task: Task, outcome: PollOutcome) -> TaskRecord:
@@ -208,20 +211,18 @@ class Store:
         """Count the tasks by account and state."""
         return Counter((ref.account, record.status.task.state) for ref, record in self._records.items())
 
-    def _count(self, ref: TaskRef, stats: TaskStats) -> tuple[bool, Lines]:
-        """Count what has grown; return whether anything moved, and the lines of the statistics and counters."""
+    def _count(self, ref: TaskRef, stats: TaskStats) -> tuple[bool, Growth, Lines]:
+        """Count what has grown; return whether anything moved, the growth, and the lines of statistics and counters."""
         counters = self._counters.setdefault(ref, TaskCounters())
+        before = counters.counted()
         moved = counters.observe(stats)
         counted = CountedStats(stats, counters.calls, counters.numbers, counters.resets)
-        return moved, self._renderer.stats(ref, counted)
+        return moved, counters.counted().since(before), self._renderer.stats(ref, counted)
 
     def _put(self, status: TaskStatus, before: TaskRecord | None) -> None:
-        lines = self._renderer.status(status, before)
-        self._keep(
-            TaskRecord(status=status, status_lines=lines, stale_after=self._stale_after)
-            if before is None
-            else replace(before, status=status, status_lines=lines)
-        )
+        record = before or TaskRecord(status=status, status_lines=(), stale_after=self._stale_after)
+        trouble = record.trouble if is_dialling(status.task) else None  # as the alerts end, at once
+        self._keep(replace(record, status=status, status_lines=self._renderer.status(status, before), trouble=trouble))
 
     def _keep(self, record: TaskRecord) -> None:
         ref = record.status.task.ref
@@ -272,6 +273,18 @@ def _hardly_differ(recorded: float | None, interval: float | None) -> bool:
     if recorded is None or interval is None:
         return recorded is interval
     return abs(recorded - interval) < 0.01 * interval
+
+
+def _status_after(last: TaskStatus, task: Task, outcome: PollOutcome, interval: float, now: float) -> TaskStatus:
+    return TaskStatus(
+        task,
+        interval=interval,
+        up=outcome.failure is None,
+        last_success=last.last_success if outcome.stats is None else now,
+        failure=outcome.failure,
+        missing_since=_missing_since(last, outcome, now),
+        due=last.due if outcome.stats is None else now + interval,
+    )
 
 
 def _missing_since(last: TaskStatus, outcome: PollOutcome, now: float) -> float | None:

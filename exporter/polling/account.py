@@ -15,19 +15,19 @@ from exporter.api.client import YunfuClient
 from exporter.api.connections import open_session
 from exporter.api.errors import REASONS, ApiError, Repeated
 from exporter.api.gate import AccountGate, TokenGates
-from exporter.api.probe_gate import ProbeGate
 from exporter.api.service import Service
 from exporter.api.tokens import Token
 from exporter.config.settings import AccountSettings, Settings
 from exporter.descriptors import Descriptors
+from exporter.files.authorities import Authorities
 from exporter.logs import get_logger
 from exporter.metrics.instrumentation import ExporterMetrics
 from exporter.metrics.store import Store
-from exporter.polling.credentials import TokenWatch
+from exporter.polling.credentials import CredentialsWatch
 from exporter.polling.discovery import Discovery
-from exporter.polling.facts import AccountFacts
+from exporter.polling.facts import QUOTA_CONTENDED, AccountFacts
 from exporter.polling.poller import AccountPoller
-from exporter.polling.probes import Probes
+from exporter.polling.probes import ProbeGate, Probes
 from exporter.polling.shards import Shard, find_shard
 
 log = get_logger(__name__)
@@ -80,13 +80,14 @@ class Account:
             store=store,
             count_unread=lambda name: around.metrics.unread_fields.labels(account.name, name).inc(),
         )
-        self._token_watch = TokenWatch(account.name, token, client=client, store=store)
+        self._credentials = CredentialsWatch(account.name, token, client=client, store=store)
         self.configured = self._discovery.configured
         self.discover = self._discovery.discover
         calls = client.gate.concurrency
         places = Descriptors().probes_at_once(calls, len(settings.accounts))
         gate = ProbeGate(client.gate, lambda: self.poller.calls_per_second * 60, places)
         probing = client.through(gate, partial(_observe_probe, account.name, around.metrics))
+        self.read_credentials = partial(self._credentials.look, force=True)
         self.probe = Probes(settings, account, client=probing, gate=gate, store=store).probe
 
     def register(self) -> None:
@@ -103,6 +104,7 @@ class Account:
         status = replace(
             self._store.account(self.name),
             token_expiry=self._token.expiry(),
+            token_problem=False,
             discovery_interval=None,
             quota=self.client.gate.use,
         )
@@ -119,7 +121,7 @@ class Account:
         self._discovery.resume()
         async with asyncio.TaskGroup() as group:
             group.create_task(self.poller.run())
-            group.create_task(self._token_watch.run())
+            group.create_task(self._credentials.run())
             group.create_task(self._discovery.run())
             group.create_task(self._watch_quota())
 
@@ -158,7 +160,7 @@ class Account:
                 was_contended = use.is_contended
                 if was_contended:
                     log.warning(
-                        "the API quota is contended; tasks are polled less often",
+                        QUOTA_CONTENDED,
                         account=self.name,
                         reason=use.reason,
                         calls_per_minute=use.limit,
@@ -187,6 +189,7 @@ class Account:
             hidden_total=self._discovery.hidden_total,
             odd_lists=self._discovery.account_lists.odd_lists,
             lacking_lists=self._discovery.account_lists.lacking,
+            token_fault=self._credentials.fault,
         )
 
 
@@ -205,7 +208,7 @@ async def explain_wait(accounts: Sequence[Account], explain: Callable[[str], obj
 async def open_account(
     settings: Settings, account: AccountSettings, token: Token, around: Surroundings
 ) -> AsyncIterator[Account]:
-    """Open an account's connections for as long as the context lasts."""
+    """Open an account's connections for as long as the context lasts. Raises AuthoritiesError if its CA file is broken."""
     shard = find_shard(settings.shard)
     concurrency = _calls_at_once(settings, account, shard)
     gate = AccountGate(
@@ -218,9 +221,9 @@ async def open_account(
         concurrency=concurrency,
         waited=around.metrics.throttled_seconds.labels(account.name).inc,
     )
-    ca_file = None if account.ca_file is None else str(account.ca_file)
     with closing(gate):
-        async with open_session(timeout_seconds=settings.poll.timeout, ca_file=ca_file) as session:
+        authorities = await asyncio.to_thread(Authorities, account.ca_file) if account.ca_file else Authorities()
+        async with open_session(timeout_seconds=settings.poll.timeout) as session:
             client = YunfuClient(
                 session,
                 base_url=account.base_url,
@@ -228,6 +231,7 @@ async def open_account(
                 token=token,
                 gate=gate,
                 observe=partial(_observe, account.name, around, gate.service),
+                authorities=authorities,
                 proxy=None if account.proxy is None else account.proxy.get_secret_value(),
             )
             opened = Account(settings, account, client, token, around, shard)

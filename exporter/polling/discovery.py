@@ -111,7 +111,7 @@ def complete(task: Task, found: Task) -> Task:
 
 
 def _judge(task: Task, settings: DiscoverySettings) -> Choice:
-    if not settings.include.fullmatch(task.name):
+    if settings.include.fullmatch(task.name) is False:  # what cannot be decided is polled
         return Choice(task, "its name does not match include", HidingRule.INCLUDE)
     if settings.exclude is not None and settings.exclude.fullmatch(task.name):
         return Choice(task, "its name matches exclude", HidingRule.EXCLUDE)

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
-from math import ceil
 from typing import Final
 
 from exporter.api.client import YunfuClient
 from exporter.api.errors import ApiError, ApiTimeout, Failure
+from exporter.api.gate import AccountGate, Attempt
 from exporter.api.model import Task, TaskRef, parse_stats
-from exporter.api.probe_gate import ProbeGate
+from exporter.api.quota import MINUTE
+from exporter.api.service import Service
 from exporter.config.settings import AccountSettings, Settings
 from exporter.metrics.records import PollOutcome, TaskRecord
 from exporter.metrics.store import Store
 from exporter.metrics.tags import limit_tags
+
+MOST_SHARE: Final = 0.2
+"""Of an account's part of the quota, where the polls leave as much."""
+
+LEAST_SHARE: Final = 0.05
+"""The same where they could use it all."""
 
 MARGIN_SECONDS: Final = 0.5
 """Before the scraper gives up, for the answer to reach it."""
@@ -28,6 +38,52 @@ class TooManyProbesError(Exception):
     def __init__(self, message: str, seconds: int) -> None:
         super().__init__(message)
         self.seconds = seconds
+
+
+class ProbeGate:
+    """Passes the calls of an account's probes, evenly spread, through its token's gate; a refused one holds back nothing.
+
+    ``needed`` returns the calls per minute that all else would make, and ``places`` is how many calls there are at once, beside the
+    account's others; with 0 they take one of its places.
+    """
+
+    def __init__(self, gate: AccountGate, needed: Callable[[], float], places: int) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._gate = gate
+        self._needed = needed
+        self._slots = asyncio.Semaphore(places) if places else None
+        self._last = -math.inf
+        self.service = Service()  # whether probes are served says nothing about the account
+
+    @property
+    def share(self) -> float:
+        """The calls per minute that probes may make."""
+        share = self._gate.share
+        return min(MOST_SHARE * share, max(LEAST_SHARE * share, share - self._needed()))
+
+    @property
+    def wait(self) -> float:
+        """The seconds until another call may be made."""
+        return max(0.0, self._last + MINUTE / self.share - self._loop.time())
+
+    async def wait_turn(self) -> None:
+        """Wait for the next turn, and take it."""
+        seconds = self.wait
+        self._last = self._loop.time() + seconds
+        await asyncio.sleep(seconds)
+
+    @asynccontextmanager
+    async def call(self, endpoint: str) -> AsyncIterator[Attempt]:
+        """Wait until a call may start."""
+        async with self._gate.call(endpoint, self._slots) as attempt:
+            yield attempt
+
+    def refuse(self, *_: object) -> bool:
+        """Return that nothing is held back: a task that somebody names may be refused where the account's own are not."""
+        return False
+
+    def accept(self) -> None:
+        """Do nothing."""
 
 
 class Probes:
@@ -56,8 +112,8 @@ class Probes:
         if (wait := self._gate.wait) >= seconds:
             raise TooManyProbesError(
                 f"probes of account {self._account} may make {self._gate.share:.3g} API calls per minute, a fifth of its quota "
-                f"or what the polls leave; try again in {ceil(wait)} s",
-                ceil(wait),
+                f"or what the polls leave; try again in {math.ceil(wait)} s",
+                math.ceil(wait),
             )
         task = self._find(task_id, sub_user_id)
         try:

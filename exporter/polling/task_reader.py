@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from exporter.api.client import YunfuClient
 from exporter.api.documented import OLDER_EDITION_LACKS
-from exporter.api.errors import ApiError
+from exporter.api.errors import ApiError, Exchange
 from exporter.api.model import TaskRef, TaskStats, parse_stats
 from exporter.config.settings import Settings
 from exporter.config.values import WindowSettings
@@ -108,18 +108,19 @@ class TaskReader:
         """Read the whole life, then each window that is due, up to the first API call that fails; update ``memory``."""
         outcome, started = PollOutcome(), asyncio.get_running_loop().time()
         try:
-            outcome = PollOutcome(await self._stats(ref, memory, _WHOLE_LIFE, None))
+            stats, exchange = await self._stats(ref, memory, _WHOLE_LIFE, None)
+            outcome = PollOutcome(stats, exchange=exchange)
             for window in self._windows:
                 if started < memory.windows_due.get(window.label, started):
                     continue
                 now = self._clock()
                 span = window_span(window, now, self._timezone)
-                stats = await self._stats(ref, memory, window.label, (span.begin, span.end))
+                stats, _ = await self._stats(ref, memory, window.label, (span.begin, span.end))
                 read = WindowStats(window.label, stats, span.expires, self._window_interval)
                 outcome = replace(outcome, windows=(*outcome.windows, read))
                 memory.windows_due[window.label] = started + self._seconds_until_due(span.expires - now)
         except ApiError as error:
-            return replace(outcome, failure=error.failure), error
+            return replace(outcome, failure=error.failure, exchange=outcome.exchange or error.exchange), error
         return outcome, None
 
     def resume(self, windows: Mapping[str, WindowLines]) -> Memory:
@@ -137,20 +138,20 @@ class TaskReader:
 
     async def _stats(
         self, ref: TaskRef, memory: Memory, window: str, span: tuple[str, str] | None
-    ) -> TaskStats | Unchanged:
+    ) -> tuple[TaskStats | Unchanged, Exchange | None]:
         before = memory.responses.get(window, _NOTHING)
         response = await self._client.stat(ref, span, before.digest)
         if response.data is None:
             self._report(ref.account, before)
-            return UNCHANGED
+            return UNCHANGED, response.exchange
         stats = parse_stats(response.data)
         memory.responses[window] = parsed = _Parsed(response.digest, stats.unread, stats.missing)
         self._report(ref.account, parsed)
         if max(len(stats.tag_calls), len(stats.llm_tag_calls)) <= self._tag_limit:
-            return stats
+            return stats, response.exchange
         tags = self._limit(memory, f"tag {window}", stats.tag_calls)
         llm_tags = self._limit(memory, f"llm_tag {window}", stats.llm_tag_calls)
-        return replace(stats, tag_calls=tags, llm_tag_calls=llm_tags)
+        return replace(stats, tag_calls=tags, llm_tag_calls=llm_tags), response.exchange
 
     def _report(self, account: str, parsed: _Parsed) -> None:
         """Count what could not be read and what was missing; what the older edition lacks is logged once instead."""

@@ -17,8 +17,9 @@ from pydantic import ConfigDict, TypeAdapter
 from exporter.api.errors import Failure
 from exporter.api.model import Task, TaskStats
 from exporter.metrics.counters import Sums
+from exporter.metrics.trouble import Trouble
 
-_CONFIG: Final = ConfigDict(strict=True, ser_json_inf_nan="constants")
+_CONFIG: Final = ConfigDict(strict=True, ser_json_inf_nan="constants", ser_json_bytes="base64", val_json_bytes="base64")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ class SavedTask:
     """A task as it was last polled; the names are those of the store, where they are explained.
 
     ``interval`` is seconds. Each of ``polls`` is when it ended, its seconds and the reason of its failure (empty: none),
-    as texts: the numbers that the store packs them by are not those of every version.
+    as texts: the numbers that the store packs them by are not those of every version. ``recent`` are the recent calls as
+    the store packs them, in base64; those of another layout have another length, and are begun anew.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _CONFIG
@@ -52,6 +54,8 @@ class SavedTask:
     windows: Mapping[str, SavedWindow] = field(default_factory=dict)
     polls: tuple[tuple[float, float, str], ...] = ()
     counters: Sums | None = None
+    recent: bytes = b""
+    trouble: Trouble | None = None
 
 
 @dataclass(frozen=True, slots=True)

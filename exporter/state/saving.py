@@ -79,6 +79,8 @@ class StoreSource:
             },
             polls=tuple((poll.at, round(poll.seconds, 3), poll.reason) for poll in read_polls(record.polls)),
             counters=self._store.sums(ref),
+            recent=record.recent,
+            trouble=record.trouble,
         )
 
     def saved_account(self, name: str) -> SavedAccount | None:
@@ -115,5 +117,7 @@ def _record(saved: SavedTask) -> TaskRecord:
             for name, window in saved.windows.items()
         },
         polls=polls,
+        recent=saved.recent,
+        trouble=saved.trouble,
         stats=saved.stats,
     )

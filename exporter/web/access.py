@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from exporter.config.faults import SettingsError
-from exporter.file_changes import Watched
+from exporter.files.changes import Watched
 from exporter.web.connections import Refused, ServerTls
 from exporter.web.passwords import BusyError, Passwords, read_basic
 from exporter.web.server import HEADERS

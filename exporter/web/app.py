@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -35,6 +37,9 @@ _GZIP_LEVEL: Final = (
     1  # aiohttp's own compression knows only isal's default, 2: 5 % more CPU and 10 % more time for the same size
 )
 _COMPRESSED_AT_ONCE: Final = 1 << 20  # bytes; handing work to a thread costs as much as compressing some ten kilobytes
+_COMPRESSING: Final = ThreadPoolExecutor(
+    2, "gzip"
+)  # apart from what may hang, and few enough for the event loop's sake
 _GZIP_WBITS: Final = 31  # zlib's way to ask for a gzip header
 
 
@@ -194,13 +199,14 @@ async def _write(response: web.StreamResponse, pieces: Iterator[bytes]) -> None:
 async def _write_compressed(response: web.StreamResponse, pieces: Iterator[bytes]) -> None:
     """Compress in a thread, a megabyte or so at a time: igzip releases the interpreter, so the event loop is not blocked."""
     compressor = isal_zlib.compressobj(_GZIP_LEVEL, wbits=_GZIP_WBITS)
+    compress = partial(asyncio.get_running_loop().run_in_executor, _COMPRESSING)
     waiting: list[bytes] = []
     for piece in pieces:
         waiting.append(piece)
         await asyncio.sleep(0)
         if sum(map(len, waiting)) >= _COMPRESSED_AT_ONCE:
-            if packed := await asyncio.to_thread(compressor.compress, b"".join(waiting)):
+            if packed := await compress(compressor.compress, b"".join(waiting)):
                 await response.write(packed)
             waiting.clear()
-    last = await asyncio.to_thread(compressor.compress, b"".join(waiting))
+    last = await compress(compressor.compress, b"".join(waiting))
     await response.write(last + compressor.flush())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from exporter.api.model import TaskRef
@@ -11,6 +12,15 @@ from exporter.metrics.exposition import Page
 from exporter.metrics.records import TaskRecord
 from exporter.metrics.store import Store
 from exporter.polling.facts import AccountFacts
+from exporter.polling.shards import Shard
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A configuration that was read and is not in force, since when it has been broken (Unix seconds), and its faults."""
+
+    since: float
+    faults: Sequence[str]
 
 
 class Poller(Protocol):
@@ -48,6 +58,14 @@ class Exporter(Protocol):
     @property
     def accounts(self) -> Mapping[str, Account]:
         """The accounts that are polled, by name."""
+
+    @property
+    def broken(self) -> Mapping[str, Broken]:
+        """What was read last and is not in force: ``all`` of the configuration, or that of the ``web``."""
+
+    @property
+    def shard(self) -> Shard:
+        """The part of the tasks that is polled here."""
 
     def page(self) -> Page:
         """Return the page for a scrape."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import ssl
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -15,6 +13,8 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from exporter.config.faults import SettingsError
+from exporter.files.pem import find_blocks, in_a_file
+from exporter.files.reading import read_file
 from exporter.web.connections import ServerTls
 from exporter.web.web_config import TlsSettings
 
@@ -73,7 +73,7 @@ def _load_certificate(context: ssl.SSLContext, settings: TlsSettings) -> None:
         asked_for_a_password = True
         return b""
 
-    with _in_a_file(certificate + b"\n" + key) as path:
+    with in_a_file(certificate + key) as path:
         try:
             context.load_cert_chain(path, password=password)
         except (ssl.SSLError, ValueError) as error:
@@ -88,10 +88,11 @@ def _load_certificate(context: ssl.SSLContext, settings: TlsSettings) -> None:
 
 def _load_authorities(context: ssl.SSLContext, settings: TlsSettings) -> None:
     content, key = _read(settings, "client_ca", "CERTIFICATE")
-    try:
-        context.load_verify_locations(cadata=content.decode("ascii", "replace"))
-    except ssl.SSLError as error:
-        raise SettingsError([f"{key}: {_unusable(error)}"]) from None
+    with in_a_file(content) as path:
+        try:
+            context.load_verify_locations(path)
+        except ssl.SSLError as error:
+            raise SettingsError([f"{key}: {_unusable(error)}"]) from None
 
 
 def _unusable(error: Exception) -> str:
@@ -100,7 +101,7 @@ def _unusable(error: Exception) -> str:
 
 
 def _read(settings: TlsSettings, name: str, what: str) -> tuple[bytes, str]:
-    """Return what is given inline or by file, and the key it is given by. Raises SettingsError."""
+    """Return the blocks of PEM that are given inline or by file, and the key they are given by. Raises SettingsError."""
     inline: SecretStr | None = getattr(settings, name)
     file: Path | None = getattr(settings, f"{name}_file")
     key = f"{_SECTION}.{name}"
@@ -110,26 +111,9 @@ def _read(settings: TlsSettings, name: str, what: str) -> tuple[bytes, str]:
         assert file is not None, "the settings demand one of the two"  # noqa: S101  # for mypy
         key += "_file"
         try:
-            content = file.read_bytes()
+            content = read_file(file)
         except OSError as error:
             raise SettingsError([f"{key}: cannot read {file}: {str(error.strerror).lower()}; expected PEM"]) from None
-    if f"{what}-----".encode() not in content:
+    if not (blocks := find_blocks(content, what)):
         raise SettingsError([f"{key}: there is no {what.lower()} in it; expected PEM, with -----BEGIN … {what}-----"])
-    return content, key
-
-
-@contextmanager
-def _in_a_file(content: bytes) -> Iterator[str]:
-    """Yield the name of a file with this content, as OpenSSL reads keys by name only; on Linux it is in memory, not on a disk."""
-    if hasattr(os, "memfd_create"):
-        number = os.memfd_create("key", os.MFD_CLOEXEC)
-        try:
-            os.write(number, content)
-            yield f"/proc/self/fd/{number}"
-        finally:
-            os.close(number)
-    else:
-        with tempfile.NamedTemporaryFile() as file:
-            file.write(content)
-            file.flush()
-            yield file.name
+    return blocks, key

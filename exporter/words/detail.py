@@ -10,6 +10,7 @@ DETAIL: Final = {
     "detail.grafana": Text("Over time, in Grafana", "在 Grafana 中查看趋势"),
     "detail.id": Text("Task id", "任务 ID"),
     "detail.sub_account": Text("Sub-account", "子账号"),
+    "detail.kind": Text("Kind", "任务类型"),
     "detail.generation": Text("Generation", "任务版本"),
     "detail.created": Text("Created", "创建时间"),
     "detail.concurrency": Text("Concurrent calls", "并发上限"),
@@ -18,7 +19,7 @@ DETAIL: Final = {
     "detail.not_polled": Text("not polled", "不采集"),
     "detail.last_success": Text("Last success", "上次成功"),
     "detail.never": Text("never", "从未"),
-    "detail.why": Text("Why is a series missing?", "为什么没有这条时间序列？"),
+    "detail.why": Text("Why is a series missing?", "缺少哪些指标，为什么"),
     "detail.gone": Text(
         "Nothing of this task is on /metrics any more: the platform has not known it since {since}.",
         "此任务已完全从 /metrics 移除：平台自{since}起已没有它。",
@@ -30,7 +31,7 @@ DETAIL: Final = {
     "detail.unpolled": Text(
         "The task is known but not polled, because discovery.states does not include {state}. /metrics has only its "
         "info and state, and what was read earlier until that is stale.",
-        "任务已知但未采集，因为 discovery.states 不含“{state}”。/metrics 上只有它的基本信息和状态（以及尚未过期的旧数据）。",
+        "已知此任务，但不采集，因为 discovery.states 不含“{state}”。/metrics 上只有它的基本信息和状态（以及尚未过期的旧数据）。",
     ),
     "detail.new": Text(
         "The task has not been polled yet; its statistics appear with the first poll that works.",
@@ -67,12 +68,22 @@ DETAIL: Final = {
     "detail.polls": Text("Last polls", "最近的采集"),
     "detail.polls_none": Text("There was no poll since the exporter started.", "exporter 启动以来还没有采集。"),
     "detail.polls_note": Text(
-        "The newest first, at most 20; the duration includes waiting for the quota.",
-        "最新的在前，最多 20 次；耗时包含等待配额的时间。",
+        "Time ({zone}), duration including the wait for the quota, and outcome; the newest first, at most 20.",
+        "依次为时间（{zone}）、耗时（含等待配额）和结果；最新的在前，最多 20 次。",
     ),
-    "polls.time": Text("Time", "时间"),
-    "polls.duration": Text("Duration", "耗时"),
-    "polls.outcome": Text("Outcome", "结果"),
+    "detail.request": Text("Last request", "最近一次请求"),
+    "detail.request_none": Text("None since the exporter started.", "exporter 启动以来还没有请求。"),
+    "request.path": Text("Path", "路径"),
+    "request.status": Text("HTTP status", "HTTP 状态码"),
+    "request.status_none": Text("no answer", "无应答"),
+    "request.size": Text("Size", "大小"),
+    "request.bytes": Text("{n} bytes", "{n} 字节"),
+    "request.time": Text("Time", "时间"),
+    "request.took": Text("{at}, took {seconds}", "{at}，耗时 {seconds}"),
+    "request.read": Text("Fields read", "读到的字段"),
+    "request.missing": Text("Missing fields", "缺少的字段"),
+    "request.unread": Text("Unreadable fields", "无法识别的字段"),
+    "request.unknown": Text("Unknown fields", "未知字段"),
     "polls.ok": Text("read", "成功"),
 }
 
@@ -111,7 +122,7 @@ MISSING: Final = {
     ),
     "missing.no_account": Text("No account is running yet.", "还没有运行中的账号。"),
     "missing.task": Text(
-        "The exporter knows no task {task} in account {account}.", "exporter 在账号 {account} 中没有任务 {task}。"
+        "The exporter knows no task {task} in account {account}.", "账号 {account} 下没有任务 {task}。"
     ),
     "missing.elsewhere": Text("It is a task of another account:", "它属于另一个账号："),
     "missing.discovery_off": Text(
@@ -121,7 +132,7 @@ MISSING: Final = {
     "missing.not_listed": Text(
         "The platform's lists, read {ago}, do not have it. Was it deleted, is it a sub-account's (discovery.sub_accounts), or "
         "is it of a generation that is not listed (discovery.generations)?",
-        "{ago}读取的平台任务列表中没有它。它可能已删除，或属于子账号（discovery.sub_accounts），或属于未读取的任务版本（discovery.generations）。",
+        "平台任务列表（{ago}读取）中没有它。它可能已删除，或属于子账号（discovery.sub_accounts），或属于未读取的任务版本（discovery.generations）。",
     ),
     "missing.not_discovered": Text("The platform's lists have not been read yet.", "尚未读到平台的任务列表。"),
     "missing.too_many": Text(

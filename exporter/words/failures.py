@@ -82,3 +82,19 @@ FAILURES: Final = {
     "reason.said": Text("{why} The platform says: “{said}”", "{why}平台提示：“{said}”"),
     "reason.other": Text("The last poll failed; the log says more.", "上次采集失败，详见日志。"),
 }
+
+CLAUSES: Final = {
+    "clause.timeout": Text("the platform does not answer in time", "平台未在时限内应答"),
+    "clause.connect": Text("the platform cannot be reached", "无法连接平台"),
+    "clause.tls": Text("TLS with the platform fails", "与平台的 TLS 连接失败"),
+    "clause.http_401": Text("the platform does not accept the token", "平台不接受这个 token"),
+    "clause.http_404": Text("the platform knows no such task", "平台上没有此任务"),
+    "clause.http": Text("the platform answers HTTP {status}", "平台返回 HTTP {status}"),
+    "clause.throttled": Text("the platform says there are too many calls", "平台提示请求过多"),
+    "clause.api_error": Text("the platform refuses the call", "平台拒绝了请求"),
+    "clause.malformed": Text("the answer is not the platform's", "应答不是平台接口的格式"),
+    "clause.unknown_format": Text("the answer has none of the documented parts", "应答不含文档所列的任何内容"),
+    "clause.said": Text("{why} (“{said}”)", "{why}（“{said}”）"),
+    "clause.other": Text("the log says why", "原因见日志"),
+}
+"""Why a poll failed, in a few words, by reason; other HTTP statuses have ``clause.http``."""

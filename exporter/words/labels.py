@@ -33,14 +33,8 @@ STATES: Final = {
 }
 """The state of a task, by the value of the ``state`` label."""
 
-INTENTIONS: Final = {
-    "A": Text("A · clear interest", "A级 · 有明确意向"),
-    "B": Text("B · possible interest", "B级 · 可能有意向"),
-    "C": Text("C · clear refusal", "C级 · 明确拒绝"),
-    "D": Text("D · busy", "D级 · 用户在忙"),
-    "E": Text("E · other", "E级 · 其他"),
-}
-"""The intention of the called, by the value of the ``intention`` label."""
+INTENTIONS: Final = {letter: Text(f"Level {letter}", f"{letter}级") for letter in "ABCDEF"}
+"""The intention of the called, by the value of the ``intention`` label. What a letter means differs by brand and customer."""
 
 ROUNDS: Final = {
     "1": Text("1 round", "1 轮"),
@@ -110,7 +104,10 @@ WINDOWS: Final = {"today": Text("today", "今日"), "yesterday": Text("yesterday
 """A span of time, by the value of the ``window`` label; others are durations and name themselves."""
 
 GENERATIONS: Final = {"1": Text("1.0", "1.0"), "2": Text("2.0", "2.0")}
-"""The kind of a task, by the value of the ``generation`` label."""
+"""The generation of a task, by the value of the ``generation`` label."""
+
+KINDS: Final = {"outbound": Text("Outbound", "外呼"), "inbound": Text("Inbound", "呼入")}
+"""Who calls, by the value of the ``kind`` label."""
 
 REST: Final = {"_other": Text("all others", "其余标签")}
 """What is added up beyond a limit, by the value of the ``tag`` label; the tags name themselves."""
@@ -128,6 +125,7 @@ LABELS: Final[Mapping[str, Mapping[str, Text]]] = {
     "endpoint": ENDPOINTS,
     "window": WINDOWS,
     "generation": GENERATIONS,
+    "kind": KINDS,
     "tag": REST,
 }
 """The words for a label's values, by the label's name."""

@@ -1,4 +1,4 @@
-"""Texts of the overview: the verdict and the accounts."""
+"""Texts of the overview: the verdict, the causes that tasks share, and the accounts."""
 
 from typing import Final
 
@@ -6,44 +6,94 @@ from exporter.words.text import Text
 
 VERDICT: Final = {
     "verdict": Text("Current state", "当前状况"),
-    "verdict.none": Text("no task is polled", "没有正在采集的任务"),
-    "verdict.starting": Text(
+    "verdict.fine": Text("Fine", "一切正常"),
+    "verdict.need": Text("{n} {n:task needs|tasks need} you", "{n} 个任务需要处理"),
+    "verdict.untrusted": Text("Cannot be trusted", "数据不可信"),
+    "verdict.attention": Text(
+        "Tasks fine, {n} {n:thing needs|things need} attention", "任务正常，另有 {n} 件事需要留意"
+    ),
+    "verdict.none": Text("No task is polled", "没有采集任何任务"),
+    "verdict.starting": Text("Starting", "正在启动"),
+    "worst.separator": Text(": ", "："),
+    "rest.none": Text("no task is polled", "没有正在采集的任务"),
+    "rest.starting": Text(
         "the first round of polls is under way, {n} {n:task|tasks} to go", "首轮采集进行中，还有 {n} 个任务"
     ),
-    "verdict.idle": Text("no task is running", "没有外呼中的任务"),
-    "verdict.low_running": Text(
+    "rest.idle": Text("no task is running", "没有外呼中的任务"),
+    "rest.low_running": Text(
         "{n} of {of} running {of:task|tasks} {n:is|are} below {n:its|their} answer-rate threshold",
         "{of} 个外呼中的任务里有 {n} 个接通率低于阈值",
     ),
-    "verdict.low_active": Text(
+    "rest.low_active": Text(
         "{n} of {of} active {of:task|tasks} {n:is|are} below {n:its|their} answer-rate threshold",
-        "{of} 个未完成的任务里有 {n} 个接通率低于阈值",
+        "{of} 个进行中的任务里有 {n} 个接通率低于阈值",
     ),
-    "verdict.no_low_running": Text(
-        "none of {of} running {of:task|tasks} is below its answer-rate threshold",
-        "{of} 个外呼中的任务接通率均不低于阈值",
+    "rest.no_low_running": Text(
+        "none of {of} running {of:task|tasks} is below its answer-rate threshold", "{of} 个外呼中的任务，接通率均达标"
     ),
-    "verdict.no_low_active": Text(
-        "none of {of} active {of:task|tasks} is below its answer-rate threshold",
-        "{of} 个未完成的任务接通率均不低于阈值",
+    "rest.no_low_active": Text(
+        "none of {of} active {of:task|tasks} is below its answer-rate threshold", "{of} 个进行中的任务，接通率均达标"
     ),
-    "verdict.failing": Text("{n} {n:task|tasks} cannot be read", "{n} 个任务读取失败"),
-    "verdict.overdue": Text("{n} {n:task is|tasks are} overdue", "{n} 个任务的数据已过期"),
-    "verdict.empty": Text(
+    "rest.failing": Text("{n} {n:task|tasks} cannot be read", "{n} 个任务读取失败"),
+    "rest.blocked": Text("the carrier blocks many calls of {n} {n:task|tasks}", "{n} 个任务的大量呼叫被运营商拦截"),
+    "rest.late": Text("{n} {n:task has|tasks have} not been read at the last try", "{n} 个任务最近一次未能读到数据"),
+    "rest.overdue": Text("{n} {n:task is|tasks are} overdue", "{n} 个任务的数据已过期"),
+    "rest.empty": Text(
         "{n} running {n:task is|tasks are} read, but {n:has|have} neither calls nor numbers ({why})",
         "{n} 个外呼中的任务能读到，却既没有呼叫也没有号码（{why}）",
     ),
-    "verdict.new": Text("{n} {n:task has|tasks have} not been polled yet", "{n} 个任务尚未采集"),
-    "verdict.served": Text("{of:the account is|all accounts are} being polled", "{of} 个账号采集正常"),
-    "verdict.unpolled": Text("{of:the account has|the accounts have} no task to poll", "{of} 个账号都没有可采集的任务"),
-    "verdict.some_unpolled": Text(
+    "rest.new": Text("{n} {n:task has|tasks have} not been polled yet", "{n} 个任务尚未采集"),
+    "rest.served": Text("collecting normally", "采集正常"),
+    "rest.unpolled": Text("{of:the account has|the accounts have} no task to poll", "{of} 个账号都没有可采集的任务"),
+    "rest.some_unpolled": Text(
         "{n} of {of} accounts {n:has|have} no task to poll", "{of} 个账号里有 {n} 个没有可采集的任务"
     ),
-    "verdict.not_called": Text("no account has been called yet", "尚未调用任何账号的接口"),
-    "verdict.account_down": Text("account {account} cannot use the platform", "账号 {account} 无法访问平台"),
-    "verdict.accounts_down": Text("{n} of {of} accounts cannot use the platform", "{of} 个账号里有 {n} 个无法访问平台"),
-    "verdict.account_trouble": Text("account {account} has a problem", "账号 {account} 有待处理的问题"),
-    "verdict.accounts_trouble": Text("{n} of {of} accounts have problems", "{of} 个账号里有 {n} 个有待处理的问题"),
+    "rest.not_called": Text("no account has been called yet", "尚未调用任何账号的接口"),
+    "rest.account_down": Text("account {account} cannot use the platform", "账号 {account} 无法访问平台"),
+    "rest.accounts_down": Text("{n} of {of} accounts cannot use the platform", "{of} 个账号里有 {n} 个无法访问平台"),
+    "rest.all_accounts_down": Text("none of {of} accounts can use the platform", "{of} 个账号均无法访问平台"),
+    "rest.account_trouble": Text("account {account} needs attention", "账号 {account} 有问题待处理"),
+    "rest.accounts_trouble": Text("{n} of {of} accounts need attention", "{of} 个账号里有 {n} 个有问题待处理"),
+}
+
+CAUSES: Final = {
+    "cause.failing": Text("{n} tasks cannot be read: {why}", "{n} 个任务读取失败：{why}"),
+    "cause.late": Text("The next polls of {n} tasks are overdue", "{n} 个任务的下一次采集已逾期"),
+    "cause.late_failing": Text("The last polls of {n} tasks failed: {why}", "{n} 个任务最近的采集失败：{why}"),
+    "cause.overdue": Text(
+        "{n} tasks are overdue although their last poll worked", "{n} 个任务的数据已过期，但上次采集成功"
+    ),
+    "cause.overdue_account": Text(
+        "{n} tasks are overdue: their account cannot use the platform", "{n} 个任务的数据已过期：账号无法访问平台"
+    ),
+    "cause.empty": Text(
+        "{n} running tasks are read, but have neither calls nor numbers: {why}",
+        "{n} 个外呼中的任务能读到，却既没有呼叫也没有号码：{why}",
+    ),
+    "cause.since": Text("{what}, since {since}", "{what}，自 {since} 起"),
+    "cause.show": Text("Show the tasks", "查看这些任务"),
+    "cause.all": Text("Back to all tasks", "返回全部任务"),
+}
+
+EXPORTER: Final = {
+    "notices": Text("Needs attention", "需要留意"),
+    "notices.more": Text("{n} more", "另外 {n} 条"),
+    "exporter.broken_all": Text(
+        "The reload failed (since {since}); the previous configuration stays in use. Mend the faults and reload again.",
+        "重新加载失败（自 {since} 起），仍在使用之前的配置。请修正以下问题后再次加载。",
+    ),
+    "exporter.broken_web": Text(
+        "The web configuration is broken (since {since}); the previous one stays in use.",
+        "web 配置有误（自 {since} 起），仍在使用之前的配置。",
+    ),
+    "exporter.shard": Text(
+        "This is shard {number} of {total} (shard.ordinal {ordinal}): only its tasks are polled and shown here.",
+        "这是 {total} 个分片中的第 {number} 个（shard.ordinal {ordinal}）：此处只采集和显示属于它的任务。",
+    ),
+    "exporter.no_shard": Text(
+        "shard.ordinal is {ordinal}, but shard.total is {total}: no task belongs to this exporter.",
+        "shard.ordinal 为 {ordinal}，而 shard.total 为 {total}：没有任务属于这个 exporter。",
+    ),
 }
 
 ACCOUNTS: Final = {
@@ -85,9 +135,16 @@ ACCOUNTS: Final = {
     ),
     "account.token_soon": Text(
         "The token expires {when}. Get a new one on the platform before that and put it in the token file.",
-        "token 将于{when}过期。请提前在平台上获取新 token 并写入 token 文件。",
+        "token 将于 {when}过期。请提前在平台上获取新 token 并写入 token 文件。",
     ),
-    "account.held": Text("Calls are paused for another {span}.", "接口调用已暂停，{span}后继续。"),
+    "account.token_file": Text(
+        "Until the token file can be read, a new token cannot take effect.",
+        "token 文件恢复可读之前，新 token 无法生效。",
+    ),
+    "account.held": Text(
+        "API calls of the account are paused until {until}, for another {span}.",
+        "该账号的接口调用已暂停至 {until}，{span}后继续。",
+    ),
     "account.over_quota": Text(
         "The quota is too small, so running tasks that make few phone calls are polled less often. Raise rate_limit if the "
         "platform allows it, lengthen poll.interval, or poll fewer tasks.",

@@ -6,18 +6,21 @@ In a text ``{n}`` is filled in; a whole number is written with separators, and `
 from typing import Final
 
 from exporter.words.detail import ABSENCE, DETAIL, MISSING
-from exporter.words.failures import FAILURES
+from exporter.words.failures import CLAUSES, FAILURES
 from exporter.words.frame import FRAME
-from exporter.words.overview import ACCOUNTS, VERDICT
+from exporter.words.overview import ACCOUNTS, CAUSES, EXPORTER, VERDICT
 from exporter.words.tasks import TASKS
 from exporter.words.text import Text
 
 WORDS: Final[dict[str, Text]] = {
     **FRAME,
     **VERDICT,
+    **CAUSES,
+    **EXPORTER,
     **ACCOUNTS,
     **TASKS,
     **FAILURES,
+    **CLAUSES,
     **DETAIL,
     **ABSENCE,
     **MISSING,

@@ -8,7 +8,7 @@ TASKS: Final = {
     "tasks": Text("Tasks", "任务"),
     "tasks.legend": Text("Colours of the numbers", "号码状态图例"),
     "tasks.needs_look": Text("{n} of {of} {n:needs|need} a look", "{of} 个任务中有 {n} 个需要关注"),
-    "tasks.none_needs_look": Text("none of {of} needs a look", "{of} 个任务都无需关注"),
+    "tasks.none_needs_look": Text("{of:the task is|all {of} tasks are} fine", "{of} 个任务都正常"),
     "tasks.range": Text("{first}–{last} of {total}", "第 {first}–{last} 个，共 {total} 个"),
     "tasks.none": Text("No task is known yet.", "还没有任务。"),
     "tasks.none_found": Text("No task matches the filter.", "没有符合条件的任务。"),
@@ -30,12 +30,27 @@ TASKS: Final = {
     "sort.name": Text("Task", "任务"),
     "sort.state": Text("State", "状态"),
     "sort.progress": Text("Progress", "进度"),
-    "sort.answer": Text("Answer rate", "接通率"),
+    "sort.answer": Text("Answer rate (lifetime)", "累计接通率"),
     "sort.numbers": Text("Numbers by status", "号码状态"),
     "sort.age": Text("Data age", "数据时间"),
     "next_poll": Text("Next poll", "下次采集"),
     "next_poll.now": Text("now", "现在"),
-    "next_poll.under_way": Text("under way", "采集中"),
+    "next_poll.under_way": Text("polling now", "采集中"),
+    "next_poll.label": Text("next:", "下次："),
+    "next_poll.paused": Text("account paused until {until}", "账号已暂停至 {until}"),
+    "trend": Text("Last hour", "最近 1 小时"),
+    "trend.said": Text(
+        "Last hour: {calls} {calls:call|calls}, {ratio} answered", "最近 1 小时：{calls} 通呼叫，接通率 {ratio}"
+    ),
+    "trend.unseen": Text(
+        "No phone call has been seen since the exporter started.", "exporter 启动以来还没有看到呼叫。"
+    ),
+    "trend.share": Text("answered: {ratio}", "接通率：{ratio}"),
+    "trend.volume": Text(
+        "{calls} {calls:call|calls}, at most {peak} per minute", "{calls} 通呼叫，每分钟最多 {peak} 通"
+    ),
+    "trend.since": Text("in trouble since {since}", "自 {since} 起异常"),
+    "trend.none": Text("no calls", "无呼叫"),
     "pages": Text("Pages", "分页"),
     "pages.of": Text("Page {page} of {pages}", "第 {page} 页，共 {pages} 页"),
     "pages.first": Text("First", "首页"),
@@ -43,7 +58,7 @@ TASKS: Final = {
     "pages.next": Text("Next", "下一页"),
     "pages.last": Text("Last", "末页"),
     "answer.threshold": Text("min {threshold}", "阈值 {threshold}"),
-    "answer.calls": Text("n = {calls}", "n = {calls}"),
+    "answer.calls": Text("{calls} {calls:call|calls}", "{calls} 通"),
     "answer.few": Text("too few", "样本太少"),
     "numbers.of": Text("{n} {n:number|numbers}", "{n} 个号码"),
     "age.never": Text("never read", "从未读到"),
@@ -59,9 +74,18 @@ TASKS: Final = {
         "数据已从 /metrics 移除：账号无法访问平台，采集已逾期 {late}。",
     ),
     "task.low": Text(
-        "Over its lifetime, {ratio} of {calls} calls were answered; the threshold is {threshold}.",
-        "任务累计 {calls} 通呼叫，接通率 {ratio}，低于阈值 {threshold}。",
+        "Since {since}, too few calls are answered: {share} of {of} calls in the last {span}; the threshold is {threshold}.",
+        "自 {since} 起接通率过低：最近 {span}的 {of} 通呼叫，接通率 {share}，低于阈值 {threshold}。",
     ),
+    "task.blocked": Text(
+        "Since {since}, the carrier blocks many calls: {share} of {of} results in the last {span}. Calling on now only burns "
+        "through the list.",
+        "自 {since} 起大量呼叫被运营商拦截：最近 {span}的 {of} 个结果中占 {share}。继续外呼会白白消耗名单。",
+    ),
+    "task.late": Text(
+        "Its next poll is overdue by {late}, although the last one worked.", "下一次采集已逾期 {late}（上次采集成功）。"
+    ),
+    "task.late_failing": Text("Its last {n:poll|{n} polls} failed. {why}", "最近 {n} 次采集失败。{why}"),
     "task.empty": Text(
         "It is running and was read, but has neither calls nor numbers: {why}.",
         "外呼中的任务能读到，却既没有呼叫也没有号码：{why}。",
@@ -73,6 +97,12 @@ TASKS: Final = {
     ),
     "empty.unread": Text("the answer's {fields} cannot be read", "应答中的 {fields} 无法识别"),
     "empty.nothing": Text("the platform reports none", "平台没有给出"),
+    "short.failing": Text("cannot be read: {why}", "读取失败：{why}"),
+    "short.overdue": Text("no new numbers", "没有新数据"),
+    "short.empty": Text("read, but with neither calls nor numbers", "能读到，却既没有呼叫也没有号码"),
+    "short.low": Text("{share} answered, the threshold is {threshold}", "接通率 {share}，阈值 {threshold}"),
+    "short.blocked": Text("{share} blocked by the carrier", "{share} 被运营商拦截"),
+    "short.for": Text("{what}, for {span}", "{what}，{span}"),
     "task.new": Text("It has not been polled yet.", "尚未采集。"),
     "task.leaving": Text(
         "The platform no longer lists it (since {since}); it leaves /metrics soon.",

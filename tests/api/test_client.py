@@ -6,6 +6,7 @@ import asyncio
 import base64
 import gzip
 import inspect
+import ssl
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, cast
 
 import aiohttp
 import pytest
+import trustme
 from aiohttp import http_exceptions
 from aiohttp.client_reqrep import ConnectionKey, RequestInfo
 from hypothesis import HealthCheck, given, settings
@@ -33,6 +35,8 @@ from exporter.api.errors import (
 )
 from exporter.api.model import TaskRef
 from exporter.api.tokens import Token
+from exporter.config.values import parse_base_url
+from exporter.files.authorities import Authorities
 from tests.support.calls import (
     REF,
     STAT,
@@ -104,6 +108,30 @@ async def test_a_proxy_is_used_and_its_password_not_passed_on() -> None:
 
 
 @pytest.mark.parametrize("base_url", ["http://platform.invalid", "https://platform.invalid"])
+@pytest.mark.parametrize(
+    ("written", "password"), [("密码", "密码"), ("100%25", "100%"), ("p@ss", "p@ss"), ("%E5%AF%86é", "密é"), ("", "")]
+)
+async def test_a_proxys_password_can_be_any_text(base_url: str, written: str, password: str) -> None:
+    """It reaches the proxy as UTF-8, with the request itself or with CONNECT, and never the platform."""
+    proxy = Platform(b"", status=407)
+    async with calling(proxy, base_url=base_url, proxied=f"用户:{written}@") as calls:
+        await calls.fail()
+    (request,) = proxy.requests
+    expected = base64.b64encode(f"用户:{password}".encode()).decode()
+    assert request.headers["proxy-authorization"] == f"Basic {expected}"
+    assert ("authorization" in request.headers) == base_url.startswith("http:")
+
+
+async def test_names_and_paths_in_chinese_are_sent_encoded() -> None:
+    """A host name goes out by IDNA, also to a proxy, and a path percent-encoded."""
+    proxy = Platform()
+    async with calling(proxy, base_url=parse_base_url("http://接口.例子.test/品牌"), proxied="") as calls:
+        await calls.client.stat(REF)
+    assert proxy.requests[0].headers["host"] == "xn--6orp08a.xn--fsqu00a.test"
+    assert proxy.requests[0].path == f"http://xn--6orp08a.xn--fsqu00a.test/%E5%93%81%E7%89%8C{STAT}"
+
+
+@pytest.mark.parametrize("base_url", ["http://platform.invalid", "https://platform.invalid"])
 @pytest.mark.parametrize("is_up", [True, False], ids=["refuses", "unreachable"])
 async def test_a_proxy_that_does_not_serve_is_named_without_its_password(base_url: str, *, is_up: bool) -> None:
     """A proxy that refuses or is gone is a connect failure (for http a status), and no text shows a secret."""
@@ -140,6 +168,28 @@ async def test_each_call_is_reported_to_the_observer() -> None:
         ("stat", error),
     ]
     assert all(0 < seconds < 5 for _, seconds, _ in calls.seen)
+
+
+async def test_an_exchange_says_what_came_back() -> None:
+    """HTTP status, size of the body and duration, as far as an answer came: with the answer, or with its error."""
+    platform = Platform(envelope(documented()))
+    async with calling(platform) as calls:
+        exchange = (await calls.client.stat(REF)).exchange
+        assert exchange is not None
+        assert exchange[:2] == (200, len(envelope(documented())))
+        assert 0 < exchange.seconds < 5
+        platform.prepare(envelope(None, code=500))
+        refused = (await calls.fail()).exchange
+        assert refused is not None
+        assert refused[:2] == (200, len(envelope(None, code=500)))
+        platform.prepare(b"down", status=502)
+        down = (await calls.fail()).exchange
+        assert down is not None
+        assert down[:2] == (502, 4)
+    async with answering_raw(b"") as calls:
+        cut = (await calls.fail()).exchange
+        assert cut is not None
+        assert cut[:2] == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -391,10 +441,10 @@ async def test_a_changed_token_ends_a_hold(tmp_path: Path) -> None:
     file.write_text("planted-1")
     async with calling(Platform(), token=Token.from_file(file)) as calls:
         calls.gate.quota.hold("stat", 60)
-        assert not calls.client.refresh_token()
+        assert not await calls.client.refresh_token()
         assert calls.gate.held_seconds("stat") > 0
         file.write_text("planted-token-2")
-        assert calls.client.refresh_token()
+        assert await calls.client.refresh_token()
         assert calls.gate.held_seconds("stat") == 0
 
 
@@ -467,14 +517,27 @@ async def test_a_request_that_is_sent_once_more_waits_and_counts_like_any() -> N
             assert [error and error.reason for _, _, error in calls.seen] == [None, "connect", None, "connect", None]
 
 
-async def test_a_ca_file_that_cannot_be_used_is_refused_at_once(tmp_path: Path) -> None:
-    """Opening the session fails for a file that is not there or holds no certificate."""
-    file = tmp_path / "ca.pem"
-    for _ in range(2):
-        with pytest.raises(OSError, match=r"No such file|NO_CERTIFICATE|no certificate"):
-            async with open_session(timeout_seconds=1, ca_file=str(file)):
-                pass
-        file.write_text("no certificate")
+async def test_a_changed_ca_file_is_in_use_for_the_next_call(tmp_path: Path) -> None:
+    """Calls fail until the CA file has the server's authority, and work once it was read again."""
+    authority, file, body = trustme.CA(), tmp_path / "ca.pem", envelope({})
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(tls)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
+        writer.close()
+
+    trustme.CA().cert_pem.write_to_path(file)
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with open_session(timeout_seconds=5) as session:
+            calls = Calls(session, f"https://localhost:{port}", Token(TOKEN), None, Authorities(file))
+            assert not await calls.client.refresh_authorities(force=True)
+            assert (await calls.fail()).reason == "tls"
+            authority.cert_pem.write_to_path(file)
+            assert await calls.client.refresh_authorities()
+            await calls.client.stat(REF)
 
 
 async def test_there_are_no_more_connections_than_calls_at_once() -> None:

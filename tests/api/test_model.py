@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from exporter.api.model import MAX_ENTRIES, MAX_LABEL_LENGTH, STATUSES, TaskStats, clean_label, parse_stats
+from exporter.api.model import MAX_ENTRIES, STATUSES, TaskStats, parse_stats
+from exporter.api.scalars import MAX_LABEL_LENGTH
 from tests.support.tools import documented
 
 
@@ -70,6 +71,8 @@ BLOCKS = ("answer_rate", "intention", "number_status", "rounds", "tags", "llm_ta
 LONG = "长" * (MAX_LABEL_LENGTH + 1)
 CUT = "长" * (MAX_LABEL_LENGTH - 1) + "…"
 MANY = MAX_ENTRIES + 2
+LETTERED = ("A级(有明确意向)", "B-高意向", "C—一般", "D（忙）", "E", "F级", "G(回访)", "H - 其他", "Z【无效】")
+UNLETTERED = ("AB级", "A高意向", "A.高意向", "Ａ级", "A 高意向", "1级")
 
 READINGS: dict[str, tuple[object, dict[str, Any], dict[str, int]]] = {
     # the whole
@@ -142,7 +145,22 @@ READINGS: dict[str, tuple[object, dict[str, Any], dict[str, int]]] = {
     "noise below zero": (_rate(taskProgress=-1e-12), {"progress_ratio": 0.0}, {}),
     "more than everything": (_rate(taskProgress=101), {}, {"answer_rate.taskProgress": 1}),
     "less than nothing": (_rate(taskProgress=-1), {}, {"answer_rate.taskProgress": 1}),
-    "a percent sign": (_rate(callCompletetRate="91%"), {}, {"answer_rate.callCompletetRate": 1}),
+    "a percent sign": (
+        _rate(callCompletetRate="91.04%", taskProgress=" 45 ％ "),
+        {"answer_ratio": 0.9104, "progress_ratio": 0.45},
+        {},
+    ),
+    "a percent sign of a count": (_rate(answered="12%"), {}, {"answer_rate.answered": 1}),
+    "commas between thousands": (
+        {**_rate(answered="1,234", noAnswer="1，234，567"), **_statuses((1, "12,345")), "rounds": {"1": "1,000"}},
+        {"answered": 1234, "unanswered": 1_234_567, "numbers": {"connected": 12_345}, "round_calls": {"1": 1000}},
+        {},
+    ),
+    "commas elsewhere": (
+        _rate(answered="1,2,3", noAnswer="0,5", callCompletetRate="91,04%"),
+        {},
+        {"answer_rate.answered": 1, "answer_rate.noAnswer": 1, "answer_rate.callCompletetRate": 1},
+    ),
     "true is no ratio": (_rate(callCompletetRate=True), {}, {"answer_rate.callCompletetRate": 1}),
     "a null ratio": (_rate(callCompletetRate=None, taskProgress=0), {"progress_ratio": 0.0}, {}),
     # statuses
@@ -185,12 +203,40 @@ READINGS: dict[str, tuple[object, dict[str, Any], dict[str, int]]] = {
         {},
     ),
     "a customer's own level": (
-        _intentions(("F级(回访)", 1, 10), ("有意向", 2, 20), ("a级", 3, 30), ("超A级", 4, 40)),
+        _intentions(("VIP", 1, 10), ("有意向", 2, 20), ("a级", 3, 30), ("超A级", 4, 40)),
         {
-            "intention_calls": {"F级(回访)": 1, "有意向": 2, "a级": 3, "超A级": 4},
-            "intention_ratios": {"F级(回访)": 0.1, "有意向": 0.2, "a级": 0.3, "超A级": 0.4},
+            "intention_calls": {"VIP": 1, "有意向": 2, "a级": 3, "超A级": 4},
+            "intention_ratios": {"VIP": 0.1, "有意向": 0.2, "a级": 0.3, "超A级": 0.4},
         },
         {},
+    ),
+    "ways to write a letter": (
+        _intentions(*((name, 1, 1) for name in LETTERED)),
+        {
+            "intention_calls": dict.fromkeys("ABCDEFGHZ", 1),
+            "intention_ratios": dict.fromkeys("ABCDEFGHZ", 0.01),
+        },
+        {},
+    ),
+    "words that begin with a capital": (
+        _intentions(*((name, 1, 0) for name in UNLETTERED)),
+        {"intention_calls": dict.fromkeys(UNLETTERED, 1), "intention_ratios": dict.fromkeys(UNLETTERED, 0.0)},
+        {},
+    ),
+    "levels without a name": (
+        {"intention": [{"intention_results": number, "name": None, "total": 1} for number in (1, "5", 6, 26)]},
+        {"intention_calls": {"A": 1, "E": 1, "F": 1, "Z": 1}},
+        {},
+    ),
+    "a level whose name is missing": (
+        {"intention": [{"intention_results": 2, "total": 1}, {"intention_results": 2, "name": "有意向", "total": 4}]},
+        {"intention_calls": {"B": 1, "有意向": 4}},
+        {},
+    ),
+    "levels with neither a name nor a number": (
+        {"intention": [{"intention_results": number, "name": "", "total": 1} for number in (0, 27, None, "x")]},
+        {},
+        {"intention.name": 4},
     ),
     "two names of one grade": (
         _intentions(("A级(甲)", 1, 10), ("A级(乙)", 2, 20), ("A", 3, 0)),
@@ -337,19 +383,3 @@ def test_a_response_whose_json_has_the_extensions_of_python_is_read() -> None:
     """NaN and Infinity, which Python's JSON reader lets through, are no numbers here."""
     data = json.loads('{"answer_rate": {"answered": NaN, "noAnswer": -Infinity, "taskProgress": 1e999}}')
     assert sum(parse_stats(data).unread.values()) == 3
-
-
-@pytest.mark.parametrize(
-    ("text", "label"),
-    [
-        ("  名 ", "名"),
-        ("", ""),
-        ("a" * MAX_LABEL_LENGTH, "a" * MAX_LABEL_LENGTH),
-        ("a" * (MAX_LABEL_LENGTH + 1), "a" * (MAX_LABEL_LENGTH - 1) + "…"),
-        ("\ud83d", "\ufffd"),
-        ("😀", "😀"),
-    ],
-)
-def test_a_label_is_valid_unicode_of_bounded_length(text: str, label: str) -> None:
-    """Blanks around a name go, lone surrogates are replaced, a long name ends in an ellipsis."""
-    assert clean_label(text) == label

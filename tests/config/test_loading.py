@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,7 +12,7 @@ import pytest
 from exporter.config.faults import SettingsError
 from exporter.config.loading import load_settings, settings_help
 from exporter.config.settings import DiscoverySettings, LinksSettings, Settings, ShardSettings, WebSettings
-from exporter.config.values import Address, WindowSettings
+from exporter.config.values import Address, WindowSettings, parse_pattern
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjF9.c2VjcmV0"
 OPAQUE = "0paque-" * 9
@@ -140,7 +139,7 @@ def test_the_example_loads(file: Path) -> None:
                     "generations": (1, 2),
                     "sub_accounts": False,
                     "states": ("running", "waiting"),
-                    "include": re.compile(".*", re.DOTALL),
+                    "include": parse_pattern(".*"),
                     "exclude": None,
                     "interval": 60.0,
                     "full_interval": 900.0,
@@ -244,17 +243,41 @@ def test_one_account_without_accounts_in_the_file(
     assert tuple(task.id for task in one.tasks) == tasks
 
 
-def test_what_kubernetes_injects_is_passed_over() -> None:
-    """The variables of a Service of this name are not ours."""
+@pytest.mark.parametrize("service", ["YUNFU", "YUNFU_EXPORTER", "YUNFU_API", "YUNFU_TOKEN", "YUNFU_3_X"])
+def test_what_kubernetes_injects_is_passed_over(service: str) -> None:
+    """The variables of a Service whose name begins with ``yunfu`` are not ours, IPv6 and every protocol included."""
     injected = {
-        "YUNFU_EXPORTER_SERVICE_HOST": "10.0.0.1",
-        "YUNFU_EXPORTER_SERVICE_PORT": "10042",
-        "YUNFU_EXPORTER_SERVICE_PORT_HTTP": "10042",
-        "YUNFU_EXPORTER_PORT": "tcp://10.0.0.1:10042",
-        "YUNFU_EXPORTER_PORT_10042_TCP_ADDR": "10.0.0.1",
-        "OTHER": "x",
+        "SERVICE_HOST": "10.0.0.1",
+        "SERVICE_PORT": "10042",
+        "SERVICE_PORT_HTTP": "10042",
+        "SERVICE_PORT_HTTP_METRICS": "10042",
+        "PORT": "tcp://10.0.0.1:10042",
+        "PORT_10042_TCP": "tcp://10.0.0.1:10042",
+        "PORT_10042_TCP_PROTO": "tcp",
+        "PORT_10042_TCP_PORT": "10042",
+        "PORT_10042_TCP_ADDR": "10.0.0.1",
+        "PORT_53_UDP": "udp://[fd00::1]:53",
+        "PORT_53_UDP_ADDR": "fd00::1",
     }
-    assert load_settings((), ENVIRON | injected) == load_settings((), ENVIRON)
+    environ = {f"{service}_{name}": value for name, value in injected.items()}
+    assert load_settings((), ENVIRON | environ) == load_settings((), ENVIRON)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("YUNFU_LISTEN_PORT", "80"),
+        ("YUNFU_PORT", "10042"),
+        ("YUNFU_SERVICE_HOST", "https://api.example.com"),
+        ("YUNFU_API_SERVICE_PORT", "http"),
+        ("YUNFU_SERVICE", "10.0.0.1"),
+        ("YUNFU_EXPORTER_PORT_10042_TCP_ADDR", ""),
+    ],
+)
+def test_what_only_looks_like_kubernetes_is_a_mistake(name: str, value: str) -> None:
+    """A name that Kubernetes could inject, with a value that it never would, is a misspelt setting."""
+    with pytest.raises(SettingsError, match=f"{name}: unknown variable"):
+        load_settings((), ENVIRON | {name: value})
 
 
 def test_the_real_environment_is_neither_read_noraccount(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -355,7 +378,7 @@ ACCOUNT_FAULTS: list[tuple[str, str]] = [
     (f"tasks: [{{id: {TASK}, min_answer_ratio: 2}}]", "tasks[0].min_answer_ratio: '2' is out of range; expected at most 1"),
     (f"tasks: [{{id: {TASK}, labels: {{team: 5}}}}]", "tasks[0].labels.team: is a number; expected text, in quotes if need be"),
     (f"tasks: [{{id: {TASK}, labels: {{a-b: x}}}}]", "tasks[0].labels.a-b: 'a-b' is not a label name; expected letters, digits and _, no digit first"),
-    (f"tasks: [{{id: {TASK}, labels: {{task: x}}}}]", "tasks[0].labels.task: 'task' is reserved; expected no __ in front and none of account, generation, name, sub_account, task"),
+    (f"tasks: [{{id: {TASK}, labels: {{task: x}}}}]", "tasks[0].labels.task: 'task' is reserved; expected no __ in front and none of account, generation, kind, name, sub_account, task"),
 ]  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from exporter.config.settings import AccountSettings, DiscoverySettings, Settings
-from exporter.config.values import Address, WindowSettings
+from exporter.config.values import Address, WindowSettings, parse_pattern
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjF9.c2VjcmV0"
 USER = "40863af8-db4a-41c6-a269-eb5bc386d97f"
@@ -55,7 +54,7 @@ def test_defaults() -> None:
         generations=(1, 2),
         sub_accounts=False,
         states=("running", "waiting"),
-        include=re.compile(".*", re.DOTALL),
+        include=parse_pattern(".*"),
         exclude=None,
         interval=60.0,
         max_tasks=5000,

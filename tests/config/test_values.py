@@ -72,6 +72,14 @@ PROXIES = "expected like http://user:password@proxy.example.com:3128"
         (parse_base_url, "https://api.example.com/", "https://api.example.com"),
         (parse_base_url, "HTTPS://API.Example.com/Prefix", "https://api.example.com/Prefix"),
         (parse_base_url, "http://[::1]:8080/a/b//", "http://[::1]:8080/a/b"),
+        (parse_base_url, "https://接口.例子.test", "https://xn--6orp08a.xn--fsqu00a.test"),
+        (
+            parse_base_url,
+            "https://接口。例子.TEST:8443/品牌/a%2Fb",
+            "https://xn--6orp08a.xn--fsqu00a.test:8443/%E5%93%81%E7%89%8C/a%2Fb",
+        ),
+        (parse_base_url, "https://xn--6orp08a.xn--fsqu00a.test", "https://xn--6orp08a.xn--fsqu00a.test"),
+        (parse_base_url, "https://Bücher.example/ü%C3%BC", "https://xn--bcher-kva.example/%C3%BC%C3%BC"),
     ],
 )
 def test_reads(parse: Callable[[object], object], written: object, value: object) -> None:
@@ -197,7 +205,21 @@ def test_reads(parse: Callable[[object], object], written: object, value: object
         (
             parse_label_name,
             "__x",
-            "'__x' is reserved; expected no __ in front and none of account, generation, name, sub_account, task",
+            "'__x' is reserved; expected no __ in front and none of account, generation, kind, name, sub_account, task",
+        ),
+        *(
+            (parse_token, odd, f"{fault}; expected the token alone")
+            for odd, fault in [
+                ('"abc"', "has quotation marks"),
+                ("'abc'", "has quotation marks"),
+                ("“abc”", "has quotation marks"),
+                ('"TOKEN=abc"', "has quotation marks"),
+                ("TOKEN=abc", "is written as NAME=TOKEN"),
+                ("export YUNFU_TOKEN=abc", "is written as NAME=TOKEN"),
+                ("token = abc", "is written as NAME=TOKEN"),
+                ("Bearer abc", "is written as in a header"),
+                ("Authorization: Bearer abc", "is written as in a header"),
+            ]
         ),
         (parse_token, "two words", "has blanks or characters outside ASCII; expected the token alone"),
         (parse_token, "密码", "has blanks or characters outside ASCII; expected the token alone"),
@@ -212,12 +234,18 @@ def test_reads(parse: Callable[[object], object], written: object, value: object
                 "http://a:0",
                 "https://[::1",
                 "http://a b",
+                f"http://{'例' * 64}.test",
             ]
         ),
         (parse_base_url, "https://example.com?a=1", f"has a query or fragment; {BASE_URLS}"),
         (parse_base_url, "https://example.com/#", f"has a query or fragment; {BASE_URLS}"),
         (parse_base_url, "https://user@example.com", f"has a user name or password; {BASE_URLS}"),
         (parse_proxy, "socks5://user:pw@example.com", f"is not an http or https address; {PROXIES}"),
+        (
+            parse_proxy,
+            "http://us%3Aer:pw@example.com",
+            f"has a colon in the user name, which basic auth cannot carry; {PROXIES}",
+        ),
         (parse_proxy, "http://user:pw@example.com/path", f"has a path; {PROXIES}"),
     ],
 )
@@ -243,6 +271,14 @@ def test_durations_are_written_as_people_write_them(seconds: float, text: str) -
 def test_an_address_is_written_as_it_is_read(address: str) -> None:
     """An address is written as it is read, brackets included."""
     assert str(parse_address(address)) == address
+
+
+@pytest.mark.parametrize(
+    "token", ["12|aBc", "abc==", "eyJhbGciOiJub25lIn0=.e30=.c2ln", "a-b=c", "bearer", "basic-1", "x" * 4000, "a:b"]
+)
+def test_what_can_be_a_token_is_read(token: str) -> None:
+    """Nothing is refused that a platform could have made: padding, bars, dashes, or a word of HTTP without a blank."""
+    assert parse_token(f" {token} ").get_secret_value() == token
 
 
 def test_long_values_and_tokens_are_not_shown() -> None:

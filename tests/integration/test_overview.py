@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from grafana import task
 from grafana.queries import ALL, CERTAIN
 from tests.support.backfill import Asked
-from tests.support.dashboards import PATHS, load
+from tests.support.dashboards import PATHS, Dashboard, load
 from tests.support.history import Served
 
 Samples = dict[tuple[str, float], float]
@@ -60,13 +61,57 @@ def test_each_task_gets_the_verdict_that_fits_what_happened_to_it(day: Asked, hi
     assert "Good" in verdicts.values()
 
 
-def _verdicts(day: Asked) -> dict[str, str]:
-    """Return the words of the table's column for each task, as Grafana maps the numbers to them."""
-    overview = load(next(path for path in PATHS if path.parent.name == "en" and path.stem == "overview"))
-    panel = next(panel for panel in overview.shown if _override(panel, "rank"))
+def test_the_red_rows_are_the_tasks_in_trouble(day: Asked) -> None:
+    """The tile counts those of which a critical alert fires, and they are the rows that the table calls so, at any minute."""
+    alerts = _samples(
+        day, 'max by (account, task) (ALERTS{alertname=~"YunfuTask.+", severity="critical", alertstate="firing"})'
+    )
+    expr, mappings = _rank()
+    red = {at for at, value in _samples(day, expr).items() if _word(mappings, value) == "Alert"}
+    assert red == {*alerts}
+    counted = {at: float(value) for each in day.range(_filled(_tile("In trouble"))) for at, value in each["values"]}
+    assert counted == {at: sum(moment == at for _, moment in red) for at in counted}
+    assert max(counted.values()) > 0
+
+
+@pytest.mark.parametrize("title", ["In trouble", "Main reason for failure", "No fresh data"])
+def test_without_the_rules_nothing_is_called_fine(day: Asked, title: str) -> None:
+    """Where Prometheus has not loaded them there is no result, so that the tile says so."""
+    assert day.at_the_end(_filled(_tile(title))) != []
+    assert day.at_the_end(_without_rules(_filled(_tile(title)))) == []
+
+
+def test_without_the_rules_a_task_has_no_verdict(day: Asked, history: Served) -> None:
+    """Its dashboard says that they are missing, and not that nothing is wrong."""
+    expr = _without_rules(_filled(task._verdict(), task=history.roles.bad_list))
+    assert [float(each["value"][1]) for each in day.at_the_end(expr)] == [task.NO_RULES]
+
+
+def _without_rules(expr: str) -> str:
+    """Return a query of a Prometheus that does not have what the rules bring."""
+    return expr.replace("yunfu:", "missing:").replace("ALERTS", "MISSING")
+
+
+def _overview() -> Dashboard:
+    return load(next(path for path in PATHS if path.parent.name == "en" and path.stem == "overview"))
+
+
+def _tile(title: str) -> str:
+    panel = next(panel for panel in _overview().shown if panel["title"] == title)
+    return str(panel["targets"][0]["expr"])
+
+
+def _rank() -> tuple[str, list[dict[str, Any]]]:
+    """Return the query of the table's column of verdicts, and how its numbers become words."""
+    panel = next(panel for panel in _overview().shown if _override(panel, "rank"))
     letter = next(_letter(each) for each in panel["transformations"] if each["id"] == "organize")
     expr = next(target["expr"] for target in panel["targets"] if target["refId"] == letter)
-    mappings = next(each["value"] for each in _override(panel, "rank") if each["id"] == "mappings")
+    return expr, next(each["value"] for each in _override(panel, "rank") if each["id"] == "mappings")
+
+
+def _verdicts(day: Asked) -> dict[str, str]:
+    """Return the words of the table's column for each task, as Grafana maps the numbers to them."""
+    expr, mappings = _rank()
     return {each["metric"]["task"]: _word(mappings, float(each["value"][1])) for each in day.at_the_end(_filled(expr))}
 
 

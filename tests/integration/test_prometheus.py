@@ -168,7 +168,7 @@ async def test_a_task_that_is_reset_is_neither_a_burst_nor_a_fall(stack: Stack) 
     incident(stack.simulator, "reset", victim)
     await stack.catch_up()
     assert (await stack.vector("yunfu_task_answered_calls", "task"))[victim,] == 0
-    end = await _work(stack)
+    end = await _work(stack, steps=6)  # a reset is certain after four that have calls
     calls, _ = _growth(before, stack.truths())
     assert await _grown(stack, "yunfu_task_calls_total", "task", "outcome", begin=begin, end=end) == _all(calls, stack)
     reported = await _increased(stack, "yunfu_task_calls_total", begin, end, "task", "outcome")
@@ -209,11 +209,11 @@ def _calls(reported: dict[str, Any]) -> int:
     return int(reported["answered"] + reported["unanswered"])
 
 
-async def _work(stack: Stack) -> float:
+async def _work(stack: Stack, steps: int = 2) -> float:
     """Let the campaigns work for an hour in steps that the exporter and Prometheus see; return the last scrape's time."""
     scraped = 0.0
-    for _ in range(2):
-        stack.simulator.advance(HOUR / 2)
+    for _ in range(steps):
+        stack.simulator.advance(HOUR / steps)
         scraped = await stack.catch_up()
     return scraped
 

@@ -31,9 +31,10 @@ QUIET_RULES: dict[str, str] = {
     "YunfuTaskStalled": "every task of the day calls while it should",
     "yunfu:task:silent 90m": "every task of the day is polled each minute or quarter of an hour",
     "yunfu:task:silent 6h": "likewise",
+    "yunfu:task:inbound": "every task of the day is outbound",
 } | dict.fromkeys(
     (
-        "YunfuAccountStale", "YunfuApiFailing", "YunfuTokenExpiring", "YunfuQuotaExceeded", "YunfuDiscoveryFailing",
+        "YunfuAccountStale", "YunfuApiFailing", "YunfuTokenExpiring", "YunfuTokenUnreadable", "YunfuQuotaExceeded", "YunfuDiscoveryFailing",
         "YunfuTasksLeftOut", "YunfuListLacking", "YunfuFieldUnreadable", "YunfuFormatUnknown", "yunfu:account_tasks:empty",
         "yunfu:account_unknown_answers:increase30m", "yunfu:account_missing_fields:increase1h", "YunfuExporterDown",
         "YunfuExporterGone", "YunfuReloadFailed", "YunfuShardMissing", "YunfuShardsDisagree",

@@ -204,12 +204,13 @@ async def test_the_status_prevails_over_the_flags(
         ({"task_type": None, "is_call_in": "1"}, "inbound"),
         ({"is_call_in": False}, "outbound"),
         ({"task_type": 2, "is_call_in": 0}, "inbound"),
+        ({"task_type": 1, "is_call_in": 1}, "inbound"),
         ({"task_type": [], "is_call_in": {}}, ""),
     ],
     ids=repr,
 )
 async def test_the_kind_follows_from_the_type(changes: Mapping[str, Any], kind: str) -> None:
-    """The type of a task says whether it calls or is called, else is_call_in does; else it is not known."""
+    """A task is inbound if its type or is_call_in says so, outbound if one does and none says inbound; else it is not known."""
     reader = ListReader(cast(YunfuClient, Lists(tasks=[entry(1, **changes)])), CHINA, lambda _: None, max_entries=100)
     (task_list,) = task_lists(USER, (1,), sub_accounts=False)
     assert (await reader.read(task_list)).tasks[uuid(1)].kind == kind

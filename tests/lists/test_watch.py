@@ -119,6 +119,43 @@ async def test_a_filter_that_is_read_with_a_flaw_pauses_nothing() -> None:
     assert watched.states == {1: "running", 2: "running"}
 
 
+async def test_a_filter_that_may_lack_tasks_is_not_used() -> None:
+    """If the filter's pages are odd twice in a row and the whole list's are not, the list is read whole, which is said."""
+    lists = Lists(tasks=listing(1, 2))
+    watched = Watched(lists)
+    await watched.rounds(2)
+    lists.given["tasks", "2"] = [entry(1), entry(1)]
+    await watched.rounds()
+    assert watched.watch.oddity == ""
+    lists.lists["tasks"] = listing(1, 2, 3)
+    await watched.rounds(2)
+    assert watched.states == {1: "running", 2: "running", 3: "running"}
+    assert watched.watch.oddity == FilterFault.FLAWED
+
+
+async def test_a_filter_that_gives_nothing_any_more_stops_no_task() -> None:
+    """If all tasks are missing at once, the whole list says whether they have stopped; if they have not, the filter is out."""
+    lists = Lists(tasks=listing(1, 2))
+    watched = Watched(lists)
+    await watched.rounds(2)
+    lists.given = {("tasks", "2"): [], ("tasks", "3"): []}
+    for _ in range(10):
+        await watched.rounds()
+        assert watched.states == {1: "running", 2: "running"}
+    assert watched.watch.oddity == FilterFault.TOO_FEW
+
+
+async def test_when_all_tasks_have_stopped_the_whole_list_says_so() -> None:
+    """At the end of the day the whole list is read once more, and then as rarely as ever."""
+    lists = Lists(tasks=listing(1, 2))
+    watched = Watched(lists)
+    await watched.rounds(2)
+    lists.lists["tasks"] = listing(1, 2, enable=0)
+    assert await watched.rounds(5) == [2, 3, 2, 2, 2]
+    assert watched.states == {1: "paused", 2: "paused"}
+    assert not watched.watch.oddity
+
+
 async def test_a_task_of_generation_1_waits_as_its_filter_says() -> None:
     """The whole list does not tell running from waiting for a 1.0 task; the filter that follows does."""
     lists = Lists(tasks=listing(1, 2))

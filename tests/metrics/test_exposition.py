@@ -1,3 +1,4 @@
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -12,7 +13,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from exporter.api.errors import Failure
-from exporter.api.model import Task, TaskRef, TaskState, TaskStats, clean_label, parse_stats
+from exporter.api.model import Task, TaskRef, TaskState, TaskStats, parse_stats
+from exporter.api.scalars import clean_label
 from exporter.metrics.exposition import Page, TaskRenderer, read_samples
 from exporter.metrics.families import Family
 from exporter.metrics.records import PollOutcome, WindowStats
@@ -47,6 +49,45 @@ def _families(text: str) -> list[str]:
 def test_the_page_is_the_golden_one_byte_for_byte(name: str, openmetrics: bool) -> None:  # noqa: FBT001  # a table's column
     """The documented response gives just this text; ``python -m tests.support.golden`` writes it anew."""
     assert golden_page(openmetrics=openmetrics).decode() == (DATA / name).read_text(encoding="utf-8")
+
+
+RENAMED = {
+    "answer_rate": {"answered": "1,200", "noAnswer": 960, "callCompletetRate": "55.56%", "taskProgress": "84 ％"},
+    "intention": [
+        {"intention_results": 1, "name": "A-高意向", "total": 300, "percent": 25},
+        {"intention_results": 2, "name": "B级(意向客户)", "total": 240, "percent": "20%"},
+        {"intention_results": 3, "name": "回访", "total": 180, "percent": 15},
+        {"intention_results": 4, "name": "A-老客户", "total": "180", "percent": 15},
+        {"intention_results": 5, "name": None, "total": 240, "percent": 20},
+        {"intention_results": 6, "name": "F-号码无效", "total": "60", "percent": 5},
+    ],
+}
+"""Levels as customers rename and add them, and numbers as people write them."""
+
+
+def test_levels_of_any_name_and_numbers_as_people_write_them_are_on_the_page() -> None:
+    """The letter of a level is its label, levels with one letter are one series, and no count is lost."""
+    store = Store(TaskRenderer(), lambda: NOW, STALE_AFTER)
+    store.record_poll(TASK, PollOutcome(parse_stats(RENAMED)), INTERVAL)
+    labels = f'account="main",task="{REF.id}"'
+    samples = [line.replace(labels, "…") for line in _page(store).splitlines() if line[0] != "#"]
+    assert [line for line in samples if re.match(r"yunfu_task_(un|progress|answer|intention)", line)] == [
+        "yunfu_task_answer_ratio_threshold{…} 0.2",
+        "yunfu_task_answered_calls{…} 1200",
+        "yunfu_task_unanswered_calls{…} 960",
+        "yunfu_task_answer_ratio{…} 0.5556",
+        "yunfu_task_progress_ratio{…} 0.84",
+        'yunfu_task_intention_calls{…,intention="A"} 480',
+        'yunfu_task_intention_calls{…,intention="B"} 240',
+        'yunfu_task_intention_calls{…,intention="回访"} 180',
+        'yunfu_task_intention_calls{…,intention="E"} 240',
+        'yunfu_task_intention_calls{…,intention="F"} 60',
+        'yunfu_task_intention_ratio{…,intention="A"} 0.4',
+        'yunfu_task_intention_ratio{…,intention="B"} 0.2',
+        'yunfu_task_intention_ratio{…,intention="回访"} 0.15',
+        'yunfu_task_intention_ratio{…,intention="E"} 0.2',
+        'yunfu_task_intention_ratio{…,intention="F"} 0.05',
+    ]
 
 
 @given(name=st.text(), tags=st.dictionaries(st.text(min_size=1), st.integers(0, 2**53), min_size=1, max_size=5))

@@ -6,7 +6,7 @@ from exporter.metrics.families import COUNTER_FAMILIES, STATS_FAMILIES, WINDOW_F
 # What users rely on: dashboards, rules and the chart use these names. A row is added freely; to rename or drop one is
 # a break that the changelog names.
 TASKS = {
-    "yunfu_task_info": ("gauge", "name sub_account generation region team"),
+    "yunfu_task_info": ("gauge", "name sub_account generation kind region team"),
     "yunfu_task_state": ("gauge", "state"),
     "yunfu_task_up": ("gauge", ""),
     "yunfu_task_last_success_timestamp_seconds": ("gauge", ""),

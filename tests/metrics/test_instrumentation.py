@@ -14,6 +14,7 @@ from exporter.metrics.store import Store
 ACCOUNTS = {
     "yunfu_account_up": ("gauge", "account"),
     "yunfu_account_token_expiry_timestamp_seconds": ("gauge", "account"),
+    "yunfu_account_token_problem": ("gauge", "account"),
     "yunfu_account_discovery_last_success_timestamp_seconds": ("gauge", "account"),
     "yunfu_account_discovery_interval_seconds": ("gauge", "account"),
     "yunfu_account_rate_limit": ("gauge", "account"),
@@ -35,6 +36,7 @@ EXPORTER = {
     "yunfu_exporter_config_last_reload_successful": ("gauge", ""),
     "yunfu_exporter_config_last_reload_success_timestamp_seconds": ("gauge", ""),
     "yunfu_exporter_http_refusals": ("counter", "reason"),
+    "yunfu_exporter_log_lines_dropped": ("counter", ""),
     "yunfu_exporter_shard_ordinal": ("gauge", ""),
     "yunfu_exporter_shards": ("gauge", ""),
     "yunfu_exporter_links_info": ("gauge", "grafana runbook"),
@@ -97,6 +99,7 @@ def test_an_account_shows_what_is_known_of_it_and_no_more() -> None:
     samples = {(s.name, s.labels.get("state")): s.value for metric in registry.collect() for s in metric.samples}
     assert samples == {
         ("yunfu_account_up", None): 0,
+        ("yunfu_account_token_problem", None): 0,
         ("yunfu_account_tasks_left_out", None): 0,
         ("yunfu_account_tasks", "running"): 1,
         ("yunfu_account_tasks", "waiting"): 0,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.api.errors import REASONS
-from exporter.metrics.poll_history import KEPT, Poll, add_poll, read_polls
+from exporter.metrics.poll_history import KEPT, Poll, add_poll, failing_since, read_polls
 
 
 @pytest.mark.parametrize("reason", ["", *REASONS, "http_400", "http_429", "http_499", "http_1xx", "http_3xx"])
@@ -33,6 +33,17 @@ def test_only_the_last_polls_are_kept(polls: list[Poll]) -> None:
     for seen, given_ in zip(recalled, polls[-KEPT:], strict=True):
         assert (seen.at, seen.seconds) == (int(given_.at), given_.seconds)
         assert seen.reason in (given_.reason, "other")
+
+
+@given(st.lists(st.sampled_from(["", "timeout", "http_418", "nonsense"]), max_size=30))
+def test_the_failed_polls_since_the_last_good_one_are_counted(reasons: list[str]) -> None:
+    """How many there are and when the first of them ended, as far back as polls are kept; after a good one, none."""
+    packed = b""
+    run: list[int] = []
+    for at, reason in enumerate(reasons, 1):
+        packed = add_poll(packed, Poll(at, 0.5, reason))
+        run = [*run, at][-KEPT:] if reason else []
+    assert failing_since(packed) == (len(run), run[0] if run else 0.0)
 
 
 def test_ten_thousand_tasks_remember_in_three_megabytes() -> None:

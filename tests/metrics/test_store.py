@@ -183,9 +183,10 @@ def test_a_window_is_shown_until_it_moves_on_or_is_overdue(kept: StoreInTime) ->
 
 
 def test_settle_tells_whether_the_counts_moved(kept: StoreInTime) -> None:
-    """At first sight, growth and a reset yes, at the same count and at a failure no."""
-    outcomes = [FAILED, _read(1), _read(1), FAILED, _read(1), _read(2), _read(0)]
-    assert [kept.record_poll(outcome, NOW) for outcome in outcomes] == [False, True, False, False, False, True, True]
+    """At first sight and growth, after a fall too, yes; at the same count, a fall and a failure no."""
+    outcomes = [FAILED, _read(1), _read(1), FAILED, _read(1), _read(3), _read(0), _read(1)]
+    moved = [False, True, False, False, False, True, False, True]
+    assert [kept.record_poll(outcome, NOW) for outcome in outcomes] == moved
 
 
 def test_an_unchanged_answer_is_a_success_with_the_statistics_of_before(kept: StoreInTime) -> None:
@@ -351,3 +352,13 @@ def test_accounts_come_and_go_with_their_tasks(kept: StoreInTime) -> None:
     assert [status.name for status in kept.store.accounts()] == ["other"]
     assert [record.status.task.ref.account for record in kept.store.records()] == ["other"]
     assert kept.store.count_states() == {("other", TaskState.RUNNING): 1}
+
+
+def test_a_task_that_is_paused_is_in_no_trouble(kept: StoreInTime) -> None:
+    """A record carries what is wrong with the recent calls, from the list's word that the task is paused on no more."""
+    for minute in range(20):
+        stats = TaskStats(answered=minute, unanswered=20 * minute)
+        kept.record_poll(PollOutcome(stats), at=60.0 * minute)
+    assert kept.record.trouble is not None
+    kept.store.put_task(replace(TASK, state=TaskState.PAUSED), INTERVAL)
+    assert kept.record.trouble is None

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from exporter.api.tokens import TokenError
 from exporter.config.settings import Settings
-from exporter.polling.credentials import TOKEN_WATCH_SECONDS, accounts_by_token, read_tokens
+from exporter.files.authorities import AuthoritiesError
+from exporter.polling.credentials import WATCH_SECONDS, accounts_by_token, read_tokens
 from tests.support.accounts import breaking, collected_logs
 from tests.support.lists import USER, Lists, account_of, entry, living
 from tests.support.virtual_time import in_virtual_time
@@ -26,15 +28,18 @@ from tests.support.virtual_time import in_virtual_time
 )
 @in_virtual_time
 async def test_a_token_that_cannot_be_watched_is_logged_once(error: Exception, message: str) -> None:
-    """A fault that lasts is one line, not one per second; one that comes back is logged again."""
+    """A fault that lasts is one line, not one per second; one that comes back is logged again. The pages show it meanwhile."""
     lists = Lists(tasks=[entry(1)])
     plain = lists.refresh_token
     lists.refresh_token = breaking(10, plain, error)  # type: ignore[method-assign]
     account, _ = account_of(lists, {})
     with collected_logs() as messages:
         async with living(account):
-            await asyncio.sleep(20)
+            await asyncio.sleep(5)
+            assert account._credentials.fault == (str(error) if isinstance(error, TokenError) else "")
+            await asyncio.sleep(15)
             assert messages == [message]
+            assert account._credentials.fault == ""
             lists.refresh_token = breaking(10, plain, error)  # type: ignore[method-assign]
             await asyncio.sleep(20)
     assert messages == [message] * 2
@@ -48,9 +53,47 @@ async def test_a_token_in_use_since_a_change_is_logged_with_its_expiry(caplog: p
     account, around = account_of(lists, {})
     async with living(account):
         account._token.value = "e30.eyJleHAiOjE3MDAwMDAwMDB9.x"
-        await asyncio.sleep(3 * TOKEN_WATCH_SECONDS)
+        await asyncio.sleep(3 * WATCH_SECONDS)
         assert around.store.account("main").token_expiry == 1_700_000_000
     assert [record.getMessage() for record in caplog.records] == ["token file changed; the new token is in use"]
+
+
+@in_virtual_time
+async def test_a_token_file_that_cannot_be_read_is_a_problem_of_the_account() -> None:
+    """The account's metric says so for as long as the token before is used, and not when the file can be read again."""
+    lists = Lists(tasks=[entry(1)])
+    lists.refresh_token = breaking(10, lists.refresh_token, TokenError("gone"))  # type: ignore[method-assign]
+    account, around = account_of(lists, {})
+    async with living(account):
+        assert not around.store.account("main").token_problem
+        await asyncio.sleep(5)
+        assert around.store.account("main").token_problem
+        await asyncio.sleep(7)
+        assert not around.store.account("main").token_problem
+
+
+@in_virtual_time
+async def test_a_changed_ca_file_is_logged_and_so_is_a_broken_one(caplog: pytest.LogCaptureFixture) -> None:
+    """Certificates that are in use since a change are one line, and a file that cannot be used is one for as long as it lasts."""
+    caplog.set_level(logging.INFO, "exporter.polling.credentials")
+    lists = Lists(tasks=[entry(1)])
+    found: Iterator[bool | Exception] = iter([False, True, *[AuthoritiesError("empty")] * 2, False])
+
+    async def refresh(*, force: bool = False) -> bool:
+        assert not force
+        result = next(found, False)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    lists.refresh_authorities = refresh  # type: ignore[method-assign]
+    account, _ = account_of(lists, {})
+    async with living(account):
+        await asyncio.sleep(10 * WATCH_SECONDS)
+    assert [record.getMessage() for record in caplog.records] == [
+        "CA file changed; its certificates are in use",
+        "CA file cannot be used; the previous certificates stay in use",
+    ]
 
 
 def test_all_that_is_wrong_with_credentials_is_said_at_once(tmp_path: Path) -> None:

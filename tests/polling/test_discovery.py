@@ -18,6 +18,7 @@ from exporter.api.errors import ApiError, HttpError, NotFound
 from exporter.api.tokens import Token
 from exporter.config.settings import Settings
 from exporter.demo.simulator import Simulator, SimulatorOptions
+from exporter.lists.reader import Flaw
 from exporter.metrics.exposition import TaskRenderer
 from exporter.metrics.instrumentation import ExporterMetrics
 from exporter.metrics.store import Store
@@ -38,6 +39,12 @@ from tests.support.lists import (
     uuid,
 )
 from tests.support.virtual_time import in_virtual_time
+
+
+def oddities(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what was said to be odd about the lists."""
+    records = [record for record in caplog.records if record.getMessage() == "a task list is odd"]
+    return [record.__dict__["fields"]["why"] for record in records]
 
 
 def reasons(choices: Sequence[Choice]) -> dict[str, str]:
@@ -191,6 +198,17 @@ async def test_over_max_tasks_the_most_alive_and_oldest_stay(caplog: pytest.LogC
 
 
 @in_virtual_time
+async def test_tasks_that_a_pattern_cannot_decide_on_are_polled() -> None:
+    """Names on which include and exclude take too long are neither left out nor excluded, and the others are judged as ever."""
+    names = ["老客户", "a" * 40 + "。", "。"]
+    lists = Lists(tasks=[entry(number, name) for number, name in enumerate(names)])
+    account, around = account_of(lists, {"include": r"(\w+\s?)+", "exclude": r"(.*.*)*x"})
+    async with living(account):
+        await asyncio.sleep(10)
+        assert {record.status.task.name for record in around.store.records()} == {*names[:2]}
+
+
+@in_virtual_time
 async def test_configured_tasks_are_completed_and_always_polled() -> None:
     """What is configured prevails over what was found, is polled in any state and under any name, and comes first."""
     lists = Lists(
@@ -213,10 +231,10 @@ async def test_configured_tasks_are_completed_and_always_polled() -> None:
     async with living(account):
         samples = page(around, "team")
     assert {key for key in samples if key.startswith("yunfu_task_info")} == {
-        f"yunfu_task_info{{task={uuid(3)},name=three,sub_account={SUB_USER},generation=1,team=}}",
-        f"yunfu_task_info{{task={uuid(2)},name=mine,sub_account=,generation=1,team=retention}}",
-        f"yunfu_task_info{{task={uuid(7)},name=,sub_account=,generation=,team=}}",
-        f"yunfu_task_info{{task={uuid(1)},name=one,sub_account=,generation=1,team=}}",
+        f"yunfu_task_info{{task={uuid(3)},name=three,sub_account={SUB_USER},generation=1,kind=,team=}}",
+        f"yunfu_task_info{{task={uuid(2)},name=mine,sub_account=,generation=1,kind=,team=retention}}",
+        f"yunfu_task_info{{task={uuid(7)},name=,sub_account=,generation=,kind=,team=}}",
+        f"yunfu_task_info{{task={uuid(1)},name=one,sub_account=,generation=1,kind=,team=}}",
     }
 
 
@@ -231,7 +249,10 @@ async def test_a_task_is_on_the_page_once_whoever_owns_it() -> None:
         assert lists.polled[uuid(2), SUB_USER] > 0
         lists.lists = {"tasks": [], "all_tasks": [entry(number, user_id=SUB_USER) for number in (1, 2)]}
         await asyncio.sleep(61)
-        assert page(around)[f"yunfu_task_info{{task={uuid(1)},name=task 1,sub_account={SUB_USER},generation=1}}"] == 1
+        assert (
+            page(around)[f"yunfu_task_info{{task={uuid(1)},name=task 1,sub_account={SUB_USER},generation=1,kind=}}"]
+            == 1
+        )
         assert lists.polled[uuid(1), SUB_USER] > 0
 
 
@@ -338,7 +359,7 @@ async def test_tasks_come_change_and_go_with_the_lists() -> None:
         await asyncio.sleep(61)
         vanished = asyncio.get_running_loop().time()
         samples = page(around)
-        assert samples[f"yunfu_task_info{{task={uuid(1)},name=renamed,sub_account=,generation=1}}"] == 1
+        assert samples[f"yunfu_task_info{{task={uuid(1)},name=renamed,sub_account=,generation=1,kind=}}"] == 1
         assert samples[f"yunfu_task_state{{task={uuid(1)},state=paused}}"] == 1
         assert samples[f"yunfu_task_answered_calls{{task={uuid(3)}}}"] > 0
         assert samples[f"yunfu_task_up{{task={uuid(2)}}}"] == 1
@@ -408,7 +429,7 @@ async def test_a_started_task_is_polled_and_a_paused_one_is_not_any_more() -> No
         polls = lists.polled[uuid(1), None]
         await asyncio.sleep(8 * INTERVAL)
         assert lists.polled[uuid(1), None] == polls
-        assert f"yunfu_task_info{{task={uuid(1)},name=task 1,sub_account=,generation=1}}" in page(around)
+        assert f"yunfu_task_info{{task={uuid(1)},name=task 1,sub_account=,generation=1,kind=}}" in page(around)
 
 
 @in_virtual_time
@@ -450,6 +471,36 @@ async def test_tasks_known_before_stay_until_each_list_has_been_read() -> None:
         assert lists.polled[uuid(3), None] > 10
         intervals = {record.status.task.ref.id: record.status.interval for record in around.store.records()}
         assert intervals == {uuid(1): 60, uuid(2): None, uuid(3): 60}
+
+
+@in_virtual_time
+async def test_lists_that_are_empty_although_they_claim_tasks_stop_no_poll(caplog: pytest.LogCaptureFixture) -> None:
+    """An answer with ``data: []`` and ``total: 3`` is said to be odd, and all tasks are polled on."""
+    lists = Lists(tasks=[entry(number) for number in range(3)])
+    account, _ = account_of(lists, {})
+    async with living(account):
+        lists.envelopes["tasks", 1] = {"data": [], "meta": {"last_page": 1, "total": 3}}
+        await asyncio.sleep(3600)
+        before = lists.polled.copy()
+        await asyncio.sleep(600)
+        assert {uuid(number): 10 for number in range(3)} == {id_: n for (id_, _), n in (lists.polled - before).items()}
+    assert oddities(caplog) == [Flaw.EMPTY]
+
+
+@in_virtual_time
+async def test_a_platform_that_ignores_the_page_is_not_watched_in_part_silently(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Ten of fifty tasks come with each page: these are polled, and what the list lacks is said."""
+    lists = Lists()
+    first = {"data": [entry(number) for number in range(10)], "meta": {"last_page": 5, "total": 50}}
+    lists.envelopes = {("tasks", number): first for number in range(1, 6)}
+    account, _ = account_of(lists, {})
+    async with living(account):
+        await asyncio.sleep(600)
+        assert len(lists.polled) == 10
+    first_told, *_ = oddities(caplog)
+    assert first_told == Flaw.REPEATED
 
 
 @in_virtual_time

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from exporter.api.errors import ApiError, ApiTimeout, Failure, NotFound
+from exporter.api.errors import ApiError, ApiTimeout, Exchange, Failure, NotFound
 from exporter.api.model import TaskRef, TaskState
 from exporter.config.values import WindowSettings
 from exporter.metrics.store import Store
@@ -50,6 +50,25 @@ async def test_windows_are_asked_with_the_whole_life() -> None:
     assert (status.up, status.failure) == (False, Failure("timeout", "slow"))
     assert status.last_success == pytest.approx(1.2, abs=0.01)
     assert bench.record("a").stats_lines
+
+
+@in_virtual_time
+async def test_the_exchange_of_the_last_poll_is_kept() -> None:
+    """The request for the whole life is kept with the record, be it answered or refused; a window's is not."""
+    bench, answered, refused = (
+        Bench(windows=(WindowSettings("today"),)),
+        Exchange(200, 9, 0.1),
+        Exchange(502, None, 0.2),
+    )
+    bench.client.exchange = answered
+    error = ApiTimeout("slow")
+    error.exchange = refused
+    bench.client.answers["a"] = lambda now: moving(now) if len(bench.client.spans) == 1 else failing(error)(now)
+    async with bench.polling(task("a")):
+        await asyncio.sleep(1)
+        assert bench.record("a").exchange == answered
+        await asyncio.sleep(2 * INTERVAL)
+        assert bench.record("a").exchange == refused
 
 
 @in_virtual_time

@@ -19,7 +19,8 @@ WORDS = {
     '"tag_calls":{"感兴趣":1}},"read_at":1.5,"due":61.5,"expires":Infinity}},'
     '"polls":[[1751000000.0,0.125,""],[1751000030.0,3.0,"http_404"]],'
     '"counters":{"calls":{"answered":5},"numbers":{"busy":1},"resets":2,"most_calls":{"answered":61},'
-    '"last_numbers":{"busy":3}}}',
+    '"last_numbers":{"busy":3},"fall":{"calls":{"answered":4},"numbers":{"busy":0},"most_calls":{"answered":5},"growths":1}},'
+    '"recent":"AAAA","trouble":[[1751000000.0,600,[12.5,130.0]],null]}',
     "account": '{"name":"main","discovery_last_success":1751000000.5}',
 }
 """What version 1 of the format writes: a change of it needs a new version, or old files are misread."""

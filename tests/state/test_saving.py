@@ -9,6 +9,7 @@ from exporter.api.errors import Failure
 from exporter.api.model import Task, TaskRef, TaskState, TaskStats
 from exporter.metrics.exposition import Page, TaskRenderer
 from exporter.metrics.poll_history import read_polls
+from exporter.metrics.recent_calls import SIZE
 from exporter.metrics.records import UNCHANGED, AccountStatus, PollOutcome, WindowStats
 from exporter.metrics.store import Store
 from exporter.state.saving import StoreSource
@@ -97,6 +98,28 @@ def test_what_is_not_on_the_page_comes_back_too(before: Exporter) -> None:
     assert new.status == replace(old.status, task=replace(TASK, labels=()))
     assert new.status.missing_since == NOW + 120
     assert new.windows == old.windows
+    assert len(new.recent) == SIZE
+    assert new.recent == old.recent
+
+
+def test_trouble_outlives_a_restart() -> None:
+    """A task that was low is low at once, since the same moment, and goes on being judged by the hours before."""
+    before = Exporter()
+    for minute in range(60):
+        before.clock.now += 60
+        before.poll(replace(STATS, answered=61 + minute, unanswered=6 + 20 * minute))
+    after = restarted(before.state(), now=before.clock.now + 60)
+    record = after.store.record(TASK.ref)
+    assert record is not None
+    assert record.trouble is not None
+    assert record.trouble.low is not None
+    since = record.trouble.low.since
+    after.poll(replace(STATS, answered=122, unanswered=1206))
+    record = after.store.record(TASK.ref)
+    assert record is not None
+    assert record.trouble is not None
+    assert record.trouble.low is not None
+    assert record.trouble.low.since == since < NOW + 3600
 
 
 def test_labels_may_be_others_after_a_restart(before: Exporter) -> None:
@@ -106,15 +129,20 @@ def test_labels_may_be_others_after_a_restart(before: Exporter) -> None:
 
 
 def test_counters_go_on_after_a_restart(before: Exporter) -> None:
-    """Growth of while the exporter was away is counted once, with the first poll; a fall is a reset as ever."""
+    """Growth of while the exporter was away is counted once, with the first poll; a fall before it is a reset after it."""
     after = restarted(before.state(), now=NOW + 3600)
     assert after.poll(replace(STATS, answered=100))
     assert _calls(after) == (39.0, 0.0, 0.0)
     again = restarted(after.state(), now=NOW + 7200)
     assert not again.poll(replace(STATS, answered=100))
     assert _calls(again) == (39.0, 0.0, 0.0)
-    again.poll(replace(STATS, answered=4, unanswered=0))
-    assert _calls(again) == (39.0, 0.0, 1.0)
+    for answered in (4, 5, 6):
+        again.poll(replace(STATS, answered=answered, unanswered=0))
+    last = restarted(again.state(), now=NOW + 7300)
+    for answered in (7, 9):
+        assert _calls(last) == (39.0, 0.0, 0.0)
+        last.poll(replace(STATS, answered=answered, unanswered=0))
+    assert _calls(last) == (44.0, 0.0, 1.0)
 
 
 def _calls(exporter: Exporter) -> tuple[float, ...]:

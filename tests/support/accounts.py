@@ -47,12 +47,12 @@ def breaking(times: float, plain: Callable[..., Any], error: Exception | None = 
     """Return a function that raises an error (by default one that nobody foresaw) a number of times, and then works."""
     calls = 0
 
-    def function(*words: Any) -> Any:
+    def function(*words: Any, **named: Any) -> Any:
         nonlocal calls
         calls += 1
         if calls <= times:
             raise error or RuntimeError("unforeseen")
-        return plain(*words)
+        return plain(*words, **named)
 
     return function
 

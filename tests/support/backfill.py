@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +36,12 @@ class Rule:
     is_alert: bool
     labels: Mapping[str, str] = field(default_factory=dict)
     pending_seconds: float = 0.0
+
+    @property
+    def holding(self) -> str:
+        """What must be true for an alert that fires to go on: its expression, with its own firing taken as given."""
+        own = re.escape(f'ALERTS{{alertname="{self.name}", alertstate="firing"}}')
+        return re.sub(own, "yunfu:task:info", self.expr)
 
     def uses(self, name: str) -> bool:
         """Return whether the expression asks for a metric."""
@@ -106,24 +112,42 @@ class Asked:
 
     def record(self, rules: Iterable[Rule], file: Path) -> bool:
         """Write what the rules come to, as OpenMetrics text; return whether there is anything."""
-        lines = [line for rule in rules for series in self.range(rule.expr) for line in self._lines(rule, series)]
+        lines = [line for rule in rules for line in (self._alert(rule) if rule.is_alert else self._recording(rule))]
         lines.sort(key=lambda line: line[0])  # blocks are filled in the order of time
         file.write_text("".join(text for _, text in lines) + "# EOF\n", encoding="utf-8")
         return bool(lines)
 
-    def _lines(self, rule: Rule, series: Mapping[str, Any]) -> Iterator[tuple[float, str]]:
-        labels = {name: value for name, value in series["metric"].items() if name != "__name__"} | dict(rule.labels)
-        if not rule.is_alert:
+    def _recording(self, rule: Rule) -> Iterator[tuple[float, str]]:
+        for series in self.range(rule.expr):
+            labels = _labels(rule, series)
             for moment, value in series["values"]:
                 yield moment, _line(rule.name, labels, value, moment)
-            return
+
+    def _alert(self, rule: Rule) -> Iterator[tuple[float, str]]:
+        """Yield the samples of an alert: pending, then firing for as long as it holds, which may be longer than it is true."""
+        true, held = self.range(rule.expr), self.range(rule.holding) if rule.holding != rule.expr else None
+        begun = {str(_labels(rule, series)): {at for at, _ in series["values"]} for series in true}
+        for series in held or true:
+            labels = _labels(rule, series)
+            moments = [at for at, _ in series["values"]]
+            for moment, state in self._states(rule, moments, begun.get(str(labels), set())):
+                yield moment, _line("ALERTS", {"alertname": rule.name, "alertstate": state} | labels, "1", moment)
+
+    def _states(self, rule: Rule, moments: Sequence[float], begun: Collection[float]) -> Iterator[tuple[float, str]]:
         since = last = -self.step
-        for moment, _ in series["values"]:
-            since = moment if moment - last > 1.5 * self.step else since
-            last = moment
-            state = "firing" if moment - since >= rule.pending_seconds else "pending"
-            alert = {"alertname": rule.name, "alertstate": state} | labels
-            yield moment, _line("ALERTS", alert, "1", moment)
+        state = ""
+        for moment in moments:
+            state = state if moment - last < 1.5 * self.step else ""
+            if moment in begun or state == "firing":
+                since, last = since if state else moment, moment
+                state = "firing" if moment - since >= rule.pending_seconds else "pending"
+                yield moment, state
+            else:
+                state = ""
+
+
+def _labels(rule: Rule, series: Mapping[str, Any]) -> dict[str, str]:
+    return {name: value for name, value in series["metric"].items() if name != "__name__"} | dict(rule.labels)
 
 
 def _line(name: str, labels: Mapping[str, str], value: str, moment: float) -> str:
@@ -139,13 +163,17 @@ def backfill(text: Path, blocks: Path) -> None:
 
 
 @contextmanager
-def prometheus(directory: Path, port: int | None = None) -> Iterator[str]:
-    """Run a Prometheus on the blocks in ``directory/tsdb`` that scrapes nothing; gives its URL."""
+def prometheus(directory: Path, port: int | None = None, lookback: float = 300.0) -> Iterator[str]:
+    """Run a Prometheus on the blocks in ``directory/tsdb`` that scrapes nothing; gives its URL.
+
+    ``lookback`` is for how many seconds a sample counts. Backfilled series end without the marker of a real end: with no more
+    than a step or two, they are seen to end when they do.
+    """
     config, url = directory / "prometheus.yml", f"http://127.0.0.1:{port or free_port()}"
     config.write_text("global: {}\n", encoding="utf-8")
     words = [need("prometheus", "apt-get install prometheus"), f"--config.file={config}", "--log.level=warn"]
     words += [f"--storage.tsdb.path={directory / 'tsdb'}", "--storage.tsdb.retention.time=100y"]
-    words += [f"--query.timeout={QUERY_SECONDS:.0f}s"]
+    words += [f"--query.timeout={QUERY_SECONDS:.0f}s", f"--query.lookback-delta={lookback:.0f}s"]
     words += [f"--web.listen-address={url.removeprefix('http://')}"]
     with (directory / "prometheus.log").open("ab") as log, subprocess.Popen(words, stdout=log, stderr=log) as process:
         try:

@@ -18,6 +18,7 @@ from exporter.api.errors import (
 from exporter.api.model import TaskRef
 from exporter.api.tokens import Token
 from exporter.demo.simulator.server import Request, Response, listen
+from exporter.files.authorities import Authorities
 from tests.support.gates import open_gate
 from tests.support.tools import documented
 
@@ -69,7 +70,14 @@ class Platform:
 class Calls:
     """A client, its gate, and the calls that its observer has seen."""
 
-    def __init__(self, session: aiohttp.ClientSession, base_url: str, token: Token, proxy: str | None) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        base_url: str,
+        token: Token,
+        proxy: str | None,
+        authorities: Authorities | None = None,
+    ) -> None:
         self.gate = open_gate()
         self.seen: list[tuple[str, float, ApiError | None]] = []
         self.client = YunfuClient(
@@ -79,6 +87,7 @@ class Calls:
             token=token,
             gate=self.gate,
             observe=lambda *call: self.seen.append(call),
+            authorities=authorities,
             proxy=proxy,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry
@@ -13,6 +13,8 @@ from exporter.metrics.exposition import Page, TaskRenderer
 from exporter.metrics.records import TaskRecord
 from exporter.metrics.store import Store
 from exporter.polling.facts import AccountFacts
+from exporter.polling.shards import Shard
+from exporter.web.exporter import Broken
 
 SETTINGS = Settings(
     accounts=(
@@ -74,6 +76,8 @@ class FakeExporter:
     reload: Callable[[], Awaitable[Sequence[str]]] = no_reload
     why_unready: str = ""
     refused: list[str] = field(default_factory=list)
+    broken: Mapping[str, Broken] = field(default_factory=dict)
+    shard: Shard = field(default_factory=Shard)
 
     def page(self) -> Page:
         """Return what a scrape is answered with."""

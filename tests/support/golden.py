@@ -27,6 +27,7 @@ POLLED = Task(
     state=TaskState.RUNNING,
     labels=("", "retention"),
     concurrency_limit=20,
+    kind="outbound",
     created=1_719_795_600.0,
 )
 UNPOLLED = Task(

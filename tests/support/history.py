@@ -3,8 +3,6 @@
 ``python -m tests.support.history DIR`` writes a working day and serves it, to look at rules and dashboards. The simulator,
 discovery, schedule, client, store and exposition are the real ones and live in virtual time; only the network between
 client and simulator is left out. What a scrape would have found each minute goes into Prometheus' blocks.
-
-A backfilled series has no staleness marker: what leaves the page is seen for five minutes longer than by a scrape.
 """
 
 from __future__ import annotations
@@ -37,6 +35,7 @@ from exporter.demo.simulator import Fault, Simulator, SimulatorOptions
 from exporter.demo.simulator.server import Request, Response
 from exporter.metrics.exposition import Page, TaskRenderer
 from exporter.metrics.instrumentation import AccountCollector, ExporterMetrics
+from exporter.metrics.records import TaskRecord
 from exporter.metrics.store import Store
 from exporter.polling.account import Surroundings, open_account
 from tests.support.backfill import Asked, Rule, backfill, levels, prometheus, read_rules
@@ -52,24 +51,8 @@ _NAME_ALONE: Final = re.compile(rb"^(\w+) ", re.MULTILINE)
 _NAME_AND_LABELS: Final = re.compile(rb"^(\w+)\{(?!instance=)", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
-    """What is made up, up to ``end`` (Unix time), when it is half past four in the afternoon on the platform.
-
-    ``step`` is seconds between two scrapes, and between two polls of a running task; ``tasks`` is how many each of the
-    two accounts has.
-    """
-
-    end: float = HALF_PAST_FOUR.timestamp()
-    hours: float = 8.0
-    step: float = 60.0
-    tasks: int = 6
-    seed: int = 1
-
-    @property
-    def begin(self) -> float:
-        """When it begins, Unix time."""
-        return self.end - self.hours * 3600
+Script = list[tuple[float, Callable[[Simulator], object]]]
+"""What happens, by minutes before the end, the first first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +73,7 @@ class Cast:
         blocked, paused, bad_list, silent, *_, smallest = (task.id for task in largest)
         return cls(blocked=blocked, paused=paused, bad_list=bad_list, silent=silent, vanished=smallest)
 
-    def script(self) -> list[tuple[float, Callable[[Simulator], object]]]:
+    def script(self) -> Script:
         """Return what happens, by minutes before the end: to these tasks, and to all in a bad half hour of the API."""
 
         def incident(kind: str, task: str) -> Callable[[Simulator], object]:
@@ -111,10 +94,35 @@ class Cast:
         ]
 
 
-def write_history(plan: History, file: Path) -> Cast:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What is made up, up to ``end`` (Unix time), when it is half past four in the afternoon on the platform.
+
+    ``step`` is seconds between two scrapes, and between two polls of a running task; ``tasks`` is how many each of the
+    two accounts has. ``script`` is what happens.
+    """
+
+    end: float = HALF_PAST_FOUR.timestamp()
+    hours: float = 8.0
+    step: float = 60.0
+    tasks: int = 6
+    seed: int = 1
+    script: Callable[[Cast], Script] = Cast.script
+
+    @property
+    def begin(self) -> float:
+        """When it begins, Unix time."""
+        return self.end - self.hours * 3600
+
+
+Watch = Callable[[Sequence[TaskRecord], float], object]
+"""Looks at the records of a moment (Unix seconds), as a page or a scrape does."""
+
+
+def write_history(plan: History, file: Path, watch: Watch = lambda _, __: None) -> Cast:
     """Live through it and write what each scrape would have found, as OpenMetrics text; return what happened to whom."""
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
-        return runner.run(_Life(plan).write(file))
+        return runner.run(_Life(plan).write(file, watch))
 
 
 class _Life:
@@ -127,9 +135,9 @@ class _Life:
     def clock(self) -> float:
         return self.plan.begin + asyncio.get_running_loop().time()
 
-    async def write(self, file: Path) -> Cast:
+    async def write(self, file: Path, watch: Watch) -> Cast:
         plan, simulator = self.plan, self._simulator()
-        happenings = (chosen := Cast.of(simulator)).script()
+        happenings = plan.script(chosen := Cast.of(simulator))
         renderer = TaskRenderer()
         settings = self._settings(simulator)
         store = Store(renderer, self.clock, settings.poll.stale_after)
@@ -145,6 +153,7 @@ class _Life:
                     await asyncio.sleep(moment - self.clock())
                     while happenings and moment >= plan.end - happenings[0][0] * 60:
                         happenings.pop(0)[1](simulator)
+                    watch(around.store.records(), moment)
                     lines = b"".join(page.pieces(around.store.records(), moment, openmetrics=False))
                     output.write(self._scraped(lines, moment))
                     moment += plan.step
@@ -254,18 +263,24 @@ class Served:
 
 
 @contextmanager
-def served(plan: History, directory: Path, port: int | None = None, rules: Sequence[Rule] = ()) -> Iterator[Served]:
+def served(
+    plan: History,
+    directory: Path,
+    port: int | None = None,
+    rules: Sequence[Rule] = (),
+    watch: Watch = lambda _, __: None,
+) -> Iterator[Served]:
     """Make a history, with what the rules make of it, and serve it for as long as the context lasts."""
-    text, blocks = directory / "history.txt", directory / "tsdb"
-    roles = write_history(plan, text)
+    text, blocks, lookback = directory / "history.txt", directory / "tsdb", 1.5 * plan.step
+    roles = write_history(plan, text, watch)
     backfill(text, blocks)
     for level in levels(rules):
-        with prometheus(directory) as url:  # each sees only the blocks that were there when it began
+        with prometheus(directory, lookback=lookback) as url:  # each sees only the blocks that were there when it began
             is_anything = Asked(url, plan.begin, plan.end, plan.step).record(level, text)
         if is_anything:
             backfill(text, blocks)
     text.unlink()
-    with prometheus(directory, port) as url:
+    with prometheus(directory, port, lookback) as url:
         yield Served(url, plan, roles)
 
 

@@ -116,8 +116,12 @@ class Lists:
         """The gate that the calls would pass."""
         return open_gate()
 
-    def refresh_token(self) -> bool:
+    async def refresh_token(self, *, force: bool = False) -> bool:  # noqa: ARG002  # the client's signature
         """Have no token file."""
+        return False
+
+    async def refresh_authorities(self, *, force: bool = False) -> bool:  # noqa: ARG002  # the client's signature
+        """Have no CA file."""
         return False
 
 

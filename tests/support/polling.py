@@ -11,9 +11,7 @@ from itertools import pairwise
 from typing import Any, cast
 
 from exporter.api.client import YunfuClient
-from exporter.api.errors import (
-    ApiError,
-)
+from exporter.api.errors import ApiError, Exchange
 from exporter.api.gate import AccountGate
 from exporter.api.model import Task, TaskRef, TaskState
 from exporter.api.responses import StatResponse
@@ -76,6 +74,7 @@ class FakeClient:
         self.answers: dict[str, Script] = {}
         self.latency: dict[str, float] = {}
         self.knows_again = True
+        self.exchange: Exchange | None = None
         self.known_again = 0
         self.at_once = self.most_at_once = 0
 
@@ -86,8 +85,8 @@ class FakeClient:
         digest = repr(data).encode()
         if digest == known and self.knows_again:
             self.known_again += 1
-            return StatResponse(digest, None)
-        return StatResponse(digest, data)
+            return StatResponse(digest, None, self.exchange)
+        return StatResponse(digest, data, self.exchange)
 
     async def answer(self, ref: TaskRef, span: tuple[str, str] | None) -> Any:
         """Answer a call that has passed."""

@@ -82,8 +82,12 @@ class SimulatedClient:
         """Return a client whose calls pass something else: none of these passes anything."""
         return self
 
-    def refresh_token(self) -> bool:
+    async def refresh_token(self, *, force: bool = False) -> bool:  # noqa: ARG002  # the client's signature
         """Have no token file."""
+        return False
+
+    async def refresh_authorities(self, *, force: bool = False) -> bool:  # noqa: ARG002  # the client's signature
+        """Have no CA file."""
         return False
 
     def respond(self, path: str, query: list[tuple[str, str]]) -> Response:

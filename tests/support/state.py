@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from exporter.api.errors import Failure
 from exporter.api.model import Task, TaskRef, TaskState, TaskStats
-from exporter.metrics.counters import Sums
+from exporter.metrics.counters import Fall, Sums
+from exporter.metrics.recent_calls import Part
+from exporter.metrics.trouble import Finding, Trouble
 from exporter.state.saved import SavedAccount, SavedTask, SavedWindow
 from exporter.state.state_file import StateFile
 
@@ -46,6 +48,8 @@ _REFS = st.builds(TaskRef, _TEXTS, _TEXTS, st.none() | _TEXTS.filter(bool))
 _TASKS = st.builds(
     Task, _REFS, min_answer_ratio=_RATIOS, name=_TEXTS, state=st.sampled_from(TaskState), created=st.none() | _TIMES
 )
+_SUMS = st.floats(0, 1e9)
+_FINDINGS = st.builds(Finding, _SUMS, st.integers(0, 86_400), st.builds(Part, _SUMS, _SUMS))
 ANY_TASK = st.builds(
     SavedTask,
     _TASKS,
@@ -55,7 +59,18 @@ ANY_TASK = st.builds(
     stats=st.none() | ANY_STATS,
     windows=_WINDOWS,
     polls=st.lists(st.tuples(_TIMES, _TIMES, _TEXTS), max_size=3).map(tuple),
-    counters=st.none() | st.builds(Sums, _BY_LABEL, _BY_LABEL, _COUNTS, _BY_LABEL, _BY_LABEL),
+    counters=st.none()
+    | st.builds(
+        Sums,
+        _BY_LABEL,
+        _BY_LABEL,
+        _COUNTS,
+        _BY_LABEL,
+        _BY_LABEL,
+        st.none() | st.builds(Fall, _BY_LABEL, _BY_LABEL, _BY_LABEL, _COUNTS),
+    ),
+    recent=st.binary(max_size=8),
+    trouble=st.none() | st.builds(Trouble, st.none() | _FINDINGS, st.none() | _FINDINGS),
 )
 
 
@@ -85,7 +100,16 @@ def saved(of: TaskRef, answered: int = 61) -> SavedTask:
         stats=TaskStats(answered=answered, numbers=STATS.numbers, unread={"rounds": 1}),
         windows={"15m": SavedWindow(STATS, 1.5, 61.5, float("inf"))},
         polls=((1_751_000_000, 0.125, ""), (1_751_000_030, 3.0, "http_404")),
-        counters=Sums({"answered": 5}, {"busy": 1}, 2, {"answered": 61}, {"busy": 3}),
+        counters=Sums(
+            {"answered": 5},
+            {"busy": 1},
+            2,
+            {"answered": 61},
+            {"busy": 3},
+            Fall({"answered": 4}, {"busy": 0}, {"answered": 5}, 1),
+        ),
+        recent=b"\0\0\0",
+        trouble=Trouble(low=Finding(1_751_000_000.0, 600, Part(12.5, 130.0))),
     )
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from exporter.metrics.families import WINDOW_FAMILIES
 from grafana.palette import VOCABULARIES
+from grafana.queries import ALL, CERTAIN
+from grafana.tasks import rank
 from grafana.words import Language
 from tests.support.backfill import read_rules
 from tests.support.dashboards import (
@@ -22,6 +26,7 @@ from tests.support.dashboards import (
     own_families,
     task_families,
 )
+from tests.support.tools import attempt, need
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 LATIN_WORDS = re.compile(r"[A-Za-z]{3,}")
@@ -40,6 +45,7 @@ BY_HAND = {
     "yunfu_account_quota_remaining": "of one moment in the platform's minute; the dashboards show who used the minute",
     "yunfu_account_tasks": "each exporter's own count; the dashboards count tasks, however many exporters read them",
     "yunfu_exporter_http_refusals": "to find out why a scrape or a page is turned away; a scrape that fails shows in up",
+    "yunfu_exporter_log_lines_dropped": "to tell why the log has nothing to say: nobody takes its lines",
     "yunfu_exporter_links_info": "the alerts' annotations make their links of it",
     "yunfu_task_answer_ratio": "the platform's own; dashboards and rules count what was seen to happen",
     "yunfu_task_unanswered_calls": "likewise",
@@ -190,3 +196,29 @@ def test_every_family_is_used_or_meant_for_queries_by_hand() -> None:
 def test_metrics_are_found_in_expressions(expr: str, names: set[str]) -> None:
     """Functions, labels, strings, spans, numbers and keywords are no metrics."""
     assert metrics_of(expr) == names
+
+
+def test_no_query_about_trouble_speaks_of_inbound_tasks(tmp_path: Path) -> None:
+    """Of tasks that are as bad as each other, only the outbound ones dial, are under their threshold and rank as trouble."""
+    promtool = need("promtool", "apt-get install prometheus")
+    series = {
+        'yunfu_task_state{account="main", task="TASK", state="running"}': "1x30",
+        'yunfu_task_answer_ratio_threshold{account="main", task="TASK"}': "0.25x30",
+        'yunfu_task_calls_total{account="main", task="TASK", outcome="answered"}': "0+2x30",
+        'yunfu_task_calls_total{account="main", task="TASK", outcome="unanswered"}': "0+48x30",
+    }
+    kinds = {"calls": "outbound", "untold": "", "called": "inbound"}
+    given = [
+        {"series": each.replace("TASK", task), "values": values}
+        for task, kind in kinds.items()
+        for each, values in {**series, f'yunfu_task_info{{account="main", task="TASK", kind="{kind}"}}': "1x30"}.items()
+    ]
+    window = {"$account": ".*", "$window": "20m"}
+    asked = (ALL.dialling(), f"({ALL.shortfall('$window')}) > {CERTAIN}", f"({rank(ALL)}) > 0")
+    exprs = [re.sub(r"\$\w+", lambda name: window[name[0]], f"group by (task) ({expr})") for expr in asked]
+    bad = [{"labels": f'{{task="{task}"}}', "value": 1} for task in ("calls", "untold")]
+    tests = [{"expr": expr, "eval_time": "30m", "exp_samples": bad} for expr in exprs]
+    file = tmp_path / "test.yaml"
+    file.write_text(yaml.safe_dump({"tests": [{"interval": "1m", "input_series": given, "promql_expr_test": tests}]}))
+    tested = attempt(promtool, "test", "rules", file)
+    assert tested.returncode == 0, tested.stdout

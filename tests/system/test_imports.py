@@ -10,15 +10,16 @@ import exporter
 PACKAGE = Path(exporter.__file__).parent
 
 ALLOWED: dict[str, set[str]] = {
-    "config": set(),
-    "api": set(),
+    "files": set(),
+    "config": {"files"},
+    "api": {"files"},
     "lists": {"api"},
     "words": set(),
     "contact": {"api", "config", "lists", "words"},
     "metrics": {"api", "words"},
     "state": {"api", "metrics"},
-    "polling": {"config", "api", "lists", "metrics"},
-    "web": {"config", "api", "metrics", "polling", "words"},
+    "polling": {"config", "files", "api", "lists", "metrics"},
+    "web": {"config", "files", "api", "metrics", "polling", "words"},
     "web.pages": {
         "config",
         "api",
@@ -35,7 +36,7 @@ ALLOWED: dict[str, set[str]] = {
 }
 """What each package may import of the others, beside itself and the modules of the top that know none of them."""
 
-LEAVES = {"logs", "systemd", "file_changes", "patterns", "masking", "descriptors"}
+LEAVES = {"logs", "systemd", "patterns", "masking", "threads", "descriptors"}
 """Modules of the top that import no package, so that any package may import them."""
 
 

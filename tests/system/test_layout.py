@@ -25,7 +25,6 @@ WHOLE: Final = ("system", "integration")
 """Folders of tests that are of no module: of files of the repository, of the program, of it among other programs."""
 
 WITHOUT_LOGIC: Final = {
-    "patterns.py": "two constants",
     "web/exporter.py": "protocols, without logic",
 }
 """Modules without a test file, with the reason."""

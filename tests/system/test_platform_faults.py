@@ -539,7 +539,7 @@ async def test_a_changed_token_file_ends_the_hold_at_once(
 ) -> None:
     """A refused account is called again as soon as its token file is another, however that came about."""
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr(credentials, "TOKEN_WATCH_SECONDS", 0.02)
+    monkeypatch.setattr(credentials, "WATCH_SECONDS", 0.02)
     change(tmp_path, "planted-revoked")
     async with opened(WELL, monkeypatch, None) as (world, _), world.polling(Token.from_file(tmp_path / "token")):
         await until(lambda: world.failures("http_401"))

@@ -10,6 +10,8 @@ from typing import Any, Final, NamedTuple
 import pytest
 import yaml
 
+from exporter.metrics import trouble
+from grafana import queries
 from tests.support.tools import ROOT
 
 NUMBER: Final = re.compile(r"(?<![\w.:])\d+(?:\.\d+)?[smhd]?(?![\w.])|(?<=:)\d+[smhd](?=\])")
@@ -26,6 +28,7 @@ NUMBERS: Final = {
     "YunfuTaskStale": "5 0.5 5m",
     "YunfuApiFailing": "0.2 4.5 5m",
     "YunfuTokenExpiring": "6 3600 5m 3 86400 5m",
+    "YunfuTokenUnreadable": "1 5m",
     "YunfuQuotaExceeded": "15m 0.25 0.2 900 1h 0.02 1h 0.2 20m",
     "YunfuQuotaContended": "15m 0.5 5m",
     "YunfuDiscoveryFailing": "3 300 10m",
@@ -272,3 +275,43 @@ def test_the_texts_name_the_numbers_of_the_rules(sentence: Sentence) -> None:
         text = text.split(f"\n### {sentence.section}\n")[1].split("\n#")[0]
     written = [sentence.part.format(word) for word in WORDS.get(sentence.number, sentence.number).split("|")]
     assert any(part in text for part in written), f"{sentence.text} does not have any of {written}"
+
+
+def _span(seconds: float) -> str:
+    """Return a duration as the rules have it."""
+    units = {"d": 86_400, "h": 3600, "m": 60}
+    if seconds == 5400:
+        return "90m"
+    return next(f"{seconds / size:g}{unit}" for unit, size in units.items() if seconds % size == 0)
+
+
+def test_the_exporter_judges_by_the_numbers_of_the_rules() -> None:
+    """What the exporter's pages call low, blocked and stale is what the rules do, number by number."""
+    spans = [_span(seconds) for seconds in trouble.LIMITS]
+    square = trouble.Z**2
+    bound = f"{square / 2:g} {trouble.Z:g} 1 {square / 4:g} 2 1 {square:g}"
+    shares = [f"{share:g}" for share in trouble.LIMITS.values() if share != 1]
+    limits = " ".join(f"{span} {share}" for span, share in zip(spans, shares, strict=False))
+    enough = " ".join(f"{span} {trouble.ENOUGH_CALLS}" for span in spans[:-1])
+    blocked, hold, past = (_span(each) for each in (trouble.BLOCKED_SPAN, trouble.BLOCKED_HOLD, trouble.PAST_SPAN))
+    too_much = f"{hold} {trouble.BLOCKED_LIMIT:g} {hold} {trouble.UNUSUAL_LIMIT:g} {trouble.UNUSUAL:g}"
+    judged = {
+        "yunfu:task_calls:increase": " ".join(f"{span} {span}" for span in spans),
+        "yunfu:task_answer_ratio:upper": bound,
+        "yunfu:task_cause:share:lower": bound,
+        "yunfu:task_answer_ratio:current": f"{enough} {spans[-1]}",
+        "yunfu:task_answer_ratio:limit": f"{limits} {spans[-1]}",
+        "yunfu:task_answer_ratio:below": f"{_span(trouble.BELOW_WITH_CALLS_IN)} 0",
+        "yunfu:task_answer_ratio:low": " ".join([*spans, _span(trouble.LOW_WITH_CALLS_IN), "0"]),
+        "YunfuTaskLowAnswerRate": _span(trouble.PENDING),
+        "yunfu:task_results:increase30m": blocked,
+        "yunfu:task_cause:past_base": f"{past} 1h {blocked}",
+        "yunfu:task_cause:share_before": str(trouble.PAST_RESULTS),
+        "YunfuTaskCarrierBlocked": f"0.001 {too_much} {_span(trouble.PENDING)}",
+        "yunfu:task:stale": f"{trouble.STALE_INTERVALS:g} {trouble.STALE_SECONDS:g}",
+    }
+    rules = _rules()
+    assert judged == {name: rules[name] for name in judged}
+    assert rules["yunfu:cause:limit"].split()[0] == f"{trouble.CALM_LIMIT:g}"
+    assert rules["yunfu:task_cause:count"].split()[0] == blocked
+    assert rules["YunfuTaskStale"].split()[-1] == _span(trouble.STALE_PENDING) == queries.STALE_PENDING

@@ -27,7 +27,7 @@ from exporter.api.tokens import Token
 from exporter.config.settings import AccountSettings, PollSettings, Settings, TaskSettings, WebSettings
 from exporter.config.values import Address
 from exporter.daemon import Daemon
-from exporter.file_changes import Watched
+from exporter.files.changes import Watched
 from exporter.metrics.exposition import Page, TaskRenderer
 from exporter.metrics.instrumentation import AccountCollector, ExporterMetrics
 from exporter.metrics.records import AccountStatus, PollOutcome, TaskRecord

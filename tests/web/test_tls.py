@@ -57,6 +57,17 @@ async def test_whatever_is_listed_is_an_authority(port: SecuredPort) -> None:
         assert await it.is_refused(it.client("a.example"))
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "gbk"])
+async def test_notes_in_certificates_and_keys(encoding: str, port: SecuredPort) -> None:
+    """Text around the blocks is passed over, whatever its encoding."""
+    note = "# 公司内部根证书\n".encode(encoding)
+    for name in ("ca.crt", "server.crt", "server.key"):
+        file = port.directory / name
+        file.write_bytes(note + file.read_bytes() + note)
+    async with port.open(tls_server_config=VERIFY) as it:
+        assert (await it.get(it.client("a.example"))).text == "in"
+
+
 @pytest.mark.parametrize("kind", ["NoClientCert", "RequestClientCert"])
 async def test_no_client_certificate_is_looked_at(kind: str, port: SecuredPort) -> None:
     """Without verification everybody is let in, whatever certificate he has."""

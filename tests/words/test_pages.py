@@ -17,7 +17,7 @@ from exporter.words.pages import WORDS
 
 PAGES = Path(exporter.web.pages.__file__).parent
 HAN = re.compile("[\u4e00-\u9fff]")
-SAME_IN_BOTH = {"none", "account.token", "answer.calls"}
+SAME_IN_BOTH = {"none", "account.token"}
 """Texts that are no words."""
 
 ALL_FAMILIES: tuple[Family[Any], ...] = (
@@ -34,7 +34,12 @@ MADE_UP = {
     *("reason.http_407", "reason.http_3xx"),
     *(f"reason.list_http_{status}" for status in (401, 403, 404)),
     *(f"absent.{family.absence}" for family in ALL_FAMILIES),
-    *(f"verdict.{which}_{kind}" for which in ("low", "no_low") for kind in ("running", "active")),
+    *(f"rest.{which}_{kind}" for which in ("low", "no_low") for kind in ("running", "active")),
+    *(f"rest.{standing}" for standing in ("blocked", "failing", "overdue", "late", "new")),
+    *(f"short.{standing}" for standing in ("failing", "overdue", "empty", "low", "blocked")),
+    *("task.low", "task.blocked"),
+    *(f"clause.{reason}" for reason in REASONS if reason not in ("http_403", "http_5xx")),
+    *("exporter.broken_all", "exporter.broken_web"),
 }
 """Keys that the pages put together."""
 

@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Final, TypeAlias
 
-from exporter.demo.simulator.documents import Refusal, envelope, older_edition, parse_timestamp
+from exporter.demo.simulator.documents import Refusal, envelope, older_edition, parse_timestamp, renamed_levels
 from exporter.demo.simulator.faults import Call, Fault, oddities_of, refuse, strike
 from exporter.demo.simulator.lists import write_sub_users, write_tasks
 from exporter.demo.simulator.platform import SimulatedAccount, SimulatedTask
@@ -115,6 +115,7 @@ class Api:
             raise Refusal(403, "无权访问该任务")
         span = _span(parameters)
         body = task.whole_life(self._now()) if span is None else task.span(*span, self._now())
+        body = renamed_levels(body) if "renamed_levels" in oddities else body
         return older_edition(body) if is_older else body
 
 

@@ -22,6 +22,8 @@ STATUS_TEXTS: Final = (
     "呼入限制", "欠费", "黑名单", "用户屏蔽",
 )  # fmt: skip
 GRADES: Final = ("A级(有明确意向)", "B级(可能有意向)", "C级(明确拒绝)", "D级(用户在忙)", "E级(其他)")
+RENAMED_GRADES: Final = ("A-高意向", "B-意向客户", "C-潜在客户", "D-一般意向", "E-需再次跟进")
+"""The names that a brand gives them."""
 TAG_IDS: Final = {
     "感兴趣": 2,
     "无意向": 14,
@@ -79,6 +81,7 @@ class Listed:
     enabled: bool
     call_status: bool | None
     status: int | None
+    task_type: int | None
 
 
 def timestamp(moment: float) -> str:
@@ -125,6 +128,14 @@ def stat_data(dialect: Dialect, counts: Counts, numbers: Sequence[int], progress
         "llm_tags": [_tag(name, number(count)) for name, count in counts.tags.items()],
     }
     return {name: block or dialect.empty for name, block in data.items() if block or dialect.empty is not GAP}
+
+
+def renamed_levels(body: bytes) -> bytes:
+    """Write statistics with the names of levels that a brand has."""
+    document = json.loads(body)
+    for level in document["data"].get("intention") or []:
+        level["name"] = RENAMED_GRADES[level["intention_results"] - 1]
+    return json.dumps(document).encode()
 
 
 def older_edition(body: bytes) -> bytes:
@@ -178,6 +189,8 @@ def list_entry(dialect: Dialect, task: Listed) -> dict[str, Any]:
         entry.update(start=0, call_per_second=10, remark=None)
     if task.status is not None:
         entry["status"] = task.status
+    if task.task_type is not None:
+        entry["task_type"] = task.task_type
     if task.call_status is not None:
         entry["new_task_extra"] = {"call_status": dialect.flag(task.call_status)}
     return entry

@@ -42,6 +42,8 @@ ODDITIES: Final = (
     "shrinking",  # of a list one entry leaves, at the front, before each further page is read
     "booleans",  # the flags of list entries are true or false
     "entry_status",  # list entries have the status that the edit pages have
+    "inbound",  # list entries are of inbound tasks
+    "renamed_levels",  # of statistics: the intention's levels have a brand's names
     "older_edition",  # of statistics: no tags, no 2.0 tasks, no sub_user_id
 )
 """Oddities of the platform: other than faults they add up, and the answer is a good one."""

@@ -89,7 +89,8 @@ class SimulatedTask:
         call_status = dialling if self.generation == 2 else None  # a generation's number
         lines = self.campaign.traits.lines
         shown = status if "entry_status" in oddities else None
-        entry = Listed(self.id, self.name, self.owner, self.created, lines, enabled, call_status, shown)
+        task_type = 2 if "inbound" in oddities else None  # as the edit pages have it: 2 inbound
+        entry = Listed(self.id, self.name, self.owner, self.created, lines, enabled, call_status, shown, task_type)
         return list_entry(replace(self.dialect, flag=bool) if "booleans" in oddities else self.dialect, entry)
 
     def forget_body(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -11,9 +11,9 @@ from exporter.api.errors import Failure
 from exporter.api.model import TaskState
 from exporter.api.quota import LimitReason, QuotaUse
 from exporter.metrics.records import AccountStatus
-from exporter.polling.facts import AccountFacts
+from exporter.polling.facts import CREDENTIALS_UNREADABLE, QUOTA_CONTENDED, AccountFacts
 from exporter.web.pages.judging import Survey
-from exporter.web.pages.language import Ago, Ahead, Phrase, Span, phrase
+from exporter.web.pages.language import Ago, Ahead, Moment, Phrase, Span, phrase
 from exporter.web.pages.problems import failure_phrase, list_failure_phrase
 from exporter.words.labels import ENDPOINTS, LIMIT_REASONS
 
@@ -34,11 +34,15 @@ class Tone(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A problem in words, and the failure behind it, if there is one."""
+    """A problem in words, and in ``detail`` the failure behind it or the words of the log, if there are any.
+
+    ``is_meant`` is whether it is as configured: shown, but nothing to be done about.
+    """
 
     words: Phrase
     tone: Tone
     detail: str = ""
+    is_meant: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,11 @@ class AccountRow:
     polled: int
     token: Phrase
     problems: Sequence[Problem]
+
+    @property
+    def is_down(self) -> bool:
+        """Whether the platform does not serve it."""
+        return self.status.up is False
 
     @property
     def quota(self) -> float:
@@ -111,32 +120,47 @@ def _token(account: AccountStatus, now: float) -> Phrase:
 
 def _problems(account: AccountStatus, facts: AccountFacts, now: float) -> list[Problem]:
     """Return the problems of an account, the worst first."""
-    problems = []
+    return [
+        *_problems_of_access(account, facts, now),
+        *_problems_of_lists(account, facts),
+        *_problems_of_quota(account, facts),
+    ]
+
+
+def _problems_of_access(account: AccountStatus, facts: AccountFacts, now: float) -> Iterator[Problem]:
     left = None if account.token_expiry is None else account.token_expiry - now
     if left is not None and left <= 0:
-        problems.append(Problem(phrase("account.token_expired", when=Ago(-left)), Tone.BAD, _summary(account.failure)))
+        yield Problem(phrase("account.token_expired", when=Ago(-left)), Tone.BAD, _summary(account.failure))
     elif account.up is False:
-        problems.append(Problem(failure_phrase(account.failure), Tone.BAD, _summary(account.failure)))
+        yield Problem(failure_phrase(account.failure), Tone.BAD, _summary(account.failure))
     elif left is not None and left < SOON_SECONDS:
-        problems.append(Problem(phrase("account.token_soon", when=Ahead(left)), Tone.WARN))
+        yield Problem(phrase("account.token_soon", when=Ahead(left)), Tone.WARN)
+    if facts.token_fault:
+        yield Problem(phrase("account.token_file"), Tone.WARN, f"{CREDENTIALS_UNREADABLE}: {facts.token_fault}")
     if facts.held_seconds > 1:
-        problems.append(Problem(phrase("account.held", span=Span(facts.held_seconds)), Tone.WARN))
+        until = Moment(now + facts.held_seconds)
+        yield Problem(phrase("account.held", until=until, span=Span(facts.held_seconds)), Tone.WARN)
+
+
+def _problems_of_lists(account: AccountStatus, facts: AccountFacts) -> Iterator[Problem]:
     if facts.discovery_failure is not None and not _is_same(facts.discovery_failure, account.failure):
         key = "account.discovery_keeps" if facts.keeps_previous_list else "account.discovery_fails"
         words = phrase(key, why=list_failure_phrase(facts.discovery_failure))
-        problems.append(Problem(words, Tone.WARN, _summary(facts.discovery_failure)))
+        yield Problem(words, Tone.WARN, _summary(facts.discovery_failure))
     for endpoint, why in facts.odd_lists.items():
-        key, tone = (
-            ("account.no_list", Tone.MUTED) if endpoint in facts.lacking_lists else ("account.odd_list", Tone.WARN)
-        )
-        problems.append(Problem(phrase(key, list=ENDPOINTS[endpoint]), tone, why))
+        if endpoint in facts.lacking_lists:
+            yield Problem(phrase("account.no_list", list=ENDPOINTS[endpoint]), Tone.MUTED, why, is_meant=True)
+        else:
+            yield Problem(phrase("account.odd_list", list=ENDPOINTS[endpoint]), Tone.WARN, why)
+
+
+def _problems_of_quota(account: AccountStatus, facts: AccountFacts) -> Iterator[Problem]:
     if account.quota is not None and account.quota.is_contended:
-        problems.append(Problem(_contended(account.quota), Tone.WARN))
+        yield Problem(_contended(account.quota), Tone.WARN, QUOTA_CONTENDED)
     if facts.calls_needed > facts.calls_allowed:
-        problems.append(Problem(phrase("account.over_quota"), Tone.WARN))
+        yield Problem(phrase("account.over_quota"), Tone.WARN)
     if account.tasks_left_out:
-        problems.append(Problem(phrase("account.left_out", n=account.tasks_left_out), Tone.WARN))
-    return problems
+        yield Problem(phrase("account.left_out", n=account.tasks_left_out), Tone.WARN)
 
 
 def _summary(failure: Failure | None) -> str:

@@ -18,9 +18,11 @@ from exporter.polling.discovery import Choice
 from exporter.polling.facts import AccountFacts
 from exporter.web.exporter import Exporter
 from exporter.web.pages.account_rows import Tone
-from exporter.web.pages.judging import Glance, Standing, glance
+from exporter.web.pages.causes import TONES
+from exporter.web.pages.judging import Glance, glance
 from exporter.web.pages.language import Ago, Ahead, Phrase, phrase
 from exporter.web.pages.problems import list_failure_phrase, task_problem
+from exporter.web.pages.trend import Trend, task_trend
 from exporter.words.text import Text
 
 WINDOWS: Final = "yunfu_task_window_…"
@@ -50,12 +52,29 @@ class Detail:
     """All that a task's page shows. ``answer`` says what is on /metrics of the task and what is not, and why."""
 
     seen: Glance
+    trend: Trend | None
     problem: Phrase | None
     answer: Phrase
     next_poll: float | None
+    paused_until: float | None
     polls: Sequence[Poll]
     series: Sequence[Series]
     lines: str
+
+    @property
+    def read(self) -> Mapping[str, int]:
+        """How many values were read of each field of the last answer; none if the last poll failed."""
+        stats = self.seen.stats
+        rate = [stats.answered, stats.unanswered, stats.answer_ratio, stats.progress_ratio]
+        counts = {
+            "answer_rate": sum(value is not None for value in rate),
+            "number_status": len(stats.numbers),
+            "intention": len(stats.intention_calls) + len(stats.intention_ratios),
+            "rounds": len(stats.round_calls),
+            "tags": len(stats.tag_calls),
+            "llm_tags": len(stats.llm_tag_calls),
+        }
+        return {name: count for name, count in counts.items() if count} if self.seen.record.status.up else {}
 
     @property
     def unknown(self) -> Phrase | None:
@@ -78,16 +97,7 @@ class Detail:
     @property
     def tone(self) -> Tone:
         """How good the news of the task are."""
-        return _TONES.get(self.seen.standing, Tone.MUTED)
-
-
-_TONES: Final = {
-    Standing.FAILING: Tone.BAD,
-    Standing.OVERDUE: Tone.BAD,
-    Standing.EMPTY: Tone.WARN,
-    Standing.LOW: Tone.WARN,
-    Standing.WELL: Tone.GOOD,
-}
+        return TONES.get(self.seen.standing, Tone.MUTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,18 +149,29 @@ def _why_unknown(account: AccountStatus, facts: AccountFacts | None, now: float)
 
 
 def make_detail(
-    record: TaskRecord, page: Page, next_poll: float | None, now: float, *, is_account_down: bool
+    record: TaskRecord,
+    page: Page,
+    next_poll: float | None,
+    now: float,
+    *,
+    is_account_down: bool,
+    paused_until: float | None = None,
 ) -> Detail:
-    """Return the page of a task. ``page`` is the response to a scrape, which renders the lines; ``next_poll`` is seconds from ``now``."""
+    """Return the page of a task. ``page`` is the response to a scrape, which renders the lines.
+
+    ``next_poll`` is seconds from ``now``, and ``paused_until`` is when the account goes on (Unix seconds).
+    """
     seen = glance(record, now)
     alone = Page(page.renderer, CollectorRegistry())
     lines = b"".join(alone.pieces([record], now, openmetrics=False))
     samples = list(read_samples(lines))
     return Detail(
         seen=seen,
+        trend=task_trend(seen, now),
         problem=task_problem(seen, now, is_account_down=is_account_down),
         answer=_answer(seen, len(samples), now),
         next_poll=next_poll,
+        paused_until=paused_until,
         polls=[*read_polls(record.polls)][::-1],
         series=list(_series(seen, page, samples, now)),
         lines=lines.decode(),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from typing import Final
+from typing import Any, Final
 
 from exporter.api.model import TaskState, TaskStats
+from exporter.metrics.poll_history import failing_since
 from exporter.metrics.records import TaskRecord
+from exporter.metrics.trouble import STALE_PENDING, Finding, is_stale
 
 ENOUGH_CALLS: Final = 30
 """Calls from which on an answer ratio is compared with its threshold: with fewer, chance alone is below it often."""
@@ -18,29 +20,39 @@ _NO_STATS: Final = TaskStats()
 
 
 class Standing(IntEnum):
-    """The condition of a task, the worst first. The first four need attention."""
+    """The condition of a task, the worst first.
 
-    FAILING = 0
-    OVERDUE = 1
-    EMPTY = 2
-    LOW = 3
-    NEW = 4
-    WELL = 5
-    LEAVING = 6
-    UNPOLLED = 7
+    The first five need attention, each by what an alert looks at and for as long as that waits. LATE is what may become
+    FAILING or OVERDUE: a poll or two failed, or the next success is overdue.
+    """
+
+    BLOCKED = 0
+    LOW = 1
+    FAILING = 2
+    OVERDUE = 3
+    EMPTY = 4
+    LATE = 5
+    NEW = 6
+    WELL = 7
+    LEAVING = 8
+    UNPOLLED = 9
 
     @property
     def needs_look(self) -> bool:
         """Whether somebody has to look at such a task."""
-        return self <= Standing.LOW
+        return self <= Standing.EMPTY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Glance:
-    """A task at a glance. Its numbers are those of the last reading, as old as ``last_success``."""
+    """A task at a glance. Its numbers are those of the last reading, as old as ``last_success``.
+
+    ``since`` is when its standing began (Unix seconds), None where that is not known.
+    """
 
     record: TaskRecord
     standing: Standing
+    since: float | None
     is_fresh: bool
 
     @property
@@ -70,6 +82,46 @@ class Glance:
         return self.stats.numbers
 
     @property
+    def finding(self) -> Finding | None:
+        """What is wrong with the recent calls, if the task is blocked or low."""
+        if self.record.trouble is None or self.standing > Standing.LOW:
+            return None
+        return self.record.trouble.blocked if self.standing is Standing.BLOCKED else self.record.trouble.low
+
+    @property
+    def cause(self) -> str:
+        """What may be wrong with many tasks at once: tasks with the same cause are one line. Empty: nothing of the kind."""
+        if self.standing not in _SHARED:
+            return ""
+        failure = self.record.status.failure
+        return f"{self.standing.name.lower()}-{failure.reason}" if failure else self.standing.name.lower()
+
+    @property
+    def badness(self) -> tuple[Any, ...]:
+        """What tasks are sorted by, the worst first: by standing and how bad it is, or by how near the threshold is."""
+        status = self.record.status
+        if self.standing.needs_look:
+            return self.standing, self._degree, status.task.ref.id
+        return self.standing, not status.task.state.may_call, self._margin, status.task.ref.id
+
+    @property
+    def _degree(self) -> float:
+        """How bad it is among tasks of the same standing, the worst the least."""
+        if self.finding is not None:
+            share = self.finding.found.share
+            return (
+                -share if self.standing is Standing.BLOCKED else share / (self.record.status.task.min_answer_ratio or 1)
+            )
+        return self.record.status.last_success or 0.0
+
+    @property
+    def _margin(self) -> float:
+        """How far above its threshold the task answers, as a share of it; many where that says nothing."""
+        if self.answer_ratio is None or self.has_few_calls:
+            return 1e9
+        return self.answer_ratio / (self.record.status.task.min_answer_ratio or 1)
+
+    @property
     def is_active(self) -> bool:
         """Whether calls are to be expected: it runs, or may run, and its list is not finished."""
         return self.record.status.task.state.may_call and (self.progress or 0) < 1
@@ -82,8 +134,9 @@ class Glance:
 
     @property
     def is_low(self) -> bool:
-        """Whether the answer ratio is below its threshold, with however few calls."""
-        return self.answer_ratio is not None and self.answer_ratio < self.record.status.task.min_answer_ratio
+        """Whether the answer ratio of the task's whole life is below its threshold, with however few calls; never if it is inbound."""
+        task, ratio = self.record.status.task, self.answer_ratio
+        return task.kind != "inbound" and ratio is not None and ratio < task.min_answer_ratio
 
     @property
     def has_few_calls(self) -> bool:
@@ -94,12 +147,35 @@ class Glance:
 def glance(record: TaskRecord, now: float) -> Glance:
     """Judge a task by its record at a moment (Unix seconds)."""
     is_fresh = record.is_fresh(now)
-    seen = Glance(record=record, standing=_standing(record, is_fresh=is_fresh), is_fresh=is_fresh)
-    if seen.standing is Standing.WELL and seen.is_empty:
-        return replace(seen, standing=Standing.EMPTY)
-    if seen.standing is Standing.WELL and seen.is_active and seen.is_low and not seen.has_few_calls:
-        return replace(seen, standing=Standing.LOW)
+    standing, since = _standing(record, now, is_fresh=is_fresh)
+    seen = Glance(record=record, standing=standing, since=since, is_fresh=is_fresh)
+    if record.stats is None or standing not in _JUDGED_BY_NUMBERS:
+        return seen
+    for trouble, found in (record.trouble and zip(_TROUBLES, record.trouble, strict=True)) or ():
+        if found is not None and found.holds(now):
+            seen = replace(seen, standing=trouble, since=found.since)
+    if seen.is_empty:
+        return replace(seen, standing=Standing.EMPTY, since=None)
     return seen
+
+
+_TROUBLES: Final = (Standing.LOW, Standing.BLOCKED)  # in the order of Trouble; of both, the last one says why
+
+
+@dataclass(slots=True)
+class Shared:
+    """The tasks that share a cause, their accounts, and since when the first of them has had it (Unix seconds)."""
+
+    tasks: list[Glance] = field(default_factory=list)
+    accounts: set[str] = field(default_factory=set)
+    since: float | None = None
+
+    def add(self, each: Glance) -> None:
+        """Add a task."""
+        self.tasks.append(each)
+        self.accounts.add(each.record.status.task.ref.account)
+        if each.since is not None:
+            self.since = each.since if self.since is None else min(self.since, each.since)
 
 
 @dataclass(slots=True)
@@ -107,7 +183,7 @@ class Survey:
     """All tasks at a glance, and what they add up to; taken in piece by piece, so that others can run in between.
 
     ``active`` counts the active tasks with fresh statistics that are not empty, ``running`` those of them that the platform
-    lists as running.
+    lists as running. ``unread`` counts the tasks of an account that are failing or overdue. ``worst`` is the task that needs a look most, and ``causes`` are the tasks by cause.
     """
 
     now: float
@@ -115,6 +191,9 @@ class Survey:
     standings: Counter[Standing] = field(default_factory=Counter)
     states: Counter[tuple[str, TaskState]] = field(default_factory=Counter)
     polled: Counter[str] = field(default_factory=Counter)
+    unread: Counter[str] = field(default_factory=Counter)
+    causes: defaultdict[str, Shared] = field(default_factory=lambda: defaultdict(Shared))
+    worst: Glance | None = None
     active: int = 0
     running: int = 0
 
@@ -125,7 +204,12 @@ class Survey:
             task = record.status.task
             self.seen.append(each)
             self.standings[each.standing] += 1
+            if each.standing.needs_look and (self.worst is None or each.badness < self.worst.badness):
+                self.worst = each
             self.states[task.ref.account, task.state] += 1
+            if cause := each.cause:
+                self.causes[cause].add(each)
+                self.unread[task.ref.account] += each.standing in _UNREAD
             if record.status.interval is not None:
                 self.polled[task.ref.account] += 1
                 if each.is_fresh and each.is_active and not each.is_empty:
@@ -138,12 +222,25 @@ class Survey:
         return sum(count for standing, count in self.standings.items() if standing.needs_look)
 
 
-def _standing(record: TaskRecord, *, is_fresh: bool) -> Standing:
+_JUDGED_BY_NUMBERS: Final = frozenset({Standing.WELL, Standing.LATE})
+_UNREAD: Final = frozenset({Standing.FAILING, Standing.OVERDUE})
+_SHARED: Final = frozenset({Standing.FAILING, Standing.OVERDUE, Standing.EMPTY, Standing.LATE})
+
+
+def _standing(record: TaskRecord, now: float, *, is_fresh: bool) -> tuple[Standing, float | None]:
+    """Return the standing by the task's polls, and since when."""
     status = record.status
     if status.interval is None:
-        return Standing.UNPOLLED if status.missing_since is None else Standing.LEAVING
+        return (Standing.UNPOLLED, None) if status.missing_since is None else (Standing.LEAVING, status.missing_since)
     if status.up is None:
-        return Standing.NEW
-    if not status.up:
-        return Standing.FAILING
-    return Standing.WELL if is_fresh else Standing.OVERDUE
+        return Standing.NEW, None
+    if status.up and is_fresh:
+        return Standing.WELL, None
+    count, failed_since = failing_since(record.polls)
+    if status.last_success is None:
+        is_unread = count > 1 and now - failed_since >= STALE_PENDING
+    else:
+        is_unread = is_stale(now - status.last_success, status.interval)
+    if status.up:
+        return Standing.OVERDUE if is_unread else Standing.LATE, status.due
+    return Standing.FAILING if is_unread else Standing.LATE, failed_since or None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -31,6 +31,10 @@ class Ago(float):
 
 class Ahead(float):
     """A length of time in seconds that is to come: "in 3 min"."""
+
+
+class Moment(float):
+    """A moment of about today (Unix seconds): "14:02:31 UTC+8"."""
 
 
 class Share(float):
@@ -85,6 +89,8 @@ class Speaker:
                 return self(key, span=Span(value))
             case Span():
                 return self._span(value)
+            case Moment():
+                return self.time_of_day(value)
             case Share():
                 return percent(value)
             case bool() | str():
@@ -99,16 +105,27 @@ class Speaker:
         return value if known is None else self(known)
 
     def moment(self, unix: float) -> str:
-        """Format a moment: date and time of day, to the second."""
-        return datetime.fromtimestamp(unix, self.timezone).strftime("%Y-%m-%d %H:%M:%S")
+        """Format a moment: date and time of day, to the second, and the zone."""
+        return f"{datetime.fromtimestamp(unix, self.timezone):%Y-%m-%d %H:%M:%S} {self.zone(unix)}"
 
     def machine_moment(self, unix: float) -> str:
         """Write a moment for machines (ISO 8601), as the ``time`` element has it."""
         return datetime.fromtimestamp(unix, self.timezone).isoformat(timespec="seconds")
 
     def time_of_day(self, unix: float) -> str:
-        """Format a moment of today."""
-        return datetime.fromtimestamp(unix, self.timezone).strftime("%H:%M:%S")
+        """Format a moment of about today: time of day, and the zone."""
+        return f"{self.clock_time(unix)} {self.zone(unix)}"
+
+    def clock_time(self, unix: float) -> str:
+        """Format a moment of about today where the zone is named nearby."""
+        return f"{datetime.fromtimestamp(unix, self.timezone):%H:%M:%S}"
+
+    def zone(self, unix: float) -> str:
+        """Name the time zone at a moment by its offset, which is the same in all languages: "UTC+8"."""
+        offset = datetime.fromtimestamp(unix, self.timezone).utcoffset() or timedelta()
+        hours, rest = divmod(abs(offset) // timedelta(minutes=1), 60)
+        sign = "-" if offset < timedelta() else "+"
+        return f"UTC{sign}{hours}" + (f":{rest:02}" if rest else "")
 
     def _span(self, seconds: float) -> str:
         """Format a length of time by its largest unit, and by the next while the largest is one or two of its kind."""

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from heapq import nlargest, nsmallest
 from typing import Any, Final
 
 from exporter.api.model import TaskRef, TaskState
 from exporter.metrics.records import AccountStatus
 from exporter.polling.discovery import Choice, HidingRule
 from exporter.polling.facts import AccountFacts
-from exporter.web.pages.account_rows import AccountRow, Tone, account_rows
-from exporter.web.pages.judging import Glance, Standing, Survey
-from exporter.web.pages.language import Phrase, phrase
-from exporter.web.pages.problems import task_problem, why_empty
+from exporter.web.pages.account_rows import AccountRow, Problem, account_rows
+from exporter.web.pages.causes import Cause, shared_causes
+from exporter.web.pages.judging import Glance, Shared, Standing, Survey
+from exporter.web.pages.language import Phrase
+from exporter.web.pages.problems import task_problem
 from exporter.web.pages.question import Question, Show, Sort
+from exporter.web.pages.trend import Trend, task_trend
+from exporter.web.pages.verdict import Verdict, make_verdict
 
 PER_PAGE: Final = 50
 """Tasks on one page: what a browser shows at once, and a server renders in some milliseconds."""
@@ -22,10 +26,15 @@ PER_PAGE: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class TaskRow:
-    """A task as it is shown. ``next_poll`` is seconds from now; None: none is waited for."""
+    """A task as it is shown.
+
+    ``next_poll`` is seconds from now, None: none is waited for; ``paused_until`` is when its account goes on (Unix seconds).
+    """
 
     seen: Glance
+    trend: Trend | None
     next_poll: float | None
+    paused_until: float | None
     problem: Phrase | None
 
 
@@ -33,19 +42,22 @@ class TaskRow:
 class Overview:
     """All that the overview shows.
 
-    Of ``total`` tasks that are asked for, ``rows`` and then ``hidden`` are one page; the first is number ``first``.
-    ``known`` counts all tasks, ``looks`` those that need a look.
+    Of ``total`` tasks that are asked for, ``rows`` and then ``hidden`` are one page; the first is number ``first``. Those of
+    ``causes`` are not among them unless the question is for one of them. ``known`` counts all tasks, ``looks`` those that need a look;
+    ``all_well`` is how many tasks are polled if all of them are well, else 0.
     """
 
     question: Question
-    verdict: Sequence[Phrase]
-    tone: Tone
+    verdict: Verdict
+    notices: Sequence[Problem]
     accounts: Sequence[AccountRow]
+    causes: Sequence[Cause]
     rows: Sequence[TaskRow]
     hidden: Sequence[Choice]
     total: int
     known: int
     looks: int
+    all_well: int
     first: int
     pages: int
 
@@ -56,37 +68,81 @@ def make_overview(
     accounts: Sequence[AccountStatus],
     facts: Mapping[str, AccountFacts],
     next_poll: Callable[[TaskRef], float | None],
+    notices: Sequence[Problem] = (),
 ) -> Overview:
-    """Return the overview of all tasks at a glance and of the accounts; ``next_poll`` gives the seconds until a task's next poll."""
+    """Return the overview of all tasks at a glance and of the accounts.
+
+    ``next_poll`` gives the seconds until a task's next poll, and ``notices`` are those of the exporter.
+    """
     rows = account_rows(survey, accounts, facts)
-    verdict, tone = _verdict(survey, rows)
+    down = {row.name for row in rows if row.is_down}
+    causes = shared_causes(survey.causes, down)
+    shown_causes = _shown_causes(question, survey, causes, down)
     chosen, hidden = _chosen(question, survey.seen), _chosen_hidden(question, facts)
+    if question.is_folding:
+        folded = {each.key for each in shown_causes}
+        chosen = [each for each in chosen if each.cause not in folded] if folded else chosen
     total = len(chosen) + len(hidden)
     pages = max(1, -(-total // PER_PAGE))
     question = replace(question, page=min(question.page, pages))
     start = (question.page - 1) * PER_PAGE
-    shown = sorted(chosen, key=_KEYS[question.sort], reverse=question.descending)[start : start + PER_PAGE]
+    first = nlargest if question.descending else nsmallest
+    shown = first(start + PER_PAGE, chosen, key=_KEYS[question.sort])[start:]
     past = max(0, start - len(chosen))
-    down = {row.name for row in rows if row.status.up is False}
+    paused = {name: survey.now + each.held_seconds for name, each in facts.items() if each.held_seconds > 1}
     return Overview(
         question=question,
-        verdict=verdict,
-        tone=tone,
+        verdict=make_verdict(survey, rows, notices, _worst_of(survey, causes, down)),
+        notices=notices,
         accounts=rows,
-        rows=[_row(each, next_poll, down, survey.now) for each in shown],
+        causes=shown_causes,
+        rows=[_row(each, next_poll, down, paused, survey.now) for each in shown],
         hidden=hidden[past : past + PER_PAGE - len(shown)],
         total=total,
         known=len(survey.seen),
         looks=survey.looks,
+        all_well=well if (well := survey.standings[Standing.WELL]) == survey.polled.total() else 0,
         first=min(start + 1, total),
         pages=pages,
     )
 
 
-def _row(each: Glance, next_poll: Callable[[TaskRef], float | None], down: set[str], now: float) -> TaskRow:
+def _row(
+    each: Glance,
+    next_poll: Callable[[TaskRef], float | None],
+    down: Collection[str],
+    paused: Mapping[str, float],
+    now: float,
+) -> TaskRow:
     ref = each.record.status.task.ref
     problem = task_problem(each, now, is_account_down=ref.account in down)
-    return TaskRow(each, next_poll(ref), problem)
+    return TaskRow(each, task_trend(each, now), next_poll(ref), paused.get(ref.account), problem)
+
+
+def _worst_of(survey: Survey, causes: Sequence[Cause], down: Collection[str]) -> Glance | Cause | None:
+    """Return the task that needs a look most, or the cause that it shares with others; None: none needs a look yet."""
+    worst = survey.worst
+    if worst is None and down:
+        return next(iter(causes), None)
+    return next((each for each in causes if worst and each.key == worst.cause), worst)
+
+
+def _shown_causes(question: Question, survey: Survey, causes: Sequence[Cause], down: Collection[str]) -> list[Cause]:
+    """Return those of all causes that enough of the tasks share that a filter leaves."""
+    if question.text or question.show is Show.UNPOLLED:
+        return []
+    shown = [
+        each
+        for each in causes
+        if question.cause in ("", each.key) and (question.show is Show.ALL or each.standing.needs_look)
+    ]
+    if not (question.account or question.state):
+        return shown
+    chosen = {each.key: Shared() for each in shown}
+    for key, shared in chosen.items():
+        for task in _chosen(question, survey.causes[key].tasks):
+            shared.add(task)
+    return shared_causes(chosen, down)
 
 
 def _chosen(question: Question, seen: Sequence[Glance]) -> list[Glance]:
@@ -99,6 +155,8 @@ def _chosen(question: Question, seen: Sequence[Glance]) -> list[Glance]:
             return False
         if question.state and task.state != question.state:
             return False
+        if question.cause and each.cause != question.cause:
+            return False
         if question.show is Show.LOOK and not each.standing.needs_look:
             return False
         if question.show is Show.UNPOLLED and status.interval is not None:
@@ -110,7 +168,7 @@ def _chosen(question: Question, seen: Sequence[Glance]) -> list[Glance]:
 
 def _chosen_hidden(question: Question, facts: Mapping[str, AccountFacts]) -> list[Choice]:
     """Return the hidden tasks that the question matches: a filter for unpolled tasks, or a search text."""
-    if question.show is Show.LOOK or not (question.text or question.show is Show.UNPOLLED):
+    if question.cause or question.show is Show.LOOK or not (question.text or question.show is Show.UNPOLLED):
         return []
     text = question.text.casefold()
     return [
@@ -124,23 +182,9 @@ def _chosen_hidden(question: Question, facts: Mapping[str, AccountFacts]) -> lis
     ]
 
 
-def _margin(each: Glance) -> float:
-    """Return how far above its threshold a task answers, as a share of it; many where that says nothing."""
-    if each.answer_ratio is None or each.has_few_calls:
-        return 1e9
-    return each.answer_ratio / (each.record.status.task.min_answer_ratio or 1)
-
-
-def _worst(each: Glance) -> tuple[Any, ...]:
-    status = each.record.status
-    if each.standing <= Standing.OVERDUE:
-        return each.standing, status.last_success or 0.0, status.task.ref.id
-    return each.standing, _STATES.index(status.task.state), _margin(each), status.task.ref.id
-
-
 _STATES: Final = sorted(TaskState, key=lambda state: not state.may_call)  # calls are expected there: they come first
 _KEYS: Final[dict[Sort, Callable[[Glance], Any]]] = {
-    Sort.WORST: _worst,
+    Sort.WORST: lambda each: each.badness,
     Sort.NAME: lambda each: each.record.status.task.name.casefold(),
     Sort.STATE: lambda each: _STATES.index(each.record.status.task.state),
     Sort.PROGRESS: lambda each: -1.0 if each.progress is None else each.progress,
@@ -149,56 +193,3 @@ _KEYS: Final[dict[Sort, Callable[[Glance], Any]]] = {
     Sort.AGE: lambda each: each.record.status.last_success or 0.0,
 }
 """What to sort by, the smallest first."""
-
-
-def _verdict(survey: Survey, accounts: Sequence[AccountRow]) -> tuple[list[Phrase], Tone]:
-    """Return whether collecting is healthy and how many tasks need a look: the parts of one sentence, and its tone."""
-    tasks, tasks_tone = _verdict_on_tasks(survey)
-    collecting, accounts_tone = _verdict_on_accounts(accounts)
-    order = [Tone.BAD, Tone.WARN, Tone.MUTED, Tone.GOOD]
-    return [*tasks, collecting], min(tasks_tone, accounts_tone, key=order.index)
-
-
-def _verdict_on_tasks(survey: Survey) -> tuple[list[Phrase], Tone]:
-    polled, standings = survey.polled.total(), survey.standings
-    new, failing, overdue, empty, low = (
-        standings[each] for each in (Standing.NEW, Standing.FAILING, Standing.OVERDUE, Standing.EMPTY, Standing.LOW)
-    )
-    if not polled:
-        return [phrase("verdict.none")], Tone.MUTED
-    if new == polled:
-        return [phrase("verdict.starting", n=new)], Tone.MUTED
-    said = [phrase("verdict.failing", n=failing)] if failing else []
-    said += [phrase("verdict.overdue", n=overdue)] if overdue else []
-    if empty:
-        why = why_empty([each.stats for each in survey.seen if each.standing is Standing.EMPTY])
-        said.append(phrase("verdict.empty", n=empty, why=why))
-    if survey.active:  # of those that cannot be read nothing can be said
-        kind = "running" if survey.running == survey.active else "active"
-        said.append(phrase(f"verdict.{'low' if low else 'no_low'}_{kind}", n=low, of=survey.active))
-    elif not said:
-        said.append(phrase("verdict.idle"))
-    said += [phrase("verdict.new", n=new)] if new else []
-    return said, Tone.BAD if failing or overdue else Tone.WARN if low or empty else Tone.GOOD
-
-
-def _verdict_on_accounts(accounts: Sequence[AccountRow]) -> tuple[Phrase, Tone]:
-    down = [row for row in accounts if row.status.up is False]
-    if len(down) == 1:
-        return phrase("verdict.account_down", account=down[0].name), Tone.BAD
-    if down:
-        return phrase("verdict.accounts_down", n=len(down), of=len(accounts)), Tone.BAD
-    if not any(row.status.up for row in accounts):
-        return phrase("verdict.not_called"), Tone.MUTED
-    troubled = [row for row in accounts if row.tone in (Tone.BAD, Tone.WARN)]
-    if len(troubled) == 1:
-        return phrase("verdict.account_trouble", account=troubled[0].name), troubled[0].tone
-    if troubled:
-        worst = Tone.BAD if any(row.tone is Tone.BAD for row in troubled) else Tone.WARN
-        return phrase("verdict.accounts_trouble", n=len(troubled), of=len(accounts)), worst
-    unpolled = sum(not row.polled for row in accounts)
-    if unpolled == len(accounts):
-        return phrase("verdict.unpolled", of=unpolled), Tone.MUTED
-    if unpolled:
-        return phrase("verdict.some_unpolled", n=unpolled, of=len(accounts)), Tone.GOOD
-    return phrase("verdict.served", of=len(accounts)), Tone.GOOD

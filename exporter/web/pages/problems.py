@@ -7,8 +7,9 @@ from typing import Final
 
 from exporter.api.errors import Failure
 from exporter.api.model import TaskStats
+from exporter.metrics.poll_history import failing_since
 from exporter.web.pages.judging import Glance, Standing
-from exporter.web.pages.language import Ago, Phrase, Share, Span, phrase
+from exporter.web.pages.language import Ago, Moment, Phrase, Share, Span, phrase
 from exporter.words.pages import WORDS
 
 _UNKNOWN: Final = "reason.other"
@@ -47,6 +48,18 @@ def _explain(failure: Failure | None) -> Phrase:
     )
 
 
+def failure_clause(seen: Glance) -> Phrase:
+    """Return in a few words why a task's last poll failed."""
+    failure, exchange = seen.record.status.failure or Failure("", ""), seen.record.exchange
+    key = f"clause.{failure.reason}"
+    if key in WORDS:
+        return phrase(key)
+    if failure.reason.startswith("http_"):
+        status = exchange.status if exchange is not None and exchange.status else failure.reason.removeprefix("http_")
+        return phrase("clause.http", status=str(status))
+    return phrase("clause.other")
+
+
 def why_empty(stats: Sequence[TaskStats]) -> Phrase:
     """Return why tasks have neither calls nor numbers: what their answers lack, have instead, or have in an unknown form."""
     missing = _names(field for each in stats for field in each.missing if _is_counted(field))
@@ -81,9 +94,13 @@ def task_problem(seen: Glance, now: float, *, is_account_down: bool) -> Phrase |
             return phrase("task.overdue_account" if is_account_down else "task.overdue", late=late)
         case Standing.EMPTY:
             return phrase("task.empty", why=why_empty([seen.stats]))
-        case Standing.LOW:
-            ratio, threshold = Share(seen.answer_ratio or 0), Share(status.task.min_answer_ratio)
-            return phrase("task.low", ratio=ratio, threshold=threshold, calls=seen.calls or 0)
+        case Standing.LOW | Standing.BLOCKED:
+            return _trouble(seen)
+        case Standing.LATE if status.up:
+            return phrase("task.late", late=Span(max(0.0, now - (status.due or now))))
+        case Standing.LATE:
+            why = failure_phrase(status.failure, is_account_down=is_account_down)
+            return phrase("task.late_failing", n=failing_since(seen.record.polls)[0], why=why)
         case Standing.NEW:
             return phrase("task.new")
         case Standing.LEAVING:
@@ -91,3 +108,32 @@ def task_problem(seen: Glance, now: float, *, is_account_down: bool) -> Phrase |
         case Standing.UNPOLLED:
             return phrase("task.unpolled", state=status.task.state.value)
     return None
+
+
+def _trouble(seen: Glance) -> Phrase | None:
+    if (finding := seen.finding) is None:
+        return None
+    return phrase(
+        f"task.{seen.standing.name.lower()}",
+        of=round(finding.found.of),
+        span=Span(finding.span),
+        share=Share(finding.found.share),
+        threshold=Share(seen.record.status.task.min_answer_ratio),
+        since=Moment(finding.since),
+    )
+
+
+def short_problem(seen: Glance, now: float) -> Phrase:
+    """Return in a few words what is wrong with a task that needs a look, and for how long, if that is known."""
+    match seen.standing:
+        case Standing.FAILING:
+            what = phrase("short.failing", why=failure_clause(seen))
+        case Standing.LOW | Standing.BLOCKED if seen.finding is not None:
+            share, threshold = (
+                Share(round(seen.finding.found.share, 2)),
+                Share(seen.record.status.task.min_answer_ratio),
+            )
+            what = phrase(f"short.{seen.standing.name.lower()}", share=share, threshold=threshold)
+        case standing:
+            what = phrase(f"short.{standing.name.lower()}")
+    return what if seen.since is None else phrase("short.for", what=what, span=Span(max(0.0, now - seen.since)))

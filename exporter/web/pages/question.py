@@ -41,6 +41,7 @@ class Question:
     text: str = ""
     account: str = ""
     state: str = ""
+    cause: str = ""
     show: Show = Show.ALL
     sort: Sort = Sort.WORST
     descending: bool = False
@@ -56,6 +57,7 @@ class Question:
             text=query.get("q", "").strip()[:MAX_TEXT],
             account=query.get("account", "")[:MAX_TEXT],
             state=state if state in set(TaskState) else "",
+            cause=query.get("cause", "")[:MAX_TEXT],
             show=Show(show) if show in set(Show) else Show.ALL,
             sort=Sort(name) if name in set(Sort) else Sort.WORST,
             descending=sort.startswith("-") and name in set(Sort),
@@ -72,7 +74,12 @@ class Question:
     @property
     def is_filtering(self) -> bool:
         """Whether anything is left out."""
-        return bool(self.text or self.account or self.state or self.show is not Show.ALL)
+        return bool(self.text or self.account or self.state or self.cause or self.show is not Show.ALL)
+
+    @property
+    def is_folding(self) -> bool:
+        """Whether tasks that share a cause are one line: neither one task nor one cause is looked for, nor another order."""
+        return self.sort is Sort.WORST and not (self.descending or self.text or self.cause)
 
     def link(self, **changes: Any) -> str:
         """Return the link to what is asked, with changes; what is the default is left out."""
@@ -81,6 +88,7 @@ class Question:
             "q": asked.text,
             "account": asked.account,
             "state": asked.state,
+            "cause": asked.cause,
             "show": "" if asked.show is Show.ALL else asked.show.value,
             "sort": asked.order,
             "page": "" if asked.page == 1 else str(asked.page),

@@ -9,11 +9,13 @@ from http import HTTPStatus
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, cast
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from exporter import __version__
+from exporter.api.client import API_PATH, stat_path
 from exporter.api.model import STATUSES, TaskRef, TaskState
 from exporter.patterns import UUID
 from exporter.polling.discovery import Choice
@@ -28,7 +30,9 @@ from exporter.web.pages.language import (
     Ago,
     Ahead,
     Language,
+    Moment,
     Phrase,
+    Share,
     Span,
     Speaker,
     number,
@@ -36,6 +40,7 @@ from exporter.web.pages.language import (
     phrase,
 )
 from exporter.web.pages.question import Question, Show, Sort
+from exporter.web.pages.verdict import exporter_notices
 from exporter.words.labels import FLAGS
 
 LANGUAGE_COOKIE: Final = "lang"
@@ -75,7 +80,7 @@ class _Pages:
         )
         environment.globals.update(
             {
-                "Ago": Ago, "Ahead": Ahead, "Span": Span, "build": self._build, "duration": _duration,
+                "Ago": Ago, "Ahead": Ahead, "Moment": Moment, "Share": Share, "Span": Span, "build": self._build, "duration": _duration,
                 "percent": percent, "shows": tuple(Show), "sorts": tuple(Sort), "states": tuple(TaskState),
                 "statuses": STATUSES, "version": __version__,
             }
@@ -96,7 +101,8 @@ class _Pages:
             await asyncio.sleep(0)
         question = Question.read(request.query)
         facts = {name: account.facts() for name, account in exporter.accounts.items()}
-        view = overview.make_overview(question, survey, store.accounts(), facts, self._next_poll)
+        notices = exporter_notices(exporter)
+        view = overview.make_overview(question, survey, store.accounts(), facts, self._next_poll, notices)
         await asyncio.sleep(0)
         used = {status for row in view.rows for status, count in row.seen.numbers.items() if count}
         return await self._page(request, "overview", view=view, used=used, now=survey.now)
@@ -115,8 +121,30 @@ class _Pages:
             return await self._missing(request, sentences, HTTPStatus.OK, found.task.name or task)
         is_down = store.account(account).up is False
         next_poll = self._next_poll(found.status.task.ref)
-        view = detail.make_detail(found, self._exporter.page(), next_poll, now, is_account_down=is_down)
-        return await self._page(request, "task", view=view, numbers=view.seen.numbers, now=now)
+        held = self._held_seconds(account)
+        view = detail.make_detail(
+            found,
+            self._exporter.page(),
+            next_poll,
+            now,
+            is_account_down=is_down,
+            paused_until=now + held if held > 1 else None,
+        )
+        path = self._path(found.status.task.ref)
+        return await self._page(request, "task", view=view, numbers=view.seen.numbers, path=path, now=now)
+
+    def _held_seconds(self, account: str) -> float:
+        """Return the seconds for which an account is still paused."""
+        polled = self._exporter.accounts.get(account)
+        return 0.0 if polled is None else polled.facts().held_seconds
+
+    def _path(self, ref: TaskRef) -> str:
+        """Return the path, without the host, by which a task's statistics are asked for."""
+        account = next((each for each in self._exporter.settings.accounts if each.name == ref.account), None)
+        if account is None:
+            return ""
+        query = f"?sub_user_id={ref.sub_user_id}" if ref.sub_user_id else ""
+        return f"{urlsplit(account.base_url).path}{API_PATH}{stat_path(account.user_id, ref)}{query}"
 
     def _next_poll(self, ref: TaskRef) -> float | None:
         """Return the seconds until a task's next poll; None: it is not polled, or a poll is under way."""
@@ -159,6 +187,7 @@ class _Pages:
             language=say.language,
             tag=TAGS[say.language],
             zone=str(say.timezone),
+            offset=say.zone(self._exporter.store.clock()),
             grafana=self._exporter.settings.links.grafana,
             board="-zh" if say.language == "zh" else "",
             languages=[(code, name, _in_language(request, code)) for code, name in LANGUAGES.items()],

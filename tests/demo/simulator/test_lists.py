@@ -113,6 +113,25 @@ def test_entries_can_have_a_status(platform: Called, path: str) -> None:
     assert seen == {1, 2, 3}
 
 
+@pytest.mark.parametrize("path", [OLD, NEW])
+def test_entries_can_be_of_inbound_tasks(platform: Called, path: str) -> None:
+    """With inbound the entries of a list have the type 2; without there is no type."""
+    assert not any("task_type" in entry for entry in platform.read(path, WHOLE)["data"])
+    platform.simulator.add_fault(Fault(kind="inbound"))
+    assert {entry["task_type"] for entry in platform.read(path, WHOLE)["data"]} == {2}
+
+
+def test_levels_can_have_the_names_of_a_brand() -> None:
+    """With renamed_levels the same numbers come under other names."""
+    platform = Called(SimulatorOptions(tasks=3, start=HALF_PAST_NINE))
+    path = f"/agent-api/user/USER/task/{next(iter(platform.simulator.accounts[0].tasks))}/stat"
+    right = platform.read(path)["data"]["intention"]
+    platform.simulator.add_fault(Fault(kind="renamed_levels"))
+    renamed = platform.read(path)["data"]["intention"]
+    assert [level["name"][:2] for level in renamed] == ["A-", "B-", "C-", "D-", "E-"]
+    assert [{**level, "name": ""} for level in renamed] == [{**level, "name": ""} for level in right]
+
+
 def test_oddities_add_up_and_end(platform: Called) -> None:
     """Several are in force together, each as often as it is to be, and an answer with them is a good one otherwise."""
     right = platform.read(NEW)

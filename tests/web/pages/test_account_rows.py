@@ -23,7 +23,10 @@ from tests.support.pages import ENGLISH, NOW, REFUSED, Filled, stats
         (
             {"up": False, "failure": REFUSED, "token_expiry": NOW - 7200},
             {"held_seconds": 40},
-            ["The token expired 2 h ago.", "Calls are paused for another 40 s."],
+            [
+                "The token expired 2 h ago.",
+                "API calls of the account are paused until 12:54:00 UTC+8, for another 40 s.",
+            ],
             Tone.BAD,
         ),
         ({"token_expiry": NOW + 3 * 86_400}, {}, ["The token expires in 3 days."], Tone.WARN),
@@ -85,6 +88,7 @@ from tests.support.pages import ENGLISH, NOW, REFUSED, Filled, stats
             ],
             Tone.WARN,
         ),
+        ({}, {"token_fault": "x"}, ["Until the token file can be read, a new token cannot take effect."], Tone.WARN),
         ({"tasks_left_out": 1}, {}, ["1 task is not polled because the account is over its max_tasks."], Tone.WARN),
     ],
 )
@@ -127,22 +131,34 @@ def test_the_quota_says_who_uses_it(filled: Filled, use: QuotaUse | None, limit:
     assert list(map(ENGLISH, row.quota_used)) == used
 
 
-def test_what_is_odd_about_a_list_is_in_the_words_of_the_log(filled: Filled) -> None:
+@pytest.mark.parametrize(
+    ("facts", "quota", "detail"),
+    [
+        ({"odd_lists": {"tasks": "a page is empty"}}, None, "a page is empty"),
+        (
+            {"token_fault": "/t is empty"},
+            None,
+            "token file cannot be read; the previous token stays in use: /t is empty",
+        ),
+        (
+            {},
+            QuotaUse(limit=18, alone=30, reason=LimitReason.OTHERS),
+            "the API quota is contended; tasks are polled less often",
+        ),
+    ],
+)
+def test_what_the_log_says_is_there_in_its_words(
+    filled: Filled, facts: Mapping[str, object], quota: QuotaUse | None, detail: str
+) -> None:
     """The log's line can be found by what the page says."""
-    why = "a page is empty although the list claims more tasks"
-    filled.facts["main"] = AccountFacts(calls_needed=30, calls_allowed=300, odd_lists={"tasks": why})
+    filled.account(quota=quota)
+    filled.facts["main"] = AccountFacts(**{"calls_needed": 30, "calls_allowed": 300, **facts})  # type: ignore[arg-type]
     ((problem,),) = [row.problems for row in filled.overview().accounts]
-    assert problem.detail == why
+    assert problem.detail == detail
 
 
-def test_accounts_in_trouble_come_first_and_are_named(filled: Filled) -> None:
-    """One is named in the verdict, several are counted."""
+def test_accounts_in_trouble_come_first(filled: Filled) -> None:
+    """One that is down before one that is well."""
     filled.task("a", stats())
     filled.account("second", up=False, failure=REFUSED)
     assert [row.name for row in filled.overview().accounts] == ["second", "main"]
-    assert filled.verdict()[0].endswith("; account second cannot use the platform")
-    filled.account("third", up=False, failure=REFUSED)
-    assert filled.verdict() == (
-        "none of 1 running task is below its answer-rate threshold; 2 of 3 accounts cannot use the platform",
-        Tone.BAD,
-    )

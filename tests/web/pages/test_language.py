@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from exporter.web.pages.language import Ago, Ahead, Language, Share, Span, Speaker, percent, phrase
+from exporter.web.pages.language import Ago, Ahead, Language, Moment, Share, Span, Speaker, percent, phrase
 from exporter.words.labels import LABELS
 from exporter.words.pages import WORDS
 
@@ -60,8 +60,13 @@ def test_a_name_that_is_not_known_is_its_own_word() -> None:
 
 
 def test_moments_are_those_of_the_time_zone() -> None:
-    """The platform's times are China's, whatever the machine's are."""
-    assert ENGLISH.moment(1_751_000_000) == "2025-06-27 12:53:20"
+    """The platform's times are China's, whatever the machine's are, and each names its zone, by its offset then."""
+    assert ENGLISH.moment(1_751_000_000) == "2025-06-27 12:53:20 UTC+8"
+    assert ENGLISH.value(Moment(1_751_000_000)) == ENGLISH.time_of_day(1_751_000_000) == "12:53:20 UTC+8"
+    new_york, calcutta = (Speaker("en", ZoneInfo(name)) for name in ("America/New_York", "Asia/Kolkata"))
+    assert [new_york.zone(unix) for unix in (1_751_000_000, 1_765_000_000)] == ["UTC-4", "UTC-5"]
+    assert calcutta.zone(0) == "UTC+5:30"
+    assert Speaker("zh", ZoneInfo("America/St_Johns")).zone(1_751_000_000) == "UTC-2:30"
     assert ENGLISH.machine_moment(1_751_000_000) == "2025-06-27T12:53:20+08:00"
 
 

@@ -1,79 +1,28 @@
-"""The overview as values: verdict, sorting, filters and pages."""
+"""The overview as values: sorting, filters, shared causes and pages."""
 
 from __future__ import annotations
 
 import pytest
 
 from exporter.api.model import Task, TaskRef, TaskState, TaskStats
+from exporter.metrics.recent_calls import Part
+from exporter.metrics.trouble import Finding, Trouble
 from exporter.polling.discovery import Choice, HidingRule
 from exporter.polling.facts import AccountFacts
-from exporter.web.pages.account_rows import Tone
 from exporter.web.pages.overview import PER_PAGE
-from tests.support.pages import FAILED, INTERVAL, STALE_AFTER, Filled, stats
+from tests.support.pages import BLOCKED, FAILED, LOW, NOW, Filled, stats
 
-
-def test_the_verdict_counts_what_needs_a_look(filled: Filled) -> None:
-    """Tasks first, then the accounts: one sentence by plain rules."""
-    assert filled.verdict() == ("no task is polled; the account has no task to poll", Tone.MUTED)
-    filled.task("a")
-    assert filled.verdict() == (
-        "the first round of polls is under way, 1 task to go; the account is being polled",
-        Tone.MUTED,
-    )
-    filled.task("a", stats(0.5))
-    assert filled.verdict() == (
-        "none of 1 running task is below its answer-rate threshold; the account is being polled",
-        Tone.GOOD,
-    )
-    filled.task("b", stats(0.1))
-    assert filled.verdict() == (
-        "1 of 2 running tasks is below its answer-rate threshold; the account is being polled",
-        Tone.WARN,
-    )
-    filled.task("c", FAILED)
-    assert filled.verdict() == (
-        "1 task cannot be read; 1 of 2 running tasks is below its answer-rate threshold; the account is being polled",
-        Tone.BAD,
-    )
-    filled.now += INTERVAL + STALE_AFTER + 1
-    assert filled.verdict() == ("1 task cannot be read; 2 tasks are overdue; the account is being polled", Tone.BAD)
-
-
-def test_an_account_without_polled_tasks_is_not_called_polled(filled: Filled) -> None:
-    """Whoever is served but has nothing that is polled is counted as that; a problem is named without more."""
-    filled.account("second")
-    filled.task("a", stats(0.5))
-    filled.task("b", state=TaskState.PAUSED, account="second", polled=False)
-    well = "none of 1 running task is below its answer-rate threshold"
-    assert filled.verdict() == (f"{well}; 1 of 2 accounts has no task to poll", Tone.GOOD)
-    filled.account("second", tasks_left_out=1)
-    assert filled.verdict() == (f"{well}; account second has a problem", Tone.WARN)
-    filled.task("b", stats(0.5), account="second")
-    filled.account("second")
-    assert filled.verdict()[0].endswith("; all accounts are being polled")
-
-
-def test_running_tasks_without_calls_and_numbers_are_not_called_fine(filled: Filled) -> None:
-    """The verdict has their number and why, and does not count them among those whose answer rate is well."""
-    filled.task("a", stats(0.3))
-    filled.task("b", TaskStats(missing=("answer_rate", "number_status"), unknown=("callRate",)))
-    filled.task("c", TaskStats(missing=("answer_rate",)))
-    why = "the answer lacks answer_rate, number_status, and has unknown fields instead: callRate"
-    well = "none of 1 running task is below its answer-rate threshold; the account is being polled"
-    empty = f"2 running tasks are read, but have neither calls nor numbers ({why})"
-    assert filled.verdict() == (f"{empty}; {well}", Tone.WARN)
-    assert filled.names(show="look") == ["b", "c"]
-    filled.store.forget(filled.task("a").ref)
-    assert filled.verdict() == (f"{empty}; the account is being polled", Tone.WARN)
+LOWER = Trouble(low=Finding(NOW - 600, 600, Part(6.0, 120.0)))
 
 
 def fill(filled: Filled) -> None:
     """Add tasks of all standings."""
     filled.task("fine", stats(0.9, calls=50))
     filled.task("better", stats(0.95, calls=40, progress=0.1))
-    filled.task("low", stats(0.1, calls=300))
-    filled.task("lower", stats(0.05, calls=200))
-    filled.task("broken", FAILED)
+    filled.task("low", stats(0.1, calls=300), trouble=LOW)
+    filled.task("lower", stats(0.05, calls=200), trouble=LOWER)
+    filled.task("blocked", stats(0.92, calls=45), trouble=BLOCKED)
+    filled.fail("broken")
     filled.task("new")
     filled.task("paused", state=TaskState.PAUSED, polled=False)
     leaving = filled.task("leaving", stats(0.5))
@@ -83,11 +32,11 @@ def fill(filled: Filled) -> None:
 @pytest.mark.parametrize(
     ("sort", "names"),
     [
-        ("", ["broken", "lower", "low", "new", "fine", "better", "leaving", "paused"]),
-        ("-worst", ["paused", "leaving", "better", "fine", "new", "low", "lower", "broken"]),
-        ("name", ["better", "broken", "fine", "leaving", "low", "lower", "new", "paused"]),
-        ("-name", ["paused", "new", "lower", "low", "leaving", "fine", "broken", "better"]),
-        ("nonsense", ["broken", "lower", "low", "new", "fine", "better", "leaving", "paused"]),
+        ("", ["blocked", "lower", "low", "broken", "new", "fine", "better", "leaving", "paused"]),
+        ("-worst", ["paused", "leaving", "better", "fine", "new", "broken", "low", "lower", "blocked"]),
+        ("name", ["better", "blocked", "broken", "fine", "leaving", "low", "lower", "new", "paused"]),
+        ("-name", ["paused", "new", "lower", "low", "leaving", "fine", "broken", "blocked", "better"]),
+        ("nonsense", ["blocked", "lower", "low", "broken", "new", "fine", "better", "leaving", "paused"]),
     ],
 )
 def test_tasks_are_sorted(filled: Filled, sort: str, names: list[str]) -> None:
@@ -113,7 +62,7 @@ def test_columns_sort_by_their_values(filled: Filled) -> None:
     [
         ({"q": "LOW"}, ["lower", "low"]),
         ({"q": "00000152"}, ["low"]),
-        ({"show": "look"}, ["broken", "lower", "low"]),
+        ({"show": "look"}, ["blocked", "lower", "low", "broken"]),
         ({"show": "unpolled"}, ["leaving", "paused", "hidden"]),
         ({"state": "paused"}, ["paused"]),
         ({"state": "nonsense", "q": "fine"}, ["fine"]),
@@ -165,3 +114,45 @@ def test_pages_are_cut_on_the_server(filled: Filled) -> None:
     ]
     assert {(view.total, view.pages, view.known) for view in counts.values()} == {(126, 3, 120)}
     assert PER_PAGE == 50
+
+
+def test_all_tasks_are_fine_only_if_each_was_read(filled: Filled) -> None:
+    """One that was not polled yet, or whose last poll failed, is not; one that is not polled does not matter."""
+    filled.task("unpolled", polled=False)
+    assert filled.overview().all_well == 0
+    filled.task("a", stats())
+    assert filled.overview().all_well == 1
+    filled.task("b")
+    assert filled.overview().all_well == 0
+    filled.task("b", FAILED)
+    assert filled.overview().all_well == 0
+
+
+def test_tasks_that_share_a_cause_are_one_line(filled: Filled) -> None:
+    """They are not among the rows, but the line leads to them, and whoever looks for one or sorts otherwise finds it."""
+    filled.fail(*"abc")
+    for name in "de":
+        filled.task(name, TaskStats())
+    filled.task("fine", stats())
+    view = filled.overview()
+    assert [(each.key, each.count) for each in view.causes] == [("failing-timeout", 3)]
+    assert filled.names() == ["d", "e", "fine"]
+    assert filled.names(show="look") == ["d", "e"]
+    assert filled.names(q="b") == ["b"]
+    assert filled.names(sort="name") == ["a", "b", "c", "d", "e", "fine"]
+    assert filled.names(cause="failing-timeout") == ["a", "b", "c"]
+    assert filled.names(cause="empty") == ["d", "e"]
+    assert filled.names(cause="nonsense") == []
+    assert [each.key for each in filled.overview(cause="failing-timeout").causes] == ["failing-timeout"]
+    assert filled.overview(account="other").causes == []
+    assert (view.total, view.known) == (3, 6)
+
+
+def test_a_paused_account_s_tasks_say_so(filled: Filled) -> None:
+    """Each row of the account has the moment when it goes on, and no row of another one."""
+    filled.account("second")
+    filled.task("a", stats())
+    filled.task("b", stats(), account="second")
+    filled.facts["main"] = AccountFacts(calls_needed=30, calls_allowed=300, held_seconds=40)
+    paused = {row.seen.record.status.task.name: row.paused_until for row in filled.overview().rows}
+    assert paused == {"a": NOW + 40, "b": None}

@@ -7,13 +7,17 @@ from dataclasses import replace
 from exporter.api.errors import Failure
 from exporter.api.model import TaskStats
 from exporter.metrics.records import PollOutcome
-from tests.support.pages import ENGLISH, INTERVAL, REFUSED, STALE_AFTER, Filled, stats
+from exporter.web.pages.language import Speaker
+from exporter.words.pages import WORDS
+from tests.support.pages import BLOCKED, ENGLISH, FAILED, INTERVAL, LOW, REFUSED, Filled, stats
+
+CHINESE = Speaker("zh", ENGLISH.timezone)
 
 
 def test_an_overdue_task_is_laid_to_its_account_if_that_is_down(filled: Filled) -> None:
     """Numbers that left /metrics are explained by the account that is not served, else by the quota."""
     filled.task("a", stats())
-    filled.now += INTERVAL + STALE_AFTER + 1
+    filled.now += 750
     (row,) = filled.overview().rows
     assert row.problem is not None
     assert "quota" in ENGLISH(row.problem)
@@ -37,7 +41,7 @@ def test_a_failing_task_says_what_the_platform_says(filled: Filled) -> None:
 
 def test_a_token_that_is_refused_for_one_task_is_not_called_refused(filled: Filled) -> None:
     """While its account is served, the task is what is looked at; with the account down, it is the token."""
-    filled.task("a", PollOutcome(failure=REFUSED))
+    filled.fail("a", outcome=PollOutcome(failure=REFUSED))
     (row,) = filled.overview().rows
     assert row.problem is not None
     assert ENGLISH(row.problem).startswith("The platform does not accept the token for this task, but for others.")
@@ -57,7 +61,11 @@ def test_a_running_task_with_neither_calls_nor_numbers_says_why(filled: Filled) 
     }
     for name, cause in causes.items():
         filled.task(name, cause)
-    said = {row.seen.record.status.task.name: ENGLISH(row.problem) for row in filled.overview().rows if row.problem}
+    said = {
+        row.seen.record.status.task.name: ENGLISH(row.problem)
+        for row in filled.overview(sort="name").rows
+        if row.problem
+    }
     begin = "It is running and was read, but has neither calls nor numbers: "
     assert said == {
         "lacking": f"{begin}the answer lacks answer_rate, number_status.status.",
@@ -65,3 +73,38 @@ def test_a_running_task_with_neither_calls_nor_numbers_says_why(filled: Filled) 
         "odd": f"{begin}the answer's answer_rate.answered cannot be read.",
         "none": f"{begin}the platform reports none.",
     }
+
+
+def test_trouble_says_since_when_how_much_and_of_how_many(filled: Filled) -> None:
+    """Over the span by which it was judged, in both languages."""
+    for name, trouble in (("low", LOW), ("blocked", BLOCKED)):
+        filled.task(name, stats(), trouble=trouble)
+    problems = [row.problem for row in filled.overview().rows if row.problem]
+    blocked = "Since 12:39:20 UTC+8, the carrier blocks many calls: 84% of 100 results in the last 30 min."
+    assert [ENGLISH(each) for each in problems] == [
+        f"{blocked} Calling on now only burns through the list.",
+        "Since 12:39:20 UTC+8, too few calls are answered: 10% of 120 calls in the last 10 min; the threshold is 20%.",
+    ]
+    assert (
+        CHINESE(problems[1]) == "自 12:39:20 UTC+8 起接通率过低：最近 10 分钟的 120 通呼叫，接通率 10%，低于阈值 20%。"
+    )
+
+
+def test_what_is_no_alarm_yet_says_so(filled: Filled) -> None:
+    """How many polls have failed and why; or that the next success is overdue."""
+    task = filled.task("a", FAILED)
+    said = []
+    for _ in range(2):
+        (row,) = filled.overview().rows
+        assert row.problem is not None
+        said.append(ENGLISH(row.problem))
+        filled.store.record_poll(task, FAILED, INTERVAL)
+    assert said == [
+        f"Its last poll failed. {WORDS['reason.timeout'].en}",
+        f"Its last 2 polls failed. {WORDS['reason.timeout'].en}",
+    ]
+    filled.task("a", stats())
+    filled.now += 400
+    (row,) = filled.overview().rows
+    assert row.problem is not None
+    assert ENGLISH(row.problem) == "Its next poll is overdue by 5 min, although the last one worked."

@@ -13,16 +13,19 @@ from html.parser import HTMLParser
 
 import pytest
 
+from exporter.api.errors import Exchange, Failure
 from exporter.api.model import Task, TaskRef, TaskState, parse_stats
 from exporter.config.settings import LinksSettings
 from exporter.metrics.exposition import TaskRenderer
 from exporter.metrics.records import AccountStatus, PollOutcome
 from exporter.metrics.store import Store
+from exporter.polling.facts import AccountFacts
 from exporter.web.app import make_app
+from exporter.web.exporter import Broken
 from exporter.web.server import listening
 from grafana.board import uid
 from grafana.words import Language
-from tests.support.exporter import SETTINGS, FakeExporter
+from tests.support.exporter import SETTINGS, FakeAccount, FakeExporter
 from tests.support.programs import Reply, fetch, free_port
 from tests.support.tools import documented
 
@@ -72,11 +75,13 @@ class Site:
     url: str
     grafana: str | None = None
     store: Store = field(default_factory=lambda: Store(TaskRenderer(), lambda: NOW, 300))
+    accounts: dict[str, FakeAccount] = field(default_factory=dict)
+    broken: dict[str, Broken] = field(default_factory=dict)
 
     def exporter(self) -> FakeExporter:
         """Return the exporter that the pages show."""
         settings = SETTINGS.model_copy(update={"links": LinksSettings(grafana=self.grafana)})
-        return FakeExporter(self.store, settings=settings)
+        return FakeExporter(self.store, self.accounts, settings=settings, broken=self.broken)
 
     def fill(self, *names: str, account: str = "main") -> None:
         """Lay in an account and tasks that have answered as documented; the first one has TASK's id."""
@@ -216,6 +221,54 @@ async def test_links_are_relative() -> None:
     links = {link for page in pages for link in re.findall(r'(?:href|src|action)="([^"]*)"', page)}
     assert links
     assert not {link for link in links if link.startswith("/") or "//" in link}
+
+
+async def test_a_task_s_page_shows_its_last_request_without_host_and_token() -> None:
+    """The path that can be looked for in the platform's own log, what came back, and what was read of it."""
+    async with site() as it:
+        it.fill("first")
+        record = it.store.record(TaskRef("main", TASK))
+        assert record is not None
+        unasked = await it.get(PATHS[2])
+        outcome = PollOutcome(parse_stats(documented()), exchange=Exchange(200, 1834, 0.21))
+        it.store.record_poll(record.status.task, outcome, 60)
+        page = await it.get(PATHS[2])
+        refused = PollOutcome(failure=Failure("http_5xx", "no"), exchange=Exchange(502, None, 0.3))
+        it.store.record_poll(record.status.task, refused, 60)
+        failed = await it.get(PATHS[2])
+    assert "None since the exporter started." in unasked.text
+    account = SETTINGS.accounts[0]
+    assert f"<code>/agent-api/user/{account.user_id}/task/{TASK}/stat</code>" in page.text
+    for said in ("<dd>200</dd>", "1,834 bytes", "12:53:20 UTC+8, took 210 ms", "<code>answer_rate</code> 4"):
+        assert said in page.text
+    for said in ("<dd>502</dd>", "took 300 ms"):
+        assert said in failed.text
+    assert "bytes" not in failed.text
+    assert "Fields read" not in failed.text
+    assert "api.example.com" not in page.text + failed.text
+    assert "planted" not in page.text + failed.text
+
+
+async def test_a_paused_account_s_tasks_say_until_when() -> None:
+    """On the overview and on the task's page, instead of the next poll."""
+    async with site() as it:
+        it.fill("first")
+        it.accounts["main"] = FakeAccount(AccountFacts(calls_needed=1, calls_allowed=2, held_seconds=40))
+        pages = [(await it.get(path)).text for path in ("/", PATHS[2])]
+    for page in pages:
+        assert "account paused until 12:54:00 UTC+8" in page
+        assert "polling now" not in page
+
+
+async def test_the_trouble_of_the_exporter_itself_is_on_the_page() -> None:
+    """In orange, with the faults as the log has them, as text."""
+    async with site() as it:
+        it.fill("first")
+        it.broken["web"] = Broken(NOW - 60, ["web.yml: <b>: unknown key"])
+        page = (await it.get("/")).text
+    assert '<p class="warn">The web configuration is broken (since 12:52:20 UTC+8)' in page
+    assert "<code>web.yml: &lt;b&gt;: unknown key</code>" in page
+    check(page)
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@
       offline.hidden = true;
     } catch {
       if (mine !== newest) return;
-      const seen = document.querySelector("#as-of time").dateTime.slice(11, 19);
+      const seen = document.querySelector("#rest time").dateTime.slice(11, 19);
       if (offline.hidden) offline.textContent = offline.dataset.text.replace("{time}", seen);
       offline.hidden = false;
     }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from exporter.files.reading import look_at
+
 Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
@@ -17,10 +19,10 @@ def stamp(*files: Path) -> Stamp:
 
 def _stamp_of(file: Path) -> tuple[int, int, int] | None:
     try:
-        stat = file.stat()
+        status = look_at(file)
     except OSError:
         return None
-    return stat.st_ino, stat.st_mtime_ns, stat.st_size
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 class Watched:

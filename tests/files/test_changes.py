@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.file_changes import Watched, stamp
+from exporter.files.changes import Watched, stamp
 
 
 @pytest.fixture

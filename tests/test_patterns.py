@@ -1,0 +1,110 @@
+"""The user's patterns: they match as Python does, and none takes longer than it may."""
+
+from __future__ import annotations
+
+import re
+import signal
+import threading
+import time
+from typing import cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter import patterns
+from exporter.patterns import MOST_BROKEN_OFF, REST_SECONDS, BoundedPattern
+from tests.support.accounts import collected_logs
+
+ENDLESS = [
+    (r"(\w+\s?)+", "a" * 40 + "。"),
+    (r"(a|a)*b", "a" * 40),
+    (r"(.*)*x", "老" * 60),
+    (r"(?:(?:a*)*)*b", "a" * 500),
+    (r".*.*.*.*.*.*x", "a" * 3000),
+    (r"((a{1,30}){1,30}){1,30}b", "a" * 100),
+    (r"(a*)*\1b", "a" * 3000),
+]
+"""Patterns with texts for which Python tries ways to match for hours at least."""
+
+
+def bounded(pattern: str) -> tuple[BoundedPattern, list[float]]:
+    """Return a pattern, and the clock that it goes by, to be moved by hand."""
+    clock = [0.0]
+    return BoundedPattern(re.compile(pattern, re.DOTALL), lambda: clock[0]), clock
+
+
+@given(
+    st.text("ab老。 \n", max_size=12), st.sampled_from([".*", "a+b?", "[^a]*", "老.*|.*b", r"(?i)A\w*", r"(?!a).*", ""])
+)
+def test_what_is_decided_is_what_python_says(text: str, pattern: str) -> None:
+    """Within its time a pattern matches as ever, with all of Python's syntax."""
+    assert bounded(pattern)[0].fullmatch(text) is (re.fullmatch(pattern, text, re.DOTALL) is not None)
+
+
+@pytest.mark.parametrize(("pattern", "text"), ENDLESS)
+def test_no_match_takes_long(pattern: str, text: str) -> None:
+    """What takes too long is not decided; other texts are, and the alarm is as it was before."""
+    it, _ = bounded(pattern)
+    before, begin = signal.getsignal(signal.SIGALRM), time.perf_counter()
+    assert it.fullmatch(text) is None
+    assert time.perf_counter() - begin < 5  # a busy machine
+    assert it.fullmatch("老") is (pattern == r"(\w+\s?)+")
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+    assert signal.getsignal(signal.SIGALRM) is before
+
+
+def test_however_many_texts_take_long_few_are_tried() -> None:
+    """A pattern is broken off three times in half a minute; a text that took too long is not tried again at all."""
+    it, clock = bounded(r"(\w+\s?)+")
+    tries: list[str] = []
+    plain = it.pattern
+
+    class Counting:
+        pattern = plain.pattern
+
+        def fullmatch(self, text: str) -> object:
+            tries.append(text)
+            return plain.fullmatch(text)
+
+    it.pattern = cast(re.Pattern[str], Counting())
+    texts = [f"{'a' * 40}{number}。" for number in range(100)]
+    with collected_logs() as messages:
+        assert [it.fullmatch(text) for text in texts] == [None] * 100
+        assert tries == texts[:MOST_BROKEN_OFF]
+        clock[0] += REST_SECONDS
+        assert [it.fullmatch(text) for text in texts] == [None] * 100
+        assert tries == texts[: 2 * MOST_BROKEN_OFF]
+        clock[0] += REST_SECONDS
+        assert it.fullmatch("good") is True
+    assert messages == ["a pattern takes too long to match; whatever it cannot decide is polled"]
+
+
+def test_what_took_too_long_is_forgotten_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only so many texts are kept, however many there are."""
+    monkeypatch.setattr(patterns, "_MOST_REMEMBERED", 2)
+    it, clock = bounded(r"(a|a)*b")
+    for number in range(4):
+        clock[0] += REST_SECONDS
+        assert it.fullmatch("a" * (40 + number)) is None
+    assert [*it._too_slow] == ["a" * 42, "a" * 43]
+
+
+def test_outside_of_the_main_thread_a_match_goes_on() -> None:
+    """Only the main thread can be interrupted; elsewhere, where no event loop waits, a match takes its time."""
+    it, _ = bounded("a*")
+    found: list[bool | None] = []
+    thread = threading.Thread(target=lambda: found.append(it.fullmatch("aaa")))
+    thread.start()
+    thread.join()
+    assert found == [True]
+
+
+def test_patterns_are_compared_by_how_they_are_written() -> None:
+    """What one has seen makes it no other: a reload leaves alone accounts whose settings are the same."""
+    one, two = bounded("(a|a)*b")[0], bounded("(a|a)*b")[0]
+    one.fullmatch("a" * 40)
+    assert one == two
+    assert (repr(one), str(one)) == (repr(two), "(a|a)*b")
+    assert hash(one) == hash(two)
+    assert one != bounded("a")[0]
