@@ -2,16 +2,18 @@
 
 Run: python benchmarks/slow_clients.py [TASKS]     (default: 10000)
 
-The good one scrapes by password every second, the bad ones say nothing, dribble, do not read what they ask for, or guess
-passwords as fast as they can. Printed are the scrapes' durations, and the exporter's processor time and memory, quiet and under each of them.
+The good one scrapes by password every second, the bad ones say nothing, dribble, do not read what they ask for or read it slowly, probe, or guess
+passwords as fast as they can. Printed are the durations of scrapes and health checks, and the exporter's processor time and memory, quiet and under each of them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import itertools
 import json
 import os
+import random
 import resource
 import socket
 import statistics
@@ -22,18 +24,22 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import bcrypt
 
 TASKS = int(sys.argv[1]) if sys.argv[1:] and sys.argv[1].isdigit() else 10_000
 SECONDS = 30.0
 PASSWORD = "scraper"  # noqa: S105  # of this run alone
+NEW_USERS = [f"new{number}" for number in range(5)]
+"""Users with the same password who come for the first time while others guess."""
+
 Attack = Callable[[int], Awaitable[None]]
 
 
-def basic(password: str) -> str:
+def basic(password: str, user: str = "alice") -> str:
     """Write the header of basic auth."""
-    return f"Authorization: Basic {base64.b64encode(f'alice:{password}'.encode()).decode()}\r\n"
+    return f"Authorization: Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}\r\n"
 
 
 def request(path: str, headers: str = "") -> bytes:
@@ -59,8 +65,8 @@ def cpu_seconds(pid: int) -> float:
 
 
 @contextmanager
-def exporter(port: int) -> Iterator[int]:
-    """Run the simulator, and an exporter behind a password on it; gives its process id."""
+def exporter(port: int, health: int) -> Iterator[int]:
+    """Run the simulator, and an exporter behind a password on it, with a port for its health; gives its process id."""
     platform, words = free_port(), [sys.executable, "-m", "exporter"]
     simulate = [*words, "simulate", "--listen", f"127.0.0.1:{platform}", "--tasks", str(TASKS), "--no-history"]
     with (
@@ -72,11 +78,13 @@ def exporter(port: int) -> Iterator[int]:
         account = dict(word.removeprefix("YUNFU_").split("=", 1) for word in it.stdout.readline().split())
         web_config, config = Path(directory) / "web.yml", Path(directory) / "config.yml"
         hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(10)).decode()
-        web_config.write_text(json.dumps({"basic_auth_users": {"alice": hashed}}), encoding="utf-8")
+        users = dict.fromkeys(["alice", *NEW_USERS], hashed)
+        web_config.write_text(json.dumps({"basic_auth_users": users}), encoding="utf-8")
         given = {key.lower(): value for key, value in account.items()}
         states = ["running", "waiting", "paused"]
         more = {"name": "main", "rate_limit": 500, "discovery": {"max_tasks": 20_000, "states": states}}
-        settings = {"listen": f"127.0.0.1:{port}", "web_config_file": str(web_config), "accounts": [{**given, **more}]}
+        ports = {"listen": f"127.0.0.1:{port}", "health_listen": f"127.0.0.1:{health}"}
+        settings = {**ports, "web_config_file": str(web_config), "accounts": [{**given, **more}]}
         config.write_text(json.dumps(settings), encoding="utf-8")
         with subprocess.Popen([*words, "serve", "--config", str(config)]) as process:
             try:
@@ -128,6 +136,23 @@ async def read_nothing(port: int) -> None:
         writer.transport.abort()
 
 
+async def read_slowly(port: int) -> None:
+    """Ask for the page, by password, and read 64 KB of it every 0.4 s, from one of sixteen addresses."""
+    client = f"127.0.1.{random.randrange(16)}"
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 15, local_addr=(client, 0))
+    try:
+        writer.write(request("/metrics", basic(PASSWORD)))
+        while await reader.read(1 << 16):  # noqa: ASYNC110  # slow on purpose
+            await asyncio.sleep(0.4)
+    finally:
+        writer.transport.abort()
+
+
+async def probe(port: int) -> None:
+    """Probe a task that is not there, by password."""
+    await ask(port, f"/probe?account=main&task={uuid4()}", basic(PASSWORD))
+
+
 async def guess(port: int) -> None:
     """Try a password."""
     await ask(port, "/metrics", basic(os.urandom(8).hex()))
@@ -142,7 +167,9 @@ async def again(attack: Attack, port: int) -> None:
             await asyncio.sleep(0.01)
 
 
-ATTACKS: dict[str, Attack] = {each.__name__: each for each in (say_nothing, dribble, read_nothing, guess)}
+ATTACKS: dict[str, Attack] = {
+    each.__name__: each for each in (say_nothing, dribble, read_nothing, read_slowly, probe, guess)
+}
 
 
 async def attack_alone(name: str, clients: int, port: int) -> None:
@@ -163,27 +190,44 @@ def attacked(attack: Attack | None, clients: int, port: int) -> Iterator[None]:
             process.kill()
 
 
-async def watch(name: str, attack: Attack | None, clients: int, port: int, pid: int) -> None:
-    """Scrape every second during an attack, and print what it was like."""
-    took, memory = list[float](), list[float]()
+async def first_password(user: str, port: int) -> int:
+    """Return how many tries a right password takes that was not seen before; its client has the guessers' address."""
+    for number in itertools.count(1):
+        if b" 200 OK" in await ask(port, "/healthz", basic(PASSWORD, user)):
+            return number
+    raise AssertionError
+
+
+async def watch(name: str, attack: Attack | None, clients: int, ports: tuple[int, int], pid: int) -> None:
+    """Scrape and ask for health every second during an attack, and print what it was like."""
+    port, health = ports
+    took, healths, memory, tries = list[float](), list[float](), list[float](), list[int]()
     begin, cpu = time.monotonic(), cpu_seconds(pid)
-    with attacked(attack, clients, port):
+    with attacked(attack, clients, port), attacked(attack if attack is say_nothing else None, clients, health):
         end = begin + SECONDS
         while (start := time.monotonic()) < end:
             answer = await ask(port, "/metrics", basic(PASSWORD) + "Accept-Encoding: gzip\r\n", "127.0.0.2")
             assert answer.startswith(b"HTTP/1.1 200"), answer[:100]
             took.append(time.monotonic() - start)
+            assert b" 200 OK" in await ask(health, "/healthz", client="127.0.0.2")
+            healths.append(time.monotonic() - start - took[-1])
+            if attack is guess and len(tries) < min(len(NEW_USERS), len(took) - 5):
+                tries.append(await first_password(NEW_USERS[len(tries)], port))
             memory.append(resident_mib(pid))
-            await asyncio.sleep(max(0.0, 1 - took[-1]))
+            await asyncio.sleep(max(0.0, start + 1 - time.monotonic()))
     used = (cpu_seconds(pid) - cpu) / (time.monotonic() - begin)
     durations = f"{statistics.median(took):5.2f} s, worst {max(took):5.2f} s"
-    print(f"{name:<40} {len(took):>2} scrapes, {durations}; {used:4.0%} of a core, {max(memory):4.0f} MiB at most")
+    health_took = f"health {1000 * statistics.median(healths):3.0f} ms, worst {1000 * max(healths):3.0f} ms"
+    print(f"{name:<40} {len(took):>2} scrapes, {durations}; {health_took}")
+    print(
+        f"{'':<40} {used:4.0%} of a core, {max(memory):4.0f} MiB at most{f'; first passwords: {tries} tries' if tries else ''}"
+    )
 
 
 async def main() -> None:
     """Run all attacks, one after the other, with a quiet time before, between and after."""
-    port = free_port()
-    with exporter(port) as pid:
+    port, health = ports = free_port(), free_port()
+    with exporter(port, health) as pid:
         async with asyncio.timeout(300):
             while True:
                 try:
@@ -192,12 +236,14 @@ async def main() -> None:
                 except OSError:
                     pass
                 await asyncio.sleep(0.5)
-        await watch("quiet", None, 0, port, pid)
-        await watch("2000 that say nothing", say_nothing, 2000, port, pid)
-        await watch("500 that send a byte every half second", dribble, 500, port, pid)
-        await watch("50 that guess passwords", guess, 50, port, pid)
-        await watch("200 with the password that do not read", read_nothing, 200, port, pid)
-        await watch("quiet again", None, 0, port, pid)
+        await watch("quiet", None, 0, ports, pid)
+        await watch("1000 to each port that say nothing", say_nothing, 1000, ports, pid)
+        await watch("500 that send a byte every half second", dribble, 500, ports, pid)
+        await watch("50 that guess passwords", guess, 50, ports, pid)
+        await watch("200 with the password that do not read", read_nothing, 200, ports, pid)
+        await watch("80 of 16 addresses that read slowly", read_slowly, 80, ports, pid)
+        await watch("50 that probe tasks that are not there", probe, 50, ports, pid)
+        await watch("quiet again", None, 0, ports, pid)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,9 @@ from exporter import __version__, revision
 from exporter.api.gate import TokenGates
 from exporter.api.quota import DAEMON, Spending
 from exporter.api.tokens import Token
+from exporter.config.faults import SettingsError
 from exporter.config.settings import Settings
+from exporter.descriptors import Descriptors
 from exporter.files.changes import Watched
 from exporter.logs import get_logger
 from exporter.metrics.exposition import Page, TaskRenderer
@@ -28,8 +30,10 @@ from exporter.state.saving import StoreSource
 from exporter.state.state_file import StateFile
 from exporter.state.state_writer import writing
 from exporter.systemd import report_ready
+from exporter.web.accepting import Shortage
 from exporter.web.access import Access, open_access
 from exporter.web.app import make_app, make_health_app
+from exporter.web.connections import Limits
 from exporter.web.exporter import Broken
 from exporter.web.server import listening
 
@@ -67,8 +71,11 @@ class Daemon:
     async def run(self) -> None:
         """Serve and poll until stopped.
 
-        Raises OSError if an address cannot be listened on, SettingsError if the web configuration is bad.
+        Raises OSError if an address cannot be listened on, SettingsError if the web configuration is bad or the process may
+        not open enough files.
         """
+        if faults := Descriptors().faults(len(self.settings.accounts)):
+            raise SettingsError(faults)
         async with self._remembering(), self._serving() as access, asyncio.TaskGroup() as group:
             self._reloading = Reloading(self._running, access, self._load, group)
             with _signals(stop=self.stop, reload=self.reload):
@@ -159,16 +166,19 @@ class Daemon:
 
     @asynccontextmanager
     async def _serving(self) -> AsyncIterator[Access]:
-        settings, refused = self.settings, self.note_refusal
+        settings, refused, shortage = self.settings, self.note_refusal, Shortage()
         async with AsyncExitStack() as stack:
             access = await stack.enter_async_context(open_access(settings.web_config_file, refused))
             app = make_app(self)
             access.guard(app)
             addresses = [(address.host, address.port) for address in settings.listen]
-            await stack.enter_async_context(listening(app, addresses, tls=access.tls, refused=refused))
+            tls, headers = access.tls, access.headers
+            main = listening(app, addresses, tls=tls, refused=refused, headers=headers, shortage=shortage)
+            await stack.enter_async_context(main)
             if (health := settings.health_listen) is not None:
-                health_app = make_health_app(self)
-                await stack.enter_async_context(listening(health_app, [(health.host, health.port)], refused=refused))
+                few, address = Limits(connections=Descriptors().health), (health.host, health.port)
+                beside = listening(make_health_app(self), [address], limits=few, refused=refused, shortage=shortage)
+                await stack.enter_async_context(beside)
             yield access
 
     async def _become_ready(self) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 from exporter.api.tokens import Token
 from exporter.config.faults import SettingsError
 from exporter.config.settings import AccountSettings, Settings
+from exporter.descriptors import Descriptors
 from exporter.logs import get_logger, set_up
 from exporter.metrics.exposition import TaskRenderer
 from exporter.polling.shards import find_shard
@@ -108,7 +109,8 @@ class Reloading:
     async def _read(self) -> Loaded:
         """Read the configuration and then, if it can be put in force, that of the web; return what is wrong with them too."""
         settings, tokens = await asyncio.to_thread(self._load)  # thousands of tasks take a while to read
-        return settings, tokens, _unchangeable(self._running.settings, settings) or await self._access.refresh()
+        faults = _unchangeable(self._running.settings, settings) + Descriptors().faults(len(settings.accounts))
+        return settings, tokens, faults or await self._access.refresh()
 
     async def _swap(self, settings: Settings, tokens: dict[str, Token]) -> None:
         """Apply a checked configuration. Accounts whose settings stay are polled on without a break."""
@@ -154,7 +156,12 @@ class Reloading:
 def _essence(settings: Settings, account: AccountSettings) -> tuple[object, ...]:
     """Return all that an account's polling depends on: if it is the same after a reload, the account goes on untouched."""
     parts = settings.shard, settings.poll, settings.windows, settings.timezone, settings.labels, settings.thresholds
-    return (account, *parts, settings.info_labels)
+    return (
+        account,
+        *parts,
+        settings.info_labels,
+        Descriptors().calls_at_once(account.concurrency, len(settings.accounts)),
+    )
 
 
 def _unchangeable(before: Settings, after: Settings) -> list[str]:

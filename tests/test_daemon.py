@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import signal
 import socket
+import statistics
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +138,64 @@ def test_it_serves_at_once_and_is_ready_within_an_interval(platform: Platform, t
         assert time.monotonic() - begin < 4
         said = [line["msg"] for line in read_logs(program.logs, "logfmt")]
         assert said[2:] == ["serving", "ready, although the first round of polls is not complete yet"]
+
+
+@contextmanager
+def silent_connections(*ports: int) -> Iterator[None]:
+    """Open connections that say nothing, 250 to each port at once, and again as soon as that is done."""
+    stopped = threading.Event()
+
+    def flood() -> None:
+        while not stopped.is_set():
+            with ExitStack() as stack:
+                for port in ports * 250:
+                    client = stack.enter_context(socket.socket())
+                    client.settimeout(0)
+                    client.connect_ex(("127.0.0.1", port))
+                stopped.wait(2)
+
+    thread = threading.Thread(target=flood)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("open_files", [64, 256, 1024, 65536])
+def test_a_flood_leaves_descriptors_for_everything_else(open_files: int, platform: Platform, tmp_path: Path) -> None:
+    """Whatever the limit of open files: while calls hang and silent connections come, health and scrapes are answered, and nothing is logged of it."""
+    if open_files > resource.getrlimit(resource.RLIMIT_NOFILE)[1]:
+        pytest.skip("the machine does not allow so many open files")
+    platform.simulator.faults.append(Fault(kind="slow_headers", seconds=60))
+    main, health = free_port(), free_port()
+    accounts = [platform.account(f"a{number}", concurrency=60) for number in range(3)]
+    more: dict[str, Any] = {"listen": f"127.0.0.1:{main}", "health_listen": f"127.0.0.1:{health}"}
+    config = write_config(tmp_path / "c", *accounts, **more)
+    with running(tmp_path, "serve", "--config", str(config), open_files=open_files) as program:
+        eventually(answers(f"http://127.0.0.1:{health}/healthz"))
+        took = []
+        with silent_connections(main, health):
+            for _ in range(40):
+                begin = time.monotonic()
+                assert fetch(f"http://127.0.0.1:{health}/healthz").status == 200
+                took.append(time.monotonic() - begin)
+                assert fetch(f"http://127.0.0.1:{main}/metrics").status == 200
+        assert statistics.median(took) < 0.25
+        kinds = {message.split(",")[0] for message in messages(program)}
+        assert kinds - {"fewer concurrent API calls than configured", "calls fail"} == {"serving"}
+        assert program.stop() == 0
+
+
+def test_more_accounts_than_descriptors_are_one_clear_line(platform: Platform, tmp_path: Path) -> None:
+    """A process that may not open enough files for its accounts does not start, with status 2 and what to do."""
+    config = write_config(tmp_path / "c", *(platform.account(f"a{number}") for number in range(30)))
+    with running(tmp_path, "--config", str(config), "--listen", f":{free_port()}", open_files=64) as program:
+        assert program.process.wait(20) == 2
+        *start, last = program.logs.splitlines()
+        assert last.startswith("yunfu-exporter: accounts: 30 are too many for a process that may open 64 files")
+        assert ["msg=starting" in line for line in start] == [True]
 
 
 def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:

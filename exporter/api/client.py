@@ -8,32 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import ssl
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from copy import copy
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
 import aiohttp
-from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError
 from yarl import URL
 
 from exporter.api.bodies import FOREIGN_ERRORS, MAX_BYTES, MAX_STAT_BYTES, read_body, read_start
-from exporter.api.connections import Connector, split_proxy
+from exporter.api.connections import Connector, split_proxy, translate_error
 from exporter.api.errors import (
     ApiError,
-    ApiTimeout,
-    ConnectError,
     EnvelopeError,
     Exchange,
     HttpError,
-    MalformedError,
     Repeated,
     Throttled,
-    TlsError,
 )
 from exporter.api.gate import AccountGate, Attempt
 from exporter.api.model import TaskRef
@@ -44,6 +39,7 @@ from exporter.api.responses import (
     parse_stat_response,
     refuse,
 )
+from exporter.api.service import Service
 from exporter.api.tokens import Token, TokenError
 from exporter.files.authorities import Authorities
 from exporter.logs import get_logger
@@ -77,6 +73,21 @@ class Answer:
 Watch: TypeAlias = Callable[[Answer], None]
 
 
+class Passage(Protocol):
+    """What API calls pass, and what hears whether the token was refused and the account served."""
+
+    service: Service
+
+    def call(self, endpoint: str) -> AbstractAsyncContextManager[Attempt]:
+        """Wait until a call may start."""
+
+    def refuse(self, resource: str, seconds: float) -> bool:
+        """Record that the token was refused for a resource; return whether the calls are held back for it, for some seconds."""
+
+    def accept(self) -> None:
+        """Record that the token was accepted."""
+
+
 def stat_path(user_id: str, ref: TaskRef) -> str:
     """Return the path of a task's statistics, below ``API_PATH``."""
     return f"/user/{user_id}/task/{ref.id}/stat"
@@ -103,6 +114,7 @@ class YunfuClient:
         self.user_id = user_id
         self._token = token
         self.gate = gate
+        self._passage: Passage = gate
         self._observe = observe
         self._proxy, self._proxy_headers = split_proxy(proxy)
 
@@ -134,6 +146,12 @@ class YunfuClient:
         """Make an API call as ``get`` does, and pass all of the answer to ``watch``, if one comes. Raises ApiError."""
         answer, _ = await self._call(endpoint, path, query, read, watch)
         return answer
+
+    def through(self, passage: Passage, observe: Observer) -> YunfuClient:
+        """Return a client that differs only in what its calls pass and who observes them."""
+        other = copy(self)
+        other._passage, other._observe = passage, observe  # noqa: SLF001  # of the same class
+        return other
 
     @property
     def held_seconds(self) -> float:
@@ -176,15 +194,15 @@ class YunfuClient:
     ) -> tuple[Read, Exchange]:
         """Pass the gate, make the API call, report it to the observer; the ApiError that it raises has its exchange too."""
         url = URL(f"{self._base}{path}?{urlencode(query)}" if query else f"{self._base}{path}", encoded=True)
-        async with self.gate.call(endpoint) as attempt:
+        async with self._passage.call(endpoint) as attempt:
             call = _Call(attempt, endpoint, self._observe, watch)
             try:
                 answer = await self._fetch(url, call, read)
             except ApiError as error:
-                self.gate.service.record(url.path, error)
+                self._passage.service.record(url.path, error)
                 error.exchange = call.report(error)
                 raise
-            self.gate.service.record(url.path, None)
+            self._passage.service.record(url.path, None)
             return answer, call.report(None)  # an API call that is cancelled neither succeeded nor failed
 
     async def _fetch(self, url: URL, call: _Call, read: Callable[[bytes], Read]) -> Read:
@@ -198,14 +216,14 @@ class YunfuClient:
                 call.attempt.throttle(seconds)
             elif error.refuses_token:
                 is_current = token == self._token.value and not await self._try_refresh_token()
-                if is_current and self.gate.refuse(url.path, REFUSED_TOKEN_SECONDS):
+                if is_current and self._passage.refuse(url.path, REFUSED_TOKEN_SECONDS):
                     error.blame_account()
             elif isinstance(error, HttpError) and error.hold_seconds and error.holds:
                 call.attempt.hold(error.hold_seconds)
             elif error.is_tasks_own:
-                self.gate.accept()
+                self._passage.accept()
             raise
-        self.gate.accept()
+        self._passage.accept()
         return answer
 
     async def _read(self, url: URL, token: str, call: _Call) -> bytes:
@@ -235,7 +253,7 @@ class YunfuClient:
                     log.debug("answered", path=url.path, status=response.status, bytes=len(body))
                 return body
         except FOREIGN_ERRORS as foreign:
-            raise _translate(foreign, url, self._session.timeout.total) from foreign
+            raise translate_error(foreign, url, self._session.timeout.total) from foreign
 
 
 class _Call:
@@ -287,39 +305,3 @@ def _throttle_seconds(error: ApiError) -> float | None:
         return error.hold_seconds
     is_throttle = isinstance(error, EnvelopeError) and error.code == HTTPStatus.TOO_MANY_REQUESTS
     return DEFAULT_THROTTLE_SECONDS if is_throttle else None
-
-
-def _translate(foreign: Exception, url: URL, seconds: float | None) -> ApiError:
-    """Return the ApiError for an error of aiohttp or below; ``seconds`` is the time limit of a call.
-
-    The error's own text is not used: it could hold a proxy's password.
-    """
-    where = f"{url.scheme}://{url.authority}"
-    match foreign:
-        case TimeoutError():
-            return ApiTimeout(f"no complete answer within {seconds:g} s (poll.timeout)")
-        case aiohttp.ClientConnectorCertificateError():
-            problem = getattr(foreign.certificate_error, "verify_message", "") or "not valid for this host"
-            return TlsError(f"the certificate of {where} is not accepted: {problem}")
-        case aiohttp.ClientSSLError() | ssl.SSLError():
-            return TlsError(f"TLS with {where} failed: {_os_reason(foreign)}")
-        case aiohttp.ClientHttpProxyError() | aiohttp.ClientProxyConnectionError():
-            return ConnectError(f"the proxy refused or could not be reached on the way to {where}")
-        case aiohttp.ClientConnectorDNSError():
-            return ConnectError(f"the name {url.host} cannot be resolved")
-        case aiohttp.ClientConnectorError():
-            return ConnectError(f"cannot connect to {where}: {_os_reason(foreign)}")
-        case aiohttp.ClientPayloadError() if isinstance(foreign.__cause__, ContentEncodingError):
-            return MalformedError("the answer's compression is damaged")
-        case aiohttp.ClientResponseError() | HttpProcessingError():
-            return MalformedError("the answer is not valid HTTP")
-        case _:
-            return ConnectError(f"the connection to {where} broke")
-
-
-def _os_reason(error: Exception) -> str:
-    inner = getattr(error, "os_error", error)
-    number = getattr(inner, "errno", None)
-    if isinstance(inner, ssl.SSLError) or not isinstance(number, int) or number <= 0:
-        return getattr(inner, "reason", None) or type(inner).__name__
-    return os.strerror(number)

@@ -8,17 +8,21 @@ question, or the end of the connection, which is found out before it costs an AP
 from __future__ import annotations
 
 import functools
+import os
 import re
 import select
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError
 from yarl import URL
 
 from exporter import __version__
+from exporter.api.errors import ApiError, ApiTimeout, ConnectError, MalformedError, TlsError
 
 MAX_HEADER_BYTES: Final = 64 * 1024
 """The longest header of a response that is read, as curl reads it; aiohttp's own bound is 8 KB."""
@@ -121,3 +125,39 @@ def _has_input(transport: Any) -> bool:  # a transport of asyncio
     poll = select.poll()
     poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
     return bool(poll.poll(0))
+
+
+def translate_error(foreign: Exception, url: URL, seconds: float | None) -> ApiError:
+    """Return the ApiError for an error of aiohttp or below; ``seconds`` is the time limit of a call.
+
+    The error's own text is not used: it could hold a proxy's password.
+    """
+    where = f"{url.scheme}://{url.authority}"
+    match foreign:
+        case TimeoutError():
+            return ApiTimeout(f"no complete answer within {seconds:g} s (poll.timeout)")
+        case aiohttp.ClientConnectorCertificateError():
+            problem = getattr(foreign.certificate_error, "verify_message", "") or "not valid for this host"
+            return TlsError(f"the certificate of {where} is not accepted: {problem}")
+        case aiohttp.ClientSSLError() | ssl.SSLError():
+            return TlsError(f"TLS with {where} failed: {_os_reason(foreign)}")
+        case aiohttp.ClientHttpProxyError() | aiohttp.ClientProxyConnectionError():
+            return ConnectError(f"the proxy refused or could not be reached on the way to {where}")
+        case aiohttp.ClientConnectorDNSError():
+            return ConnectError(f"the name {url.host} cannot be resolved")
+        case aiohttp.ClientConnectorError():
+            return ConnectError(f"cannot connect to {where}: {_os_reason(foreign)}")
+        case aiohttp.ClientPayloadError() if isinstance(foreign.__cause__, ContentEncodingError):
+            return MalformedError("the answer's compression is damaged")
+        case aiohttp.ClientResponseError() | HttpProcessingError():
+            return MalformedError("the answer is not valid HTTP")
+        case _:
+            return ConnectError(f"the connection to {where} broke")
+
+
+def _os_reason(error: Exception) -> str:
+    inner = getattr(error, "os_error", error)
+    number = getattr(inner, "errno", None)
+    if isinstance(inner, ssl.SSLError) or not isinstance(number, int) or number <= 0:
+        return getattr(inner, "reason", None) or type(inner).__name__
+    return os.strerror(number)

@@ -248,11 +248,11 @@ class AccountGate:
         return max(0.0, self._refused_until - self._loop.time(), self.quota.held_seconds(endpoint))
 
     @asynccontextmanager
-    async def call(self, endpoint: str) -> AsyncIterator[Attempt]:
-        """Wait until a call may start. While its endpoint is held it has no place: the other endpoints' calls need them."""
+    async def call(self, endpoint: str, slots: asyncio.Semaphore | None = None) -> AsyncIterator[Attempt]:
+        """Wait until a call may start. While its endpoint is held it has no place, of ``slots`` or the account's: others need them."""
         while True:
             await self._wait_while_held(endpoint)
-            async with self._slots, self._trial if self._refused_until else nullcontext():
+            async with slots or self._slots, self._trial if self._refused_until else nullcontext():
                 if (gate := await self._enter(endpoint)) is not None:
                     attempt = Attempt(endpoint, gate, self._waited)
                     try:

@@ -138,21 +138,21 @@ class Store:
         return moved
 
     def render_once(self, task: Task, outcome: PollOutcome) -> TaskRecord:
-        """Render what a poll brought without keeping it; counters need watching, so there are none."""
-        now = self.clock()
-        stats = outcome.stats
-        success = None if stats is None else now
-        status = TaskStatus(
-            task, up=outcome.failure is None, last_success=success, failure=outcome.failure, due=success
-        )
-        counted = CountedStats(stats, {}, {}, None) if isinstance(stats, TaskStats) else None
-        return TaskRecord(
-            status=status,
-            status_lines=self._renderer.status(status),
-            stale_after=self._stale_after,
-            stats_lines=self._renderer.stats(task.ref, counted) if counted else (),
-            windows=_windows(self._renderer, task.ref, outcome, now, 0, {}),
-        )
+        """Render what a poll brought without keeping it; counters need watching, so they are those of the last poll kept."""
+        ref, now = task.ref, self.clock()
+        before = self._records.get(ref)
+        last = before.status if before else TaskStatus(task)
+        status = replace(last, task=task, up=outcome.failure is None, failure=outcome.failure)
+        record = before or TaskRecord(status=status, status_lines=(), stale_after=self._stale_after)
+        lines = record.stats_lines
+        if isinstance(outcome.stats, TaskStats):
+            status = replace(status, last_success=now, due=now + (last.interval or 0))
+            sums = self.sums(ref)
+            counts = (sums.calls, sums.numbers, sums.resets) if sums else ({}, {}, None)
+            lines = self._renderer.stats(ref, CountedStats(outcome.stats, *counts))
+        windows = {**(record.windows or {}), **_windows(self._renderer, ref, outcome, now, 0, record.windows or {})}
+        shown = self._renderer.status(status)
+        return replace(record, status=status, status_lines=shown, stats_lines=lines, windows=windows)
 
     def use(self, renderer: Renderer) -> None:
         """Render from now on with another renderer, and the status of all tasks anew.

@@ -18,6 +18,7 @@ from exporter.api.gate import AccountGate, TokenGates
 from exporter.api.service import Service
 from exporter.api.tokens import Token
 from exporter.config.settings import AccountSettings, Settings
+from exporter.descriptors import Descriptors
 from exporter.files.authorities import Authorities
 from exporter.logs import get_logger
 from exporter.metrics.instrumentation import ExporterMetrics
@@ -26,7 +27,7 @@ from exporter.polling.credentials import CredentialsWatch
 from exporter.polling.discovery import Discovery
 from exporter.polling.facts import QUOTA_CONTENDED, AccountFacts
 from exporter.polling.poller import AccountPoller
-from exporter.polling.probes import Probes
+from exporter.polling.probes import ProbeGate, Probes
 from exporter.polling.shards import Shard, find_shard
 
 log = get_logger(__name__)
@@ -82,8 +83,12 @@ class Account:
         self._credentials = CredentialsWatch(account.name, token, client=client, store=store)
         self.configured = self._discovery.configured
         self.discover = self._discovery.discover
+        calls = client.gate.concurrency
+        places = Descriptors().probes_at_once(calls, len(settings.accounts))
+        gate = ProbeGate(client.gate, lambda: self.poller.calls_per_second * 60, places)
+        probing = client.through(gate, partial(_observe_probe, account.name, around.metrics))
         self.read_credentials = partial(self._credentials.look, force=True)
-        self.probe = Probes(settings, account, poller=self.poller, store=store).probe
+        self.probe = Probes(settings, account, client=probing, gate=gate, store=store).probe
 
     def register(self) -> None:
         """Record the account in the store and the metrics before its first API call.
@@ -205,6 +210,7 @@ async def open_account(
 ) -> AsyncIterator[Account]:
     """Open an account's connections for as long as the context lasts. Raises AuthoritiesError if its CA file is broken."""
     shard = find_shard(settings.shard)
+    concurrency = _calls_at_once(settings, account, shard)
     gate = AccountGate(
         around.gates,
         account=account.name,
@@ -212,7 +218,7 @@ async def open_account(
         token=token.value,
         configured=None if account.rate_limit is None else account.rate_limit * 60,
         part=shard.part,
-        concurrency=ceil(account.concurrency * shard.part),
+        concurrency=concurrency,
         waited=around.metrics.throttled_seconds.labels(account.name).inc,
     )
     with closing(gate):
@@ -231,6 +237,21 @@ async def open_account(
             opened = Account(settings, account, client, token, around, shard)
             opened.register()
             yield opened
+
+
+def _calls_at_once(settings: Settings, account: AccountSettings, shard: Shard) -> int:
+    """Return an account's concurrency: the shard's part of the configured one, or less if the process may not open so many files."""
+    configured = ceil(account.concurrency * shard.part)
+    fits = Descriptors().calls_at_once(configured, len(settings.accounts))
+    if fits < configured:
+        why = "fewer concurrent API calls than configured, since the process may open few files (ulimit -n)"
+        log.warning(why, account=account.name, concurrency=fits)
+    return fits
+
+
+def _observe_probe(account: str, metrics: ExporterMetrics, endpoint: str, seconds: float, _: ApiError | None) -> None:
+    """Record an API call of a probe: its duration in seconds. Whether it fails depends on what somebody asks for."""
+    metrics.request_duration.labels(account, endpoint).observe(seconds)
 
 
 def _observe(

@@ -53,7 +53,6 @@ class _Progress:
     phone_calls: int | None = None
     read_at: float = 0.0
     memory: Memory = field(default_factory=Memory)
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def interval(self, cadence: Cadence) -> float:
         """Return the seconds between two polls of the task, as far as the quota allows it."""
@@ -207,17 +206,6 @@ class AccountPoller:
             for progress in self._tasks.values():
                 group.create_task(self._attempt(progress))
 
-    async def probe(self, task: Task) -> TaskRecord:
-        """Poll any task now and return its record; a task that is not polled anyway leaves nothing in the store."""
-        progress = self._tasks.get(task.ref)
-        if progress is not None:
-            await self._poll(progress)
-            record = self._store.record(task.ref)
-            if record is not None:
-                return record
-        outcome, _ = await self._reader.read(task.ref, Memory())
-        return self._store.render_once(task, outcome)
-
     async def _share_regularly(self) -> None:
         """Share the quota anew at intervals until cancelled: call rates change, and so does what others leave."""
         while True:
@@ -280,10 +268,9 @@ class AccountPoller:
     async def _poll(self, progress: _Progress) -> float | None:
         """Poll a task and record the outcome; return the seconds to back off, or None for the next turn."""
         ref = progress.task.ref
-        async with progress.turn:  # else a probe could overtake a poll; what follows the reading does not wait
-            started = asyncio.get_running_loop().time()
-            memory = _remembered(progress, self._store)
-            outcome, error = await self._reader.read(ref, memory)
+        started = asyncio.get_running_loop().time()
+        memory = _remembered(progress, self._store)
+        outcome, error = await self._reader.read(ref, memory)
         if self._tasks.get(ref) is not progress:  # it was removed while the API call was under way
             return None
         self._outages.record(progress.task, error)

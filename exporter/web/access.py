@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ from exporter.config.faults import SettingsError
 from exporter.files.changes import Watched
 from exporter.web.connections import Refused, ServerTls
 from exporter.web.passwords import BusyError, Passwords, read_basic
+from exporter.web.server import HEADERS
 from exporter.web.tls import make_tls
 from exporter.web.web_config import WebConfig, read_web_config
 
@@ -24,14 +25,6 @@ log = logging.getLogger(__name__)
 
 WATCH_SECONDS: Final = 1.0
 """How often the files are looked at; changed ones are in force within that time."""
-
-HEADERS: Final = {
-    "Server": "yunfu-exporter",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-}
-"""What every answer carries, unless the web configuration says otherwise."""
 
 
 class TokenBucket:
@@ -61,7 +54,7 @@ class _InForce:
 
     config: WebConfig = field(default_factory=WebConfig)
     tls: ServerTls | None = None
-    headers: dict[str, str] = field(default_factory=lambda: HEADERS)
+    headers: Mapping[str, str] = field(default_factory=lambda: HEADERS)
     hashes: dict[bytes, str] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
 
@@ -82,7 +75,7 @@ def _load(path: Path) -> _InForce:
     return _InForce(
         config,
         tls,
-        HEADERS | config.http_server_config.header_fields,
+        {**HEADERS, **config.http_server_config.header_fields},
         {user.encode(): each.get_secret_value() for user, each in config.basic_auth_users.items()},
         (path, *(settings.files if settings else ())),
     )
@@ -101,7 +94,7 @@ async def open_access(path: Path | None, refused: Refused) -> AsyncIterator[Acce
 
 
 class Access:
-    """Admits requests to an application and adds headers to its answers, by the web configuration in force."""
+    """Admits requests to an application, and knows the headers of its answers, by the web configuration in force."""
 
     def __init__(self, path: Path | None, refused: Refused) -> None:
         self._path = path
@@ -118,9 +111,12 @@ class Access:
         return None if self._in_force.tls is None else self._current_tls
 
     def guard(self, app: web.Application) -> None:
-        """Admit the requests to an application, and add headers to its answers, from now on."""
+        """Admit the requests to an application from now on."""
         app.middlewares.append(self._admit)
-        app.on_response_prepare.append(self._add_headers)
+
+    def headers(self) -> Mapping[str, str]:
+        """Return the headers that every answer carries."""
+        return self._in_force.headers
 
     def close(self) -> None:
         """Check no more passwords."""
@@ -173,7 +169,7 @@ class Access:
             return await handler(request)
         credentials = read_basic(request.headers.get("Authorization", ""))
         try:
-            if credentials is not None and await self._passwords.is_right(credentials, hashes):
+            if credentials is not None and await self._passwords.is_right(credentials, hashes, request.remote or ""):
                 return await handler(request)
         except BusyError:
             return self._turn_away(
@@ -185,9 +181,6 @@ class Access:
     def _turn_away(self, reason: str, status: int, text: str, headers: dict[str, str] | None = None) -> web.Response:
         self._refused(reason)
         return web.Response(status=status, text=f"{text}\n", headers=headers)
-
-    async def _add_headers(self, _: web.Request, response: web.StreamResponse) -> None:
-        response.headers.update(self._in_force.headers)
 
 
 def _make_bucket(config: WebConfig) -> TokenBucket | None:

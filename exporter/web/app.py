@@ -6,13 +6,13 @@ It reads the store and never waits for the platform, but for /probe, which is as
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Final
-from weakref import WeakValueDictionary
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from isal import isal_zlib
@@ -25,15 +25,10 @@ from exporter.polling.probes import TooManyProbesError
 from exporter.web.exporter import Exporter
 from exporter.web.negotiation import accepts_gzip, wants_openmetrics
 from exporter.web.pages import add_pages
+from exporter.web.turns import Turns
 
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-
-_ANSWERS_AT_ONCE: Final = 64
-"""Scrapes and probes that are written at the same time, each of which holds a megabyte or two; the others wait their turn."""
-
-_ANSWERS_TO_ONE: Final = 4
-"""The part of them for one client's address: a client that does not read its answers holds up only itself."""
 
 _ANSWER_SECONDS: Final = 60.0
 """For a client to take in an answer: as long as it takes, the numbers of that moment stay in memory."""
@@ -80,10 +75,42 @@ def make_health_app(exporter: Exporter) -> web.Application:
     return app
 
 
+def is_own_page(request: web.Request) -> bool:
+    """Return whether a request comes from a page of this exporter, or from no page at all.
+
+    Browsers say where it comes from: by Origin with every POST, by Sec-Fetch-Site where the address is trustworthy (https or
+    loopback), by Referer if nothing else. Other programs, such as curl, send none of them.
+    """
+    origins = request.headers.getall("Origin", []) or request.headers.getall("Referer", [])
+    sites = request.headers.getall("Sec-Fetch-Site", [])
+    return all(_is_at(origin, request.host) for origin in origins) and {*sites} <= {"none", "same-origin"}
+
+
+def _is_at(origin: str, host: str) -> bool:
+    """Return whether the URL of a page is at the host and port of a Host header, whose scheme a proxy may have changed."""
+    try:
+        page = urlsplit(origin)
+        asked = urlsplit(f"{page.scheme}://{host}")
+        default = {"http": 80, "https": 443}.get(page.scheme)
+        same = (page.hostname, page.port or default) == (asked.hostname, asked.port or default)
+    except ValueError:
+        return False
+    return same and bool(page.hostname) and default is not None
+
+
+def _patience(request: web.Request) -> float | None:
+    """Return the seconds after which a scraper gives up, as Prometheus says it; None: it does not say, or nothing that can be."""
+    try:
+        seconds = float(request.headers.get("X-Prometheus-Scrape-Timeout-Seconds", ""))
+    except ValueError:
+        return None
+    return seconds if 0 < seconds < math.inf else None
+
+
 class _Handlers:
     def __init__(self, exporter: Exporter) -> None:
         self._exporter = exporter
-        self._turns = _Turns()
+        self._turns = Turns(_ANSWER_SECONDS)
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         return await self._answer(request, self._exporter.page(), self._exporter.store.records())
@@ -98,10 +125,10 @@ class _Handlers:
             known = ", ".join(sorted(self._exporter.accounts))
             return web.Response(status=400, text=f"account is not configured; expected one of: {known}\n")
         try:
-            record = await polled.probe(task.lower(), sub_user_id and sub_user_id.lower())
+            record = await polled.probe(task.lower(), sub_user_id and sub_user_id.lower(), _patience(request))
         except TooManyProbesError as error:
             self._exporter.note_refusal("probes")
-            return web.Response(status=503, text=f"{error}\n", headers={"Retry-After": "1"})
+            return web.Response(status=503, text=f"{error}\n", headers={"Retry-After": str(error.seconds)})
         # It was asked for by its name, so its up is 0 also when the platform has long denied it.
         record = replace(record, status=replace(record.status, missing_since=None))
         why = "" if record.status.failure is None else str(record.status.failure)
@@ -134,7 +161,7 @@ class _Handlers:
     async def reload(self, request: web.Request) -> web.Response:
         if not self._exporter.settings.web.reload:
             return web.Response(status=403, text="turned off by web.reload; SIGHUP reloads\n")
-        if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:  # what browsers send
+        if not is_own_page(request):
             return web.Response(status=403, text="the request came from a page of another site; no reload\n")
         faults = await self._exporter.reload()
         if faults:
@@ -149,34 +176,18 @@ class _Handlers:
         if compressed:
             headers["Content-Encoding"] = "gzip"
         response = web.StreamResponse(headers=headers)
-        async with self._turns.of(request.remote or ""):
-            try:
-                async with asyncio.timeout(_ANSWER_SECONDS):
-                    await response.prepare(request)
-                    if request.method != "HEAD":
-                        pieces = page.pieces(records, self._exporter.store.clock(), openmetrics=openmetrics)
-                        await (_write_compressed(response, pieces) if compressed else _write(response, pieces))
-                    await response.write_eof()
-            except TimeoutError:
-                self._exporter.note_refusal("slow_reader")
-                if request.transport is not None:
-                    request.transport.abort()  # half an answer must not look like a whole one
+        try:
+            async with self._turns.of(request.remote or ""):
+                await response.prepare(request)
+                if request.method != "HEAD":
+                    pieces = page.pieces(records, self._exporter.store.clock(), openmetrics=openmetrics)
+                    await (_write_compressed(response, pieces) if compressed else _write(response, pieces))
+                await response.write_eof()
+        except TimeoutError:
+            self._exporter.note_refusal("slow_reader")
+            if request.transport is not None:
+                request.transport.abort()  # half an answer must not look like a whole one
         return response
-
-
-class _Turns:
-    """The turns of the clients, so that few answers are written at the same time."""
-
-    def __init__(self) -> None:
-        self._all = asyncio.Semaphore(_ANSWERS_AT_ONCE)
-        self._clients: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
-
-    @asynccontextmanager
-    async def of(self, client: str) -> AsyncIterator[None]:
-        """Wait for a client's turn, which lasts as long as the context."""
-        own = self._clients.setdefault(client, asyncio.Semaphore(_ANSWERS_TO_ONE))
-        async with own, self._all:
-            yield
 
 
 async def _write(response: web.StreamResponse, pieces: Iterator[bytes]) -> None:

@@ -40,8 +40,8 @@ class Account(Protocol):
     def facts(self) -> AccountFacts:
         """Return what the pages show of the account beside its status in the store."""
 
-    def probe(self, task_id: str, sub_user_id: str | None) -> Awaitable[TaskRecord]:
-        """Poll a task now. Raises TooManyProbesError."""
+    def probe(self, task_id: str, sub_user_id: str | None, patience: float | None) -> Awaitable[TaskRecord]:
+        """Read a task now, within the asker's patience in seconds. Raises TooManyProbesError."""
 
 
 class Exporter(Protocol):

@@ -1,8 +1,9 @@
-"""Checks of passwords against bcrypt hashes, without letting those who guess slow the exporter down.
+"""Checks of passwords against bcrypt hashes, without letting those who guess slow the exporter down, or keep others out.
 
 bcrypt is slow on purpose: a check takes some 60 ms of a core at cost 10. So checks run one at a time in a thread
-that gives way to all others, a limited number wait for it, and answers are remembered, right ones apart from wrong ones, so that no guesser
-pushes out those who know the password. Only a keyed digest of what was asked is kept.
+that gives way to all others. Those that wait have their turns by the clients' networks, first of those that have not failed lately.
+Answers are remembered, right ones apart from wrong ones, so that no guesser pushes out those who know the password. Only a
+keyed digest of what was asked is kept.
 """
 
 from __future__ import annotations
@@ -16,17 +17,24 @@ import hmac
 import os
 import secrets
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final
 
 import bcrypt
 
-_MOST_WAITING: Final = 16
+from exporter.web.networks import ByNetwork, Lately, network_of
+
+_MOST_WAITING: Final = 64  # of one network: some seconds
 _MOST_REMEMBERED: Final = 256  # of each, right and wrong
 _MOST_BYTES: Final = 72  # what bcrypt looks at
 _NOBODY: Final = "QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi"  # as in exporter-toolkit; opens nothing
-_DEFAULT_COST: Final = "10"
+_DEFAULT_COST: Final = 10
+
+_FAILED_SECONDS: Final = 60.0
+"""For how long a network that had a wrong password comes after the others."""
 
 Credentials = tuple[bytes, bytes]
 """A user's name and password."""
@@ -48,49 +56,94 @@ def read_basic(header: str) -> Credentials | None:
     return (user, password) if colon else None
 
 
+class _Check:
+    """A check that waits or is under way, and how many wait for its answer."""
+
+    def __init__(self, network: str, asked: bytes, work: Callable[[], bool]) -> None:
+        self.network = network
+        self.asked = asked
+        self.work = work
+        self.answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self.askers = 0
+
+
 class Passwords:
     """Passwords, and the latest that were found right or wrong; ``close`` ends its thread."""
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
         self._answers: dict[bool, dict[bytes, None]] = {True: {}, False: {}}  # oldest first
-        self._checks: dict[bytes, asyncio.Future[bool]] = {}
+        self._checks: dict[bytes, _Check] = {}
+        self._waiting = ByNetwork[_Check]()
+        self._failed = Lately(_FAILED_SECONDS, time.monotonic)
+        self._is_checking = False
         self._thread = ThreadPoolExecutor(1, "bcrypt", _lower_priority)
 
-    async def is_right(self, credentials: Credentials, hashes: Mapping[bytes, str]) -> bool:
+    async def is_right(self, credentials: Credentials, hashes: Mapping[bytes, str], client: str) -> bool:
         """Return whether a user has this password; an unknown one takes as long to refuse as a known one.
 
-        Raises BusyError.
+        ``client`` is the address of who asks. Raises BusyError.
         """
         user, password = credentials[0], credentials[1][:_MOST_BYTES]
-        known = hashes.get(user)
-        against = known or _hash_of_nobody(hashes)
+        known, most = hashes.get(user), max(map(_cost, hashes.values()), default=_DEFAULT_COST)
+        against = known or _hash_of_nobody(most)
         asked = self._digest(user, against.encode(), password)
         for answer, remembered in self._answers.items():
             if asked in remembered:
                 remembered[asked] = remembered.pop(asked)
                 return answer
-        if asked not in self._checks:
-            if len(self._checks) >= _MOST_WAITING:
-                raise BusyError
-            self._start(asked, password, against, is_known=known is not None)
-        return await asyncio.shield(self._checks[asked])  # a client that goes away does not end its check
+        check = self._checks.get(asked)
+        if check is None:
+            work = partial(_is_right, password, against, most, is_known=known is not None)
+            check = self._wait(_Check(network_of(client), asked, work))
+        check.askers += 1
+        try:
+            return await asyncio.shield(check.answer)  # who goes away may ask again: the check keeps its place
+        finally:
+            check.askers -= 1
 
     def close(self) -> None:
         """Begin no further check."""
+        self._waiting = ByNetwork()
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _start(self, asked: bytes, password: bytes, against: str, *, is_known: bool) -> None:
-        def check() -> bool:
-            return bcrypt.checkpw(password, against.encode()) and is_known
+    def _wait(self, check: _Check) -> _Check:
+        if self._waiting.count(check.network) >= _MOST_WAITING:
+            left = next((each for each in self._waiting if each.network == check.network and not each.askers), None)
+            if left is None:
+                raise BusyError
+            self._waiting.remove(left)
+            del self._checks[left.asked]
+        self._checks[check.asked] = check
+        self._waiting.add(check)
+        self._begin()
+        return check
 
-        def done(check: asyncio.Future[bool]) -> None:
-            del self._checks[asked]
-            if not check.cancelled() and not check.exception():
-                self._remember(asked, answer=check.result())
+    def _begin(self) -> None:
+        """Begin the check whose turn it is, if none is under way."""
+        networks = self._waiting.networks()
+        if self._is_checking or not networks:
+            return
+        network = next((each for each in networks if each not in self._failed), networks[0])
+        check = self._waiting.take(network)
+        self._is_checking = True
+        future = asyncio.get_running_loop().run_in_executor(self._thread, check.work)
+        future.add_done_callback(partial(self._end, check))
 
-        self._checks[asked] = asyncio.get_running_loop().run_in_executor(self._thread, check)
-        self._checks[asked].add_done_callback(done)
+    def _end(self, check: _Check, work: asyncio.Future[bool]) -> None:
+        self._is_checking = False
+        del self._checks[check.asked]
+        if work.cancelled():  # at the end
+            check.answer.cancel()
+        elif error := work.exception():
+            check.answer.set_exception(error)
+            check.answer.exception()  # it is nobody's fault if nobody waits for it any longer
+        else:
+            check.answer.set_result(work.result())
+            self._remember(check.asked, answer=work.result())
+            if not work.result():
+                self._failed.note(check.network)
+        self._begin()
 
     def _remember(self, asked: bytes, *, answer: bool) -> None:
         remembered = self._answers[answer]
@@ -111,7 +164,21 @@ def _lower_priority() -> None:
             os.nice(19)
 
 
-def _hash_of_nobody(hashes: Mapping[bytes, str]) -> str:
-    """Return a hash that nothing matches, of the highest cost there is, so that the time a check takes does not show which names exist."""
-    costs = [each.split("$")[2] for each in hashes.values()]
-    return f"$2y${max(costs, default=_DEFAULT_COST)}${_NOBODY}"
+def _is_right(password: bytes, against: str, most: int, *, is_known: bool) -> bool:
+    """Check a password, with as much work as the highest cost there is takes, so that the time does not show which names exist.
+
+    Each cost takes twice the work of the one below: that of a hash, once more, and that of each cost from there up to the highest.
+    """
+    is_right = bcrypt.checkpw(password, against.encode()) and is_known
+    for cost in range(_cost(against), most):
+        bcrypt.checkpw(password, _hash_of_nobody(cost).encode())
+    return is_right
+
+
+def _cost(against: str) -> int:
+    return int(against.split("$")[2])
+
+
+def _hash_of_nobody(cost: int) -> str:
+    """Return a hash of a cost that nothing matches."""
+    return f"$2y${cost:02}${_NOBODY}"

@@ -412,46 +412,6 @@ async def test_hold_of_the_account_ends_without_a_rush() -> None:
 
 
 @in_virtual_time
-async def test_probe() -> None:
-    """A probe polls a known task now without moving its polls, and an unknown one without keeping anything of it."""
-    bench = Bench()
-    async with bench.polling(task("a")):
-        await asyncio.sleep(100)
-        record = await bench.poller.probe(task("a"))
-        assert record.status.last_success == pytest.approx(100.1)
-        assert bench.record("a") is record
-        await asyncio.sleep(200)
-        regular = [time for time in bench.client.calls["a"][1:] if time != pytest.approx(100)]
-        assert gaps(regular) == pytest.approx([INTERVAL] * (len(regular) - 1), abs=0.2)
-
-        stranger = await bench.poller.probe(task("stranger"))
-        assert (stranger.status.up, stranger.status.interval) == (True, None)
-        assert stranger.stats_lines
-        bench.client.answers["stranger"] = failing(NotFound(404, "none"))
-        missing = await bench.poller.probe(task("stranger"))
-        assert missing.status.failure == Failure("http_404", "none", missing=True)
-        assert (missing.status.up, missing.stats_lines) == (False, ())
-        assert bench.store.record(TaskRef("main", "stranger")) is None
-        await asyncio.sleep(1000)
-    assert len(bench.client.calls["stranger"]) == 2
-
-
-@in_virtual_time
-async def test_a_task_is_polled_by_one_at_a_time() -> None:
-    """Probes that come while a task is polled wait for it, so that no reading is overtaken; other tasks do not wait."""
-    bench = Bench()
-    bench.client.latency = {"a": 10.0, "b": 10.0}
-    async with bench.polling(task("a"), task("b")):
-        await asyncio.sleep(1)
-        async with asyncio.TaskGroup() as group:
-            for _ in range(2):
-                group.create_task(bench.poller.probe(task("a")))
-        assert bench.record("a").status.last_success == pytest.approx(30, abs=0.01)
-    assert bench.client.calls["a"][:3] == pytest.approx([0, 10, 20], abs=0.01)
-    assert bench.client.calls["b"] == pytest.approx([0], abs=0.01)
-
-
-@in_virtual_time
 async def test_poll_lag() -> None:
     """How late polls start is observed at each of them: nothing with free workers, the wait for one without."""
     bench = Bench(concurrency=1)

@@ -226,7 +226,7 @@ async def test_a_response_that_did_not_reach_the_store_is_read_anew(lost: str, m
     else:
         with pytest.raises(TimeoutError):  # between the whole life and the window
             async with asyncio.timeout(0.15):
-                await bench.poller.probe(task("a"))
+                await bench.poller.poll_all()
     await bench.poller.poll_all()
     assert b'answered_calls{account="main",task="a"} 8' in b"".join(bench.record("a").stats_lines)
 

@@ -99,7 +99,9 @@ class SecuredPort:
             self.access.guard(app)
             limits = Limits(connections=8, head_seconds=2)
             addresses = [("127.0.0.1", self.port)]
-            async with listening(app, addresses, tls=self.access.tls, limits=limits, refused=note):
+            async with listening(
+                app, addresses, tls=self.access.tls, limits=limits, refused=note, headers=self.access.headers
+            ):
                 yield self
 
     async def _answer(self, _: web.Request) -> web.Response:

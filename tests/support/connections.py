@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
 from exporter.web.connections import Limits
-from exporter.web.server import listening
+from exporter.web.server import HEADERS, listening
 from tests.support.programs import fetch, free_port
 
 PATIENT = Limits(connections=4, head_seconds=60, idle_seconds=60, stall_seconds=60)
@@ -44,6 +44,10 @@ class Port:
             self.held -= 1
         return web.Response(text="ok")
 
+    async def broken(self, _: web.Request) -> web.Response:
+        """Break off."""
+        raise RuntimeError("planted")
+
     async def flood(self, request: web.Request) -> web.StreamResponse:
         """Answer 64 MiB."""
         response = web.StreamResponse()
@@ -69,13 +73,15 @@ class Port:
 
 
 @asynccontextmanager
-async def serving(limits: Limits) -> AsyncIterator[Port]:
-    """Serve with limits."""
+async def serving(limits: Limits, headers: Callable[[], Mapping[str, str]] = lambda: HEADERS) -> AsyncIterator[Port]:
+    """Serve with limits, and with headers in every answer."""
     port = Port(free_port())
     app = web.Application()
-    app.add_routes([web.route("*", f"/{each.__name__}", each) for each in (port.quick, port.hold, port.flood)])
+    app.add_routes(
+        [web.route("*", f"/{each.__name__}", each) for each in (port.quick, port.hold, port.broken, port.flood)]
+    )
     refused: Callable[[str], None] = lambda reason: port.refused.update([reason])  # noqa: E731  # typed
-    async with listening(app, [("127.0.0.1", port.number)], limits=limits, refused=refused):
+    async with listening(app, [("127.0.0.1", port.number)], limits=limits, refused=refused, headers=headers):
         try:
             yield port
         finally:

@@ -7,13 +7,14 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from copy import copy
 from functools import cached_property
 from typing import Any, cast
 from uuid import UUID
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.api.client import YunfuClient
+from exporter.api.client import Passage, YunfuClient
 from exporter.api.errors import ApiError
 from exporter.api.gate import AccountGate
 from exporter.api.responses import StatResponse
@@ -69,6 +70,13 @@ class Lists:
         self.calls: Counter[str] = Counter()
         self.polled: Counter[tuple[str, str | None]] = Counter()
         self.answered = 0
+        self.passage: Passage | None = None
+
+    def through(self, passage: Passage, _: object) -> Lists:
+        """Return a client whose calls pass something else."""
+        other = copy(self)
+        other.passage = passage
+        return other
 
     async def get(
         self, endpoint: str, path: str, query: list[tuple[str, str]], read: Callable[[Mapping[str, Any]], Any]

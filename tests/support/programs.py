@@ -143,11 +143,14 @@ def run_program(*words: str, env: Mapping[str, str] | None = None) -> subprocess
 
 
 @contextmanager
-def running(directory: Path, *words: str, env: Mapping[str, str] | None = None) -> Iterator[Program]:
-    """Run a command beside the test; it is killed at the end if it still runs."""
+def running(
+    directory: Path, *words: str, env: Mapping[str, str] | None = None, open_files: int | None = None
+) -> Iterator[Program]:
+    """Run a command beside the test, if given with a limit of open files; it is killed at the end if it still runs."""
     out, err = directory / f"out-{time.monotonic_ns()}", directory / f"err-{time.monotonic_ns()}"
     with out.open("wb") as stdout, err.open("wb") as stderr:
-        command = (sys.executable, "-m", "exporter", *words)
+        limited = () if open_files is None else ("sh", "-c", f'ulimit -n {open_files} && exec "$@"', "sh")
+        command = (*limited, sys.executable, "-m", "exporter", *words)
         with subprocess.Popen(command, cwd=ROOT, env=surroundings(env), stdout=stdout, stderr=stderr) as process:
             try:
                 yield Program(process, out, err)

@@ -78,6 +78,10 @@ class SimulatedClient:
         query = [("sub_user_id", ref.sub_user_id)] if ref.sub_user_id else []
         return parse_stat_response(self._body(f"/user/{self.user_id}/task/{ref.id}/stat", query), known)
 
+    def through(self, *_: object) -> SimulatedClient:
+        """Return a client whose calls pass something else: none of these passes anything."""
+        return self
+
     async def refresh_token(self, *, force: bool = False) -> bool:  # noqa: ARG002  # the client's signature
         """Have no token file."""
         return False

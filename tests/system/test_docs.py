@@ -8,7 +8,7 @@ import pytest
 
 from docs import build, words
 from exporter.metrics.families import STATS_FAMILIES, WINDOW_FAMILIES
-from exporter.web.access import HEADERS
+from exporter.web.server import HEADERS
 from exporter.words.labels import ENDPOINTS
 from exporter.words.text import Text
 from tests.support.markdown import CHINESE, Document, documents

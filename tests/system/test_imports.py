@@ -36,7 +36,7 @@ ALLOWED: dict[str, set[str]] = {
 }
 """What each package may import of the others, beside itself and the modules of the top that know none of them."""
 
-LEAVES = {"logs", "systemd", "patterns", "masking", "threads"}
+LEAVES = {"logs", "systemd", "patterns", "masking", "threads", "descriptors"}
 """Modules of the top that import no package, so that any package may import them."""
 
 

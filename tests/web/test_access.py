@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from exporter.config.faults import SettingsError
 from exporter.web import access as module
-from exporter.web.access import HEADERS, TokenBucket, open_access
+from exporter.web.access import TokenBucket, open_access
+from exporter.web.server import HEADERS
 from tests.support.access import HASH, SERVER, VERIFY, SecuredPort, basic
 from tests.support.clock import until
 from tests.support.programs import (
@@ -68,11 +69,17 @@ async def test_too_many_guesses(port: SecuredPort) -> None:
     slow = bcrypt.hashpw(b"right", bcrypt.gensalt(11)).decode()
     async with port.open(basic_auth_users={"alice": slow}) as it:
         assert (await it.get(headers=basic("alice", "right"))).text == "in"
-        it.access._passwords._checks |= {b"%d" % n: asyncio.Future() for n in range(16)}
+        ask = it.access._passwords.is_right
+        hashes = it.access._in_force.hashes
+        guesses = [asyncio.create_task(ask((b"alice", b"%d" % n), hashes, "127.0.0.1")) for n in range(65)]
+        await asyncio.sleep(0)
         reply = await it.get(headers=basic("alice", "guess"))
         assert (reply.status, reply.headers["retry-after"]) == (503, "1")
         assert (await it.get(headers=basic("alice", "right"))).text == "in"
         assert it.refused == {"busy": 1}
+        for each in guesses:
+            each.cancel()
+        await asyncio.wait(guesses)
 
 
 async def test_headers(port: SecuredPort) -> None:

@@ -296,13 +296,17 @@ async def test_metrics_answers_before_anything_is_known() -> None:
         assert openmetrics.body.endswith(b"# EOF\n")
 
 
-async def test_probe_of_a_polled_task_brings_it_up_to_date() -> None:
-    """A probe calls the platform once, answers the task's own series, counters included, and nothing else."""
-    async with exporter(tasks=(TASK, OTHER)) as (platform, it):
-        before = len(platform.calls)
+async def test_probe_of_a_polled_task_leaves_it_as_it_is() -> None:
+    """A probe calls the platform once, answers the task's own series, counters included, and nothing else; /metrics stays the same."""
+    now = NOW
+    async with exporter(tasks=(TASK, OTHER), clock=lambda: now) as (platform, it):
+        before, records = len(platform.calls), it.store.records()
+        now += 1
         reply = await it.get(f"/probe?account=main&task={TASK.upper()}")
         found = samples(reply)
         assert len(platform.calls) == before + 1
+        assert it.store.records() == records
+    assert found["yunfu_task_last_success_timestamp_seconds", TASK] == NOW + 1
     assert reply.status == 200
     assert {key[-1] for key in found} == {TASK}
     assert found["yunfu_task_up", TASK] == 1
@@ -684,18 +688,83 @@ async def test_no_page_of_another_site_reloads(site_of: str, status: int) -> Non
         assert (await it.get("/-/reload", "POST", Sec_Fetch_Site=site_of)).status == status
 
 
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        ({}, 200),  # curl
+        ({"Origin": "http://exporter.example:10042"}, 200),
+        ({"Origin": "HTTP://Exporter.Example:10042", "Sec_Fetch_Site": "same-origin"}, 200),
+        ({"Origin": "https://exporter.example:10042"}, 200),  # a proxy in front has TLS
+        ({"Host": "exporter.example", "Origin": "https://exporter.example"}, 200),
+        ({"Host": "exporter.example:443", "Origin": "https://exporter.example"}, 200),
+        ({"Host": "[2001:db8::1]:10042", "Origin": "http://[2001:db8::1]:10042"}, 200),
+        ({"Referer": "http://exporter.example:10042/task?id=1"}, 200),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "http://evil.example:10042"}, 403),
+        ({"Origin": "http://exporter.example"}, 403),  # another port is another page's
+        ({"Origin": "http://exporter.example:10043"}, 403),
+        ({"Origin": "http://exporter.example.evil.example:10042"}, 403),
+        ({"Origin": "http://exporter.example:10042@evil.example"}, 403),
+        ({"Origin": "http://exporter.example:10042", "Sec_Fetch_Site": "cross-site"}, 403),
+        (
+            {"Origin": "http://exporter.example:10042", "Referer": "http://evil.example/"},
+            200,
+        ),  # browsers cannot send that
+        ({"Origin": "null"}, 403),  # a sandboxed frame, a file, a redirect
+        ({"Origin": ""}, 403),
+        ({"Origin": "http://"}, 403),
+        ({"Origin": "http://[::1"}, 403),
+        ({"Origin": "http://exporter.example:port"}, 403),
+        ({"Origin": "file://exporter.example:10042"}, 403),
+        ({"Referer": "http://evil.example/exporter.example:10042"}, 403),
+    ],
+)
+async def test_only_a_page_of_its_own_may_reload_over_plain_http(sent: dict[str, str], status: int) -> None:
+    """Where browsers send no Sec-Fetch-Site, the page's origin must be the host that is asked; other programs send none."""
+    async with site() as it:
+        asked: list[str] = []
+
+        async def reload() -> Sequence[str]:
+            asked.append("reload")
+            return []
+
+        it.exporter.reload = reload
+        assert (await it.get("/-/reload", "POST", **{"Host": "exporter.example:10042", **sent})).status == status
+        assert len(asked) == (status == 200)
+
+
 async def test_probes_of_an_account_are_bounded() -> None:
-    """More probes than the rate can serve in time are refused with 503 at once; those under way get their answers."""
-    async with exporter(timeout_seconds=2, rate_limit=2.5, concurrency=3) as (platform, it):
+    """More probes than a fifth of the rate can serve in time are refused with 503 at once; those under way get their answers."""
+    async with exporter(timeout_seconds=5, rate_limit=0.5) as (platform, it):
         platform.let_go.clear()
-        probes = [asyncio.create_task(it.get(f"/probe?account=main&task={TASK[:-1]}{n:x}")) for n in range(12)]
-        async with asyncio.timeout(10):
-            while sum(probe.done() for probe in probes) < 7:  # noqa: ASYNC110  # no event tells it
-                await asyncio.sleep(0.01)
-        refused = [probe.result() for probe in probes if probe.done()]
-        assert {(reply.status, reply.headers["retry-after"]) for reply in refused} == {(503, "1")}
-        assert refused[0].text.startswith("5 probes of account main are under way")
+        first = asyncio.create_task(it.get(f"/probe?account=main&task={TASK}"))
+        await until(lambda: len(platform.calls) == 2)
+        refused = [await it.get(f"/probe?account=main&task={TASK[:-1]}{number}") for number in range(5)]
         platform.let_go.set()
-        assert sorted(reply.status for reply in await asyncio.gather(*probes)) == [200] * 5 + [503] * 7
-        assert (await it.get(f"/probe?account=main&task={TASK}")).status == 200
-        assert 'yunfu_exporter_http_refusals_total{reason="probes"} 7' in (await it.get("/metrics")).text
+        assert {reply.status for reply in refused} == {503}
+        assert all(5 <= int(reply.headers["retry-after"]) <= 10 for reply in refused)
+        assert refused[0].text.startswith(
+            "probes of account main may make 6 API calls per minute, a fifth of its quota"
+        )
+        assert (await first).status == 200
+        assert len(platform.calls) == 2
+        assert 'yunfu_exporter_http_refusals_total{reason="probes"} 5' in (await it.get("/metrics")).text
+
+
+@pytest.mark.parametrize(
+    ("said", "patience"),
+    [("3", 3.0), ("0.75", 0.75), ("", None), ("soon", None), ("nan", None), ("inf", None), ("-1", None)],
+)
+async def test_the_scrapers_time_out_is_handed_on(said: str, patience: float | None) -> None:
+    """Prometheus says in a header when it gives up, and the probe has that time; what is no time is as if nothing was said."""
+    asked: list[object] = []
+
+    async def probe(*words: object) -> TaskRecord:
+        asked.append(words)
+        return it.store.records()[0]
+
+    async with site() as it:
+        it.fill("a")
+        it.exporter.accounts["main"].probe = probe
+        reply = await it.get(f"/probe?account=main&task={TASK}", X_Prometheus_Scrape_Timeout_Seconds=said)
+    assert (reply.status, asked) == (200, [(TASK, None, patience)])

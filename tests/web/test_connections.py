@@ -8,6 +8,7 @@ from dataclasses import replace as but
 
 import pytest
 
+from exporter.web import connections
 from tests.support.clock import until
 from tests.support.connections import PATIENT, is_closed, request, serving
 from tests.support.virtual_time import in_virtual_time
@@ -124,6 +125,40 @@ async def test_a_handler_has_all_the_time_it_needs() -> None:
         reader, _ = await port.open(request("/hold"))
         await until(lambda: port.held)
         await asyncio.sleep(3600)
+        port.let_go.set()
+        assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is no address of the machine")
+async def test_a_client_with_many_requests_under_way_gives_places_to_another() -> None:
+    """When every place has a request under way, a network that has at least two more loses its oldest to the other one."""
+    async with serving(PATIENT) as port:
+        busy = [await port.open(request("/hold")) for _ in range(PATIENT.connections)]
+        await until(lambda: port.held == PATIENT.connections)
+        for _ in range(2):
+            reader, _ = await port.open(request("/hold"), client="127.0.0.2")
+            await until(lambda: port.held == PATIENT.connections)
+        assert [await is_closed(reader) for reader, _ in busy[:2]] == [b"", b""]
+        late, _ = await port.open(request("/hold"), client="127.0.0.2")
+        assert await is_closed(late) == b""
+        port.let_go.set()
+        for served in (reader, *(each for each, _ in busy[2:])):
+            assert (await served.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is no address of the machine")
+async def test_clients_that_do_not_read_give_their_places_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From however many addresses, who has not read for a while goes as soon as another wants in, and has no such right itself."""
+    monkeypatch.setattr(connections, "SLOW_SECONDS", 0.1)
+    async with serving(PATIENT) as port:
+        for number in range(PATIENT.connections):
+            await port.open(request("/flood"), client=f"127.0.0.{2 + number}")
+        async with asyncio.timeout(10):
+            while not port.held:
+                reader, _ = await port.open(request("/hold"))
+                await asyncio.sleep(0.01)
+        again, _ = await port.open(request("/flood"), client="127.0.0.2")
+        assert await is_closed(again) == b""
         port.let_go.set()
         assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
 

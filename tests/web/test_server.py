@@ -8,7 +8,7 @@ import logging
 import pytest
 from aiohttp import web
 
-from exporter.web.server import listening
+from exporter.web.server import HEADERS, listening
 from tests.support.clock import until
 from tests.support.connections import PATIENT, is_closed, request, serving
 from tests.support.programs import fetch, free_port
@@ -49,6 +49,77 @@ async def test_too_much_and_malformed(sent: bytes, status: int, caplog: pytest.L
         assert (port.refused["malformed"] == 1) is (status == 400)
         assert (port.refused["too_large"] == 1) is (status == 413)
     assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        request("/quick"),
+        request("/missing"),
+        request("/quick", method="BREW"),
+        request("/" + "x" * 9000),
+        request("/quick", f"Content-Length: {1 << 20}", method="POST"),
+        request("/quick", "Expect: x"),
+        request("/quick", "Expect: \udc82"),
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 100,
+        request("/broken"),
+    ],
+)
+async def test_every_answer_has_the_security_headers(sent: bytes) -> None:
+    """Good or bad, whoever makes it: an answer has the headers in force, and names no program but the exporter."""
+    more = {**HEADERS, "Strict-Transport-Security": "max-age=1"}
+    async with serving(PATIENT, lambda: more) as port:
+        reader, _ = await port.open(sent)
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    assert {
+        name: value for name, _, value in (line.partition(": ") for line in head.splitlines())
+    }.items() >= more.items()
+    assert head.count("Server:") == 1
+    assert "ython" not in head
+
+
+@pytest.mark.parametrize("more", [(), ("Connection: keep-alive",)], ids=["", "keep-alive"])
+@pytest.mark.parametrize(("path", "size"), [("/quick", 2), ("/flood", 64 << 20), ("/missing", 14)])
+async def test_an_answer_in_http_1_0_has_an_end(path: str, size: int, more: tuple[str, ...]) -> None:
+    """A client of HTTP/1.0 that asks to keep the connection gets a length, or the end of the connection."""
+    async with serving(PATIENT) as port:
+        reader, writer = await port.open(request(path, *more).replace(b"HTTP/1.1", b"HTTP/1.0"))
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        async with asyncio.timeout(20):
+            if b"content-length: " in head:
+                assert f"content-length: {size}\r\n".encode() in head
+                await reader.readexactly(size)
+            else:
+                assert b"connection: close\r\n" in head
+                assert len([await reader.readexactly(1 << 20) for _ in range(size >> 20)]) == 64
+                assert await reader.read() == b""
+        writer.close()
+
+
+@pytest.mark.parametrize("version", [b"HTTP/1.0", b"HTTP/1.1"])
+async def test_a_client_that_has_closed_its_side_gets_its_answers(version: bytes) -> None:
+    """All requests that came before the end of what a client sends are answered, also slow ones, and then the connection ends."""
+    async with serving(PATIENT) as port:
+        asked = request("/hold") if version == b"HTTP/1.0" else request("/hold") + request("/quick") * 3
+        reader, writer = await port.open(asked.replace(b"HTTP/1.1", version))
+        writer.write_eof()
+        await until(lambda: port.held)
+        port.let_go.set()
+        assert (await is_closed(reader)).count(b" 200 OK\r\n") == asked.count(b"GET")
+        assert not port.refused
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /qui", request("/quick")], ids=["nothing", "half", "one before"])
+async def test_a_client_that_leaves_is_let_go(sent: bytes) -> None:
+    """The end of what a client sends, with no whole request before it, ends the connection."""
+    async with serving(PATIENT) as port:
+        reader, writer = await port.open(sent)
+        if sent.endswith(b"\r\n\r\n"):
+            await reader.readuntil(b"ok")
+        writer.write_eof()
+        assert await is_closed(reader) == b""
+        assert not port.refused
 
 
 async def test_the_size_is_that_of_one_request() -> None:
