@@ -21,18 +21,18 @@ _LISTENING: Final = "0A"
 _REQUEST: Final = b"GET /healthz HTTP/1.0\r\n\r\n"
 
 
-def main() -> int:
-    """Return 0 if the exporter answers on one of its ports, and 1 if it does not or listens nowhere.
+def main(proc: Path = Path("/proc")) -> int:
+    """Return 0 if a process answers on one of its ports, and 1 if none does or all listen nowhere.
 
-    Any answer will do: with TLS or passwords it is a refusal, which is counted.
+    ``proc`` is the process file system: in a container, all processes of this user are the exporter's. Any answer will do: with TLS or passwords it is a refusal, which is counted.
     """
-    return 0 if any(_answers(*address) for address in listening(Path("/proc"))) else 1
+    return 0 if any(_answers(*address) for address in listening(proc)) else 1
 
 
 def listening(proc: Path) -> set[tuple[str, int]]:
     """Return the addresses at which processes of this user listen; wildcard ones as those of loopback.
 
-    ``proc`` is the process file system: proc(5) has the format of ``net/tcp``, its numbers in the machine's byte order.
+    proc(5) has the format of ``net/tcp``, its numbers in the machine's byte order.
     """
     sockets = set(_sockets(proc))
     tables = [

@@ -1,12 +1,9 @@
-"""The image's health check: the command in the Dockerfile, run beside the exporter as a container engine would."""
+"""The image's health check on a running exporter, with and without guards."""
 
 from __future__ import annotations
 
 import json
-import re
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +11,7 @@ import bcrypt
 import pytest
 import trustme
 
+from exporter.health import main
 from tests.support.programs import Platform, eventually, free_port, running, write_config
 from tests.support.tools import ROOT
 
@@ -22,14 +20,17 @@ CLIENTS = {"client_auth_type": "RequireAndVerifyClientCert", "client_ca_file": "
 USERS = {"basic_auth_users": {"prometheus": bcrypt.hashpw(b"right", bcrypt.gensalt(4)).decode()}}
 
 
-def is_healthy(port: int) -> bool:
-    """Run the command as it stands there, but for the port."""
-    found = re.search(r"^HEALTHCHECK (?:.*\\\n)* +CMD (\[.+\])$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
-    assert found is not None
-    program, *words = json.loads(found[1])
-    assert program == "python3"
-    command = (sys.executable, *(word.replace("10042", str(port)) for word in words))
-    return subprocess.run(command, check=False, capture_output=True, timeout=10).returncode == 0
+def test_the_image_has_the_health_check() -> None:
+    """The Dockerfile runs the check that is tested here."""
+    assert 'CMD ["python3", "-m", "exporter.health"]' in (ROOT / "Dockerfile").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def proc(tmp_path: Path) -> Path:
+    """Give a process file system as of a container in which nothing runs yet."""
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc" / "net").symlink_to("/proc/net")
+    return tmp_path / "proc"
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,7 @@ def is_healthy(port: int) -> bool:
     ids=["open", "passwords", "tls", "client certificates"],
 )
 def test_a_guarded_exporter_is_healthy_while_it_turns(
-    guard: dict[str, Any], platform: Platform, tmp_path: Path
+    guard: dict[str, Any], platform: Platform, proc: Path, tmp_path: Path
 ) -> None:
     """Whoever is let in, the exporter is healthy if it reacts; one that stands still, or has gone, is not."""
     authority = trustme.CA()
@@ -49,11 +50,14 @@ def test_a_guarded_exporter_is_healthy_while_it_turns(
     config = write_config(
         tmp_path / "c", platform.account(), listen=f"127.0.0.1:{port}", web_config_file=str(tmp_path / "web.yml")
     )
-    assert not is_healthy(port)
+    assert main(proc) == 1
     with running(tmp_path, "serve", "--config", str(config)) as program:
-        eventually(lambda: is_healthy(port))
+        pid = str(program.process.pid)
+        (proc / pid).symlink_to(f"/proc/{pid}")
+        eventually(lambda: main(proc) == 0)
         if not guard:
             program.process.send_signal(signal.SIGSTOP)
-            assert not is_healthy(port)
+            assert main(proc) == 1
             program.process.send_signal(signal.SIGCONT)
         assert program.stop() == 0
+    assert main(proc) == 1
