@@ -19,6 +19,7 @@ from exporter.config.settings import Settings
 from exporter.descriptors import Descriptors
 from exporter.files.changes import Watched
 from exporter.logs import get_logger
+from exporter.metrics.clock import SteadyClock
 from exporter.metrics.exposition import Page, TaskRenderer
 from exporter.metrics.instrumentation import AccountCollector, ExporterMetrics
 from exporter.metrics.store import Store
@@ -43,9 +44,15 @@ WATCH_SECONDS: Final = 5.0
 """How often the configuration file is looked at, with ``auto_reload``."""
 
 
-def make_surroundings(renderer: TaskRenderer, stale_after: float, spending: Spending = DAEMON) -> Surroundings:
-    """Return what all accounts share, on the system clock. ``stale_after`` is seconds."""
-    store = Store(renderer, time.time, stale_after)
+CLOCK_SECONDS: Final = 1.0
+"""How often the wall clock is looked at: for how long a step of it shows in what is served."""
+
+
+def make_surroundings(
+    renderer: TaskRenderer, stale_after: float, clock: SteadyClock, spending: Spending = DAEMON
+) -> Surroundings:
+    """Return what all accounts share; ages go by ``clock``, calendar days by the system's. ``stale_after`` is seconds."""
+    store = Store(renderer, clock, stale_after)
     metrics = ExporterMetrics(__version__, revision())
     metrics.registry.register(AccountCollector(store))
     return Surroundings(store, metrics, time.time, random.Random(), TokenGates(spending))
@@ -54,17 +61,19 @@ def make_surroundings(renderer: TaskRenderer, stale_after: float, spending: Spen
 def make_daemon(settings: Settings, tokens: dict[str, Token], load: Load, config: Watched | None = None) -> Daemon:
     """Wire a daemon; it calls ``load`` to reload: on request, or when the configuration file changes."""
     renderer = TaskRenderer(settings.info_labels)
-    around = make_surroundings(renderer, settings.poll.stale_after)
-    return Daemon(Running(settings, tokens, renderer, around), load, config or Watched())
+    clock = SteadyClock()
+    around = make_surroundings(renderer, settings.poll.stale_after, clock)
+    return Daemon(Running(settings, tokens, renderer, around), load, config or Watched(), clock)
 
 
 class Daemon:
     """Polls the accounts of a configuration and serves their metrics, until ``stop`` is called."""
 
-    def __init__(self, running: Running, load: Load, config: Watched) -> None:
+    def __init__(self, running: Running, load: Load, config: Watched, clock: SteadyClock) -> None:
         self._running = running
         self._load = load
         self._config = config
+        self._clock = clock
         self._stopping = asyncio.Event()
         self.ready = asyncio.Event()
 
@@ -85,6 +94,7 @@ class Daemon:
                     group.create_task(self._report_first_round()),
                     group.create_task(access.watch(self._reloading.record_web)),
                     group.create_task(self._watch_config()),
+                    group.create_task(self._watch_clock()),
                 ]
                 tls = "off" if access.tls is None else "on"
                 log.info("serving", listen=" ".join(map(str, self.settings.listen)), tls=tls)
@@ -204,6 +214,12 @@ class Daemon:
             await asyncio.sleep(WATCH_SECONDS)
             if await asyncio.to_thread(self._config.has_changed) and self.settings.auto_reload:
                 await self.reload()
+
+    async def _watch_clock(self) -> None:
+        """Follow the wall clock when it is stepped."""
+        while True:
+            await asyncio.sleep(CLOCK_SECONDS)
+            self._running.follow(self._clock)
 
 
 @contextmanager

@@ -141,7 +141,7 @@ class Reloading:
     def _record(self, what: str, faults: Sequence[str] = ()) -> None:
         """Record whether what was read last is in force: all of the configuration, or that of the web alone."""
         settings, metrics, broken = self._running.settings, self._running.around.metrics, self._running.broken
-        now = self._running.around.clock()
+        now = self._running.around.store.clock()
         if faults:
             broken[what] = Broken(broken[what].since if what in broken else now, faults)
         else:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from exporter.api.tokens import Token
 from exporter.config.settings import AccountSettings, Settings
 from exporter.logs import get_logger
+from exporter.metrics.clock import SteadyClock
 from exporter.metrics.exposition import TaskRenderer
 from exporter.polling.account import Account, Surroundings, open_account
 from exporter.polling.budget import warnings
@@ -66,6 +68,17 @@ class Running:
     async def read_credentials(self, names: Iterable[str]) -> None:
         """Read the files of accounts that go on, also if they look unchanged: of the same size and time."""
         await asyncio.gather(*(self.accounts[name].read_credentials() for name in names if name in self.accounts))
+
+    def follow(self, clock: SteadyClock) -> None:
+        """Shift the store's clock and all times taken from it, if the wall clock was stepped: what is shown are its times."""
+        seconds = clock.step()
+        if not seconds:
+            return
+        clock.shift(seconds)
+        self.around.store.shift(seconds)
+        self.around.metrics.reload_success_timestamp.inc(seconds)
+        self.broken |= {what: replace(broken, since=broken.since + seconds) for what, broken in self.broken.items()}
+        log.warning("the wall clock was stepped; all times follow it", seconds=round(seconds, 1))
 
     async def first_round(self) -> None:
         """Return when each account has tried its discovery and the first poll of each task."""

@@ -22,7 +22,10 @@ import pytest
 import trustme
 
 from exporter import __version__, revision
+from exporter.daemon import make_surroundings
 from exporter.demo.simulator import Fault
+from exporter.metrics.clock import SteadyClock
+from exporter.metrics.exposition import TaskRenderer
 from tests.support.programs import (
     Platform,
     Program,
@@ -58,6 +61,13 @@ def messages(program: Program, line_format: str = "logfmt") -> list[str]:
     lines = [line["msg"] for line in read_logs(program.logs, line_format)]
     start = ("starting", "account is polled", "first round done", "ready, although")
     return [line for line in lines if not line.startswith(start)]
+
+
+def test_ages_go_by_the_steady_clock_and_days_by_the_system_s() -> None:
+    """What is stale is judged by the clock that is given; what day it is, by the system's."""
+    around = make_surroundings(TaskRenderer(), 300.0, SteadyClock(lambda: 1000.0, lambda: 0.0))
+    assert around.store.clock() == 1000
+    assert around.clock() == pytest.approx(time.time(), abs=60)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -15,13 +15,18 @@ from exporter.api.tokens import Token
 from exporter.config.settings import AccountSettings, Settings, TaskSettings
 from exporter.demo.simulator import Simulator, SimulatorOptions
 from exporter.files.authorities import AuthoritiesError
+from exporter.metrics.clock import SteadyClock
 from exporter.metrics.exposition import TaskRenderer
 from exporter.metrics.instrumentation import ExporterMetrics
+from exporter.metrics.records import AccountStatus
 from exporter.metrics.store import Store
 from exporter.polling.account import Account, Surroundings, open_account
 from exporter.running import Running
+from exporter.web.exporter import Broken
 from tests.support.accounts import collected_logs
-from tests.support.clock import until
+from tests.support.clock import Clock, until
+
+NOW = 1_751_000_000.0
 
 
 @asynccontextmanager
@@ -136,6 +141,28 @@ async def test_an_account_that_has_ended_leaves_the_others_alone() -> None:
         assert {*running.tokens} == {*running.accounts} == {"two"}
         assert len(running.around.store.records_of("two")) == 2
         await running.end(["two"])
+
+
+@pytest.mark.parametrize("step", [3600.0, -3600.0, 1.0])
+async def test_a_step_of_the_wall_clock_is_followed_once_and_logged(step: float) -> None:
+    """All that is shown follows a step, a broken configuration's begin too; what is no step changes nothing."""
+    wall = Clock(NOW)
+    clock, followed = SteadyClock(wall, lambda: 0.0), step if abs(step) > 2 else 0.0
+    async with two_accounts() as running:
+        running.around.store.clock = clock
+        running.around.store.put_account(AccountStatus("one", discovery_last_success=NOW))
+        running.around.metrics.reload_success_timestamp.set(NOW)
+        running.broken["web"] = Broken(NOW, ["no such file"])
+        wall.now += step
+        with collected_logs() as messages:
+            running.follow(clock)
+            running.follow(clock)
+        (family,) = running.around.metrics.reload_success_timestamp.collect()
+        (reloaded,) = family.samples
+        assert running.around.store.account("one").discovery_last_success == reloaded.value == NOW + followed
+        assert running.broken == {"web": Broken(NOW + followed, ["no such file"])}
+        assert clock() == NOW + followed
+    assert messages == ["the wall clock was stepped; all times follow it"] * bool(followed)
 
 
 async def test_a_risky_account_is_polled_and_warned_of() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from argparse import Namespace
 from collections.abc import Sequence
 
@@ -33,4 +32,4 @@ async def _poll_once(settings: Settings, tokens: dict[str, Token]) -> tuple[byte
         for account in accounts:
             worked = await account.run_once() and worked
     page = Page(renderer, around.metrics.registry)
-    return b"".join(page.pieces(around.store.records(), time.time(), openmetrics=False)), worked
+    return b"".join(page.pieces(around.store.records(), around.store.clock(), openmetrics=False)), worked

@@ -16,6 +16,7 @@ from exporter.config.loading import load_settings
 from exporter.config.settings import Settings
 from exporter.contact.calls import Contact, ContactMaker, Extra
 from exporter.daemon import make_surroundings
+from exporter.metrics.clock import SteadyClock
 from exporter.metrics.exposition import TaskRenderer
 from exporter.polling.account import Account, Surroundings, explain_wait, open_account
 from exporter.polling.credentials import read_tokens
@@ -42,7 +43,7 @@ async def opened(
     settings: Settings, tokens: Mapping[str, Token], renderer: TaskRenderer
 ) -> AsyncIterator[tuple[list[Account], Surroundings]]:
     """Open all accounts for a command that runs once; a daemon may be running beside it, so it takes a tenth of the quota."""
-    around = make_surroundings(renderer, settings.poll.stale_after, COMMAND)
+    around = make_surroundings(renderer, settings.poll.stale_after, SteadyClock(), COMMAND)
     async with AsyncExitStack() as stack:
         accounts = [
             await stack.enter_async_context(open_account(settings, account, tokens[account.name], around))

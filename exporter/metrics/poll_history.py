@@ -13,6 +13,7 @@ KEPT: Final = 20
 """Polls of a task that are kept."""
 
 _PACKED: Final = struct.Struct("<IfH")  # Unix seconds until 2106, seconds, reason: 10 bytes
+_LATEST: Final = 0xFFFF_FFFF
 _ALL_PACKED: Final = [struct.Struct("<" + polls * "IfH") for polls in range(KEPT + 1)]
 _NAMED: Final = ("", *REASONS, "http_1xx", "http_2xx", "http_3xx")
 _WORKED: Final = _NAMED.index("")
@@ -38,6 +39,14 @@ def read_polls(history: bytes) -> Iterator[Poll]:
     """Yield the polls of a packed history, the oldest first."""
     for at, seconds, code in _PACKED.iter_unpack(history):
         yield Poll(at, seconds, _reason(code))
+
+
+def shifted(history: bytes, seconds: float) -> bytes:
+    """Return the packed history with all polls later by some seconds, from 1970 to 2106."""
+    layout, whole = _ALL_PACKED[len(history) // _PACKED.size], round(seconds)
+    polls = list(layout.unpack(history))
+    polls[0::3] = [min(max(0, at + whole), _LATEST) for at in polls[0::3]]
+    return layout.pack(*polls)
 
 
 def failing_since(history: bytes) -> tuple[int, float]:

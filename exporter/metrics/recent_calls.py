@@ -19,11 +19,12 @@ FINE, MIDDLE, WIDE, HALF_DAY = 300, 600, 3600, 43_200
 FINE_BINS, MIDDLE_BINS, WIDE_BINS, HALF_DAYS = 7, 7, 6, 5
 """Bins kept: for 30 minutes, 90 minutes, 6 hours and 2 days, with the one that such a span ends in."""
 
-_PACKED: Final = struct.Struct(f"<IHHB{4 * FINE_BINS + 2 * (MIDDLE_BINS + WIDE_BINS + HALF_DAYS + 1)}H")
-_AT: Final = struct.Struct("<I")
+_PACKED: Final = struct.Struct(f"<IHHHB{4 * FINE_BINS + 2 * (MIDDLE_BINS + WIDE_BINS + HALF_DAYS + 1)}H")
+_AT: Final = struct.Struct("<IH")
 _MIDDLE_AT: Final = 4 * FINE_BINS
 _WIDE_AT: Final = _MIDDLE_AT + 2 * MIDDLE_BINS
 _PAST_AT: Final = _WIDE_AT + 2 * WIDE_BINS
+_END: Final = 0xFFFF_FFFF
 _KNOWN_LONG: Final = 0xFF
 _FULL: Final = 0xFFFF
 _ALL_BINS: Final = 6 * WIDE // FINE + 2 * WIDE // FINE
@@ -85,6 +86,7 @@ def trend(packed: bytes, now: float) -> tuple[Bin, ...]:
     """
     recent = RecentCalls.unpack(packed)
     recent.advance(now)
+    now -= recent.offset
     known = min(3600.0, recent.at % FINE + FINE * recent.known)
     bins = [Bin(now - begin, max(0.0, now - end), calls, answered) for begin, end, calls, answered in recent.bins()]
     return tuple(reversed([each for each in bins if each.begin <= known + 1]))
@@ -92,7 +94,18 @@ def trend(packed: bytes, now: float) -> tuple[Bin, ...]:
 
 def is_current(packed: bytes, now: float) -> bool:
     """Return whether no bin has begun since packed calls were brought up to date."""
-    return len(packed) == SIZE and int(now) // FINE <= _AT.unpack_from(packed)[0] // FINE
+    if len(packed) != SIZE:
+        return False
+    at, offset = _AT.unpack_from(packed)
+    return bool(int(now - offset) // FINE <= at // FINE)
+
+
+def shifted(packed: bytes, seconds: float) -> bytes:
+    """Return packed calls for a clock that has been shifted by some seconds: they are as long ago as before."""
+    recent = RecentCalls.unpack(packed)
+    half_days, recent.offset = divmod(recent.offset + round(seconds), HALF_DAY)
+    recent.at += half_days * HALF_DAY
+    return recent.pack() if packed and 0 < recent.at < _END else b""  # there are none of other centuries
 
 
 def _zeros(count: int) -> list[int]:
@@ -103,13 +116,15 @@ def _zeros(count: int) -> list[int]:
 class RecentCalls:
     """The recent calls, unpacked; all bins are flat lists, the newest bin first.
 
-    ``at`` is when it last was brought up to date, whole seconds of the store's clock, and ``known`` for how many fine
-    bins before the newest the task has been watched. ``over_usual`` and ``over_limit`` are seconds before ``at``, of
-    ``trouble``. ``past`` has results and carrier blocks by half days, after those of the last whole hour, which count
-    from half an hour later on.
+    ``at`` is when it last was brought up to date, in whole seconds of a clock that the store's is ``offset`` seconds
+    ahead of: less than half a day, by which the bins keep their edges when the store's clock is shifted. ``known`` is
+    for how many fine bins before the newest the task has been watched. ``over_usual`` and ``over_limit`` are seconds
+    before ``at``, of ``trouble``. ``past`` has results and carrier blocks by half days, after those of the last whole
+    hour, which count from half an hour later on.
     """
 
     at: int = 0
+    offset: int = 0
     over_usual: int = LONG_AGO
     over_limit: int = LONG_AGO
     known: int = 0
@@ -123,17 +138,18 @@ class RecentCalls:
         """Return what was packed; of bytes of another length, of no bytes and of another layout, there is nothing."""
         if len(packed) != SIZE:
             return cls()
-        at, over_usual, over_limit, known, *bins = _PACKED.unpack(packed)
+        at, offset, over_usual, over_limit, known, *bins = _PACKED.unpack(packed)
         middle, wide, past = bins[_MIDDLE_AT:_WIDE_AT], bins[_WIDE_AT:_PAST_AT], bins[_PAST_AT:]
-        return cls(at, over_usual, over_limit, known, bins[:_MIDDLE_AT], middle, wide, past)
+        return cls(at, offset, over_usual, over_limit, known, bins[:_MIDDLE_AT], middle, wide, past)
 
     def pack(self) -> bytes:
         """Return it as SIZE bytes."""
         bins = *self.fine, *self.middle, *self.wide, *self.past
-        return _PACKED.pack(self.at, self.over_usual, self.over_limit, self.known, *bins)
+        return _PACKED.pack(self.at, self.offset, self.over_usual, self.over_limit, self.known, *bins)
 
     def advance(self, now: float) -> None:
         """Bring it up to date at a moment of the store's clock; a clock that was set back stands still meanwhile."""
+        now -= self.offset
         if not self.at:
             self.at = int(now)
         elif now > self.at:

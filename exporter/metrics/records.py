@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, replace
 from enum import Enum
@@ -10,7 +11,11 @@ from typing import Final, NamedTuple
 from exporter.api.errors import Exchange, Failure
 from exporter.api.model import Task, TaskStats
 from exporter.api.quota import QuotaUse
+from exporter.metrics import poll_history, recent_calls
 from exporter.metrics.trouble import Trouble
+
+DAY: Final = 86_400.0
+"""Seconds."""
 
 Lines = tuple[bytes, ...]
 """One piece of exposition text per metric family, in the order of the table of families."""
@@ -34,6 +39,15 @@ class TaskStatus:
     failure: Failure | None = None
     missing_since: float | None = None
     due: float | None = None
+
+    def shifted(self, seconds: float) -> TaskStatus:
+        """Return the status with all times later by some seconds."""
+        return replace(
+            self,
+            last_success=_shifted(self.last_success, seconds),
+            missing_since=_shifted(self.missing_since, seconds),
+            due=_shifted(self.due, seconds),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +117,15 @@ class AccountStatus:
     lists_read: tuple[float, str] | None = None
     """When all task lists were last read whole, and a digest of the settings that said which."""
 
+    def shifted(self, seconds: float) -> AccountStatus:
+        """Return the status with all times later by some seconds, but for the token's expiry: that is a date."""
+        read = self.lists_read
+        return replace(
+            self,
+            discovery_last_success=_shifted(self.discovery_last_success, seconds),
+            lists_read=read and (read[0] + seconds, read[1]),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class WindowLines:
@@ -122,6 +145,15 @@ class WindowLines:
         """Return the window with the task's interval changed now, as ``TaskRecord.paced`` does it."""
         seconds = max(interval, self.interval)
         return replace(self, due=max(self.read_at + seconds, min(self.due, now + seconds)))
+
+    def shifted(self, seconds: float) -> WindowLines:
+        """Return the window read and due later by some seconds; when it moves on is a date.
+
+        A day that has not begun by then, since the clock was set back, says nothing either until it is read again.
+        """
+        read_at = self.read_at + seconds
+        expires = read_at if DAY < self.expires - read_at < math.inf else self.expires
+        return replace(self, read_at=read_at, due=self.due + seconds, expires=expires)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,3 +209,18 @@ class TaskRecord:
         windows = {name: window.paced(interval, now) for name, window in (self.windows or {}).items()}
         due = max(status.last_success + interval, min(status.due, latest))
         return replace(self, status=replace(status, interval=interval, due=due), windows=windows)
+
+    def shifted(self, seconds: float) -> TaskRecord:
+        """Return the record with all times later by some seconds, as the clock is; its lines are those of before."""
+        return replace(
+            self,
+            status=self.status.shifted(seconds),
+            windows={name: window.shifted(seconds) for name, window in (self.windows or {}).items()},
+            polls=poll_history.shifted(self.polls, seconds),
+            recent=recent_calls.shifted(self.recent, seconds),
+            trouble=self.trouble and self.trouble.shifted(seconds),
+        )
+
+
+def _shifted(moment: float | None, seconds: float) -> float | None:
+    return None if moment is None else moment + seconds

@@ -42,7 +42,7 @@ class Renderer(Protocol):
 
 
 class Store:
-    """Holds one record per task and one status per account. ``clock`` is Unix time, ``stale_after`` is seconds.
+    """Holds one record per task and one status per account. ``clock`` is Unix time that nobody steps, ``stale_after`` is seconds.
 
     ``task_changed`` and ``account_changed`` are called with the name of each that is put, changed or dropped.
     """
@@ -109,8 +109,7 @@ class Store:
         UNCHANGED statistics must be those of the record.
         """
         ref, now = task.ref, self.clock()
-        before = self._records.get(ref)
-        before = before and before.paced(interval, now)
+        before = (kept := self._records.get(ref)) and kept.paced(interval, now)
         status = _status_after(before.status if before else TaskStatus(task), task, outcome, interval, now)
         record = before or TaskRecord(status=status, status_lines=(), stale_after=self._stale_after)
         moved, growth, stats, lines, windows = False, Growth(), record.stats, record.stats_lines, record.windows
@@ -139,18 +138,16 @@ class Store:
 
     def render_once(self, task: Task, outcome: PollOutcome) -> TaskRecord:
         """Render what a poll brought without keeping it; counters need watching, so they are those of the last poll kept."""
-        ref, now = task.ref, self.clock()
-        before = self._records.get(ref)
+        before, now = self._records.get(task.ref), self.clock()
         last = before.status if before else TaskStatus(task)
         status = replace(last, task=task, up=outcome.failure is None, failure=outcome.failure)
         record = before or TaskRecord(status=status, status_lines=(), stale_after=self._stale_after)
         lines = record.stats_lines
         if isinstance(outcome.stats, TaskStats):
             status = replace(status, last_success=now, due=now + (last.interval or 0))
-            sums = self.sums(ref)
-            counts = (sums.calls, sums.numbers, sums.resets) if sums else ({}, {}, None)
-            lines = self._renderer.stats(ref, CountedStats(outcome.stats, *counts))
-        windows = {**(record.windows or {}), **_windows(self._renderer, ref, outcome, now, 0, record.windows or {})}
+            lines = self._renderer.stats(task.ref, _counted(outcome.stats, self.sums(task.ref)))
+        windows = dict(record.windows or {})
+        windows |= _windows(self._renderer, task.ref, outcome, now, 0, windows)
         shown = self._renderer.status(status)
         return replace(record, status=status, status_lines=shown, stats_lines=lines, windows=windows)
 
@@ -169,6 +166,13 @@ class Store:
         self._stale_after = stale_after
         for record in self.records():
             self._records[record.status.task.ref] = replace(record, stale_after=stale_after)
+
+    def shift(self, seconds: float) -> None:
+        """Move all times by some seconds; the clock has just been shifted by as many."""
+        for record in self.records():
+            self._keep(_shifted(record, seconds, self._renderer))
+        for status in self.accounts():
+            self.put_account(status.shifted(seconds))
 
     def mark_missing(self, ref: TaskRef) -> None:
         """Mark a task as no longer listed by the platform; it leaves after ``stale_after``."""
@@ -198,8 +202,7 @@ class Store:
 
     def sums(self, ref: TaskRef) -> Sums | None:
         """Return what the counters of a task remember, or None if there are none."""
-        counters = self._counters.get(ref)
-        return None if counters is None else counters.sums()
+        return counters.sums() if (counters := self._counters.get(ref)) else None
 
     def restore(self, saved: TaskRecord, sums: Sums | None, *, shows_counters: bool = True) -> None:
         """Put back a record of before a restart, which lacks only its lines; its counters go on from ``sums``."""
@@ -251,8 +254,7 @@ def _windows(
 
 def _rendered(saved: TaskRecord, sums: Sums | None, renderer: Renderer) -> TaskRecord:
     ref = saved.status.task.ref
-    counts = (sums.calls, sums.numbers, sums.resets) if sums else ({}, {}, None)
-    counted = saved.stats and CountedStats(saved.stats, *counts)
+    counted = saved.stats and _counted(saved.stats, sums)
     return replace(
         saved,
         status_lines=renderer.status(saved.status),
@@ -262,6 +264,15 @@ def _rendered(saved: TaskRecord, sums: Sums | None, renderer: Renderer) -> TaskR
             for name, window in (saved.windows or {}).items()
         },
     )
+
+
+def _counted(stats: TaskStats, sums: Sums | None) -> CountedStats:
+    return CountedStats(stats, *((sums.calls, sums.numbers, sums.resets) if sums else ({}, {}, None)))
+
+
+def _shifted(record: TaskRecord, seconds: float, renderer: Renderer) -> TaskRecord:
+    shifted = record.shifted(seconds)
+    return replace(shifted, status_lines=renderer.status(shifted.status, record))
 
 
 def _ignore(_: object) -> None:

@@ -53,12 +53,20 @@ class Finding(NamedTuple):
         """Return whether it has lasted for as long as an alert waits, at a moment of the store's clock."""
         return now - self.since >= PENDING
 
+    def shifted(self, seconds: float) -> Finding:
+        """Return the finding with its begin later by some seconds."""
+        return self._replace(since=self.since + seconds)
+
 
 class Trouble(NamedTuple):
     """What is wrong with a task's recent calls: too few are answered, too many are blocked, or both."""
 
     low: Finding | None = None
     blocked: Finding | None = None
+
+    def shifted(self, seconds: float) -> Trouble:
+        """Return the trouble with its begin later by some seconds."""
+        return Trouble(*(found and found.shifted(seconds) for found in self))
 
 
 _NONE: Final = Trouble()

@@ -38,7 +38,7 @@ QUOTA_WATCH_SECONDS: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all accounts share: the store, the exporter's own metrics, Unix time and randomness."""
+    """What all accounts share: the store, the exporter's own metrics, the wall clock as Unix time, and randomness."""
 
     store: Store
     metrics: ExporterMetrics

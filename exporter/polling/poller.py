@@ -126,7 +126,7 @@ class _DuePolls:
 
 
 class AccountPoller:
-    """Polls the tasks of one account. ``clock`` is Unix time; intervals are measured with the loop's clock."""
+    """Polls the tasks of one account. ``clock`` is the wall clock; intervals are measured with the loop's clock."""
 
     def __init__(
         self,
@@ -226,7 +226,7 @@ class AccountPoller:
             self._tasks[task.ref] = progress = _Progress(task)
             record = self._store.record(task.ref)
             if record is not None and record.windows:
-                progress.memory = self._reader.resume(record.windows)
+                progress.memory = self._reader.resume(record.windows, self._store.clock())
             resumed = progress.resume(record, now, self._store.clock())
             self._intervals.add(task.ref, task.ref.id, progress.interval(self._cadence), now, resumed)
             if resumed is None:

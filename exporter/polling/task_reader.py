@@ -90,7 +90,10 @@ class Memory:
 
 
 class TaskReader:
-    """Reads tasks of one account, and counts the fields of answers that cannot be read or are missing. ``clock`` is Unix time."""
+    """Reads tasks of one account, and counts the fields of answers that cannot be read or are missing.
+
+    ``clock`` is the wall clock, which says what day it is.
+    """
 
     def __init__(
         self, client: YunfuClient, settings: Settings, *, metrics: ExporterMetrics, clock: Callable[[], float]
@@ -123,9 +126,12 @@ class TaskReader:
             return replace(outcome, failure=error.failure, exchange=outcome.exchange or error.exchange), error
         return outcome, None
 
-    def resume(self, windows: Mapping[str, WindowLines]) -> Memory:
-        """Return the memory of a task whose windows were read before a restart: none is read again before it is due."""
-        now, loop_now = self._clock(), asyncio.get_running_loop().time()
+    def resume(self, windows: Mapping[str, WindowLines], now: float) -> Memory:
+        """Return the memory of a task whose windows were read before a restart: none is read again before it is due.
+
+        ``now`` is the time by the store's clock, which is that of the windows.
+        """
+        loop_now = asyncio.get_running_loop().time()
         due = {}
         for name, window in windows.items():
             ago = max(0.0, now - window.read_at)  # the clock may have been set back

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from exporter.api.model import TaskRef
+from exporter.api.model import TaskRef, TaskStats
 from exporter.metrics.poll_history import Poll, add_poll, read_polls
 from exporter.metrics.records import TaskRecord, TaskStatus, WindowLines
 from exporter.metrics.store import Store
@@ -19,7 +19,7 @@ class StoreSource:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._unshown: dict[TaskRef, float | None] = {}
+        self._unshown: dict[TaskRef, TaskStats | None] = {}
         self._changes = Changes(set(), set())
         store.task_changed = self._note_task
         store.account_changed = self._note_account
@@ -29,13 +29,14 @@ class StoreSource:
 
         The others leave the file with the next write. Configured labels are not put back: they may be others now. After a
         ``kill``, the counters are not shown before the next poll: Prometheus has seen higher ones, and would take
-        the lower ones for a reset.
+        the lower ones for a reset. What was saved later than now, before the wall clock was set back, is taken to be of now.
         """
+        now = self._store.clock()
         for saved in state.tasks:
             if is_wanted(saved.task.ref):
-                self._store.restore(_record(saved), saved.counters, shows_counters=state.is_complete)
+                self._store.restore(_record(saved, now), saved.counters, shows_counters=state.is_complete)
                 if not state.is_complete:
-                    self._unshown[saved.task.ref] = saved.last_success
+                    self._unshown[saved.task.ref] = saved.stats
             else:
                 self._changes.tasks.add(saved.task.ref)
         names = {record.status.task.ref.account for record in self._store.records()}
@@ -43,7 +44,8 @@ class StoreSource:
             if account.name in names:
                 status = self._store.account(account.name)
                 success, lists_read = account.discovery_last_success, account.lists_read
-                self._store.put_account(replace(status, discovery_last_success=success, lists_read=lists_read))
+                status = replace(status, discovery_last_success=success, lists_read=lists_read)
+                self._store.put_account(status.shifted(min(0.0, now - (success or 0.0))))
             else:
                 self._changes.accounts.add(account.name)
 
@@ -51,7 +53,7 @@ class StoreSource:
     def is_complete(self) -> bool:
         """Whether no task still has counters from before a ``kill``, which were not shown since."""
         records = ((self._store.record(ref), before) for ref, before in self._unshown.items())
-        return not any(record and record.status.last_success == before for record, before in records)
+        return not any(record and record.stats is before for record, before in records)
 
     def take_changes(self) -> Changes:
         """Return what changed since the last call."""
@@ -95,12 +97,12 @@ class StoreSource:
         self._changes.accounts.add(name)
 
 
-def _record(saved: SavedTask) -> TaskRecord:
-    """Return the record that was saved, without what the store adds: its lines, and ``stale_after``."""
+def _record(saved: SavedTask, now: float) -> TaskRecord:
+    """Return the record that was saved, at ``now`` at the latest, without what the store adds: lines and ``stale_after``."""
     polls = b""
     for poll in saved.polls:
         polls = add_poll(polls, Poll(*poll))
-    return TaskRecord(
+    record = TaskRecord(
         status=TaskStatus(
             replace(saved.task, labels=()),
             interval=saved.interval,
@@ -121,3 +123,5 @@ def _record(saved: SavedTask) -> TaskRecord:
         trouble=saved.trouble,
         stats=saved.stats,
     )
+    latest = max(saved.last_success or 0.0, saved.missing_since or 0.0, *(at for at, _, _ in saved.polls[-1:]))
+    return record if latest <= now else record.shifted(now - latest)

@@ -171,6 +171,8 @@ class _Handlers:
 
     async def _answer(self, request: web.Request, page: Page, records: Sequence[TaskRecord]) -> web.StreamResponse:
         openmetrics = wants_openmetrics(request.headers.get("Accept", ""))
+        # The time is taken with the records: while the client waits for a turn, the clock may be shifted and they are not.
+        pieces = page.pieces(records, self._exporter.store.clock(), openmetrics=openmetrics)
         headers = {"Content-Type": OPENMETRICS if openmetrics else TEXT, "Vary": "Accept, Accept-Encoding"}
         compressed = accepts_gzip(request.headers.get("Accept-Encoding", ""))
         if compressed:
@@ -180,7 +182,6 @@ class _Handlers:
             async with self._turns.of(request.remote or ""):
                 await response.prepare(request)
                 if request.method != "HEAD":
-                    pieces = page.pieces(records, self._exporter.store.clock(), openmetrics=openmetrics)
                     await (_write_compressed(response, pieces) if compressed else _write(response, pieces))
                 await response.write_eof()
         except TimeoutError:

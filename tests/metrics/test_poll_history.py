@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.api.errors import REASONS
-from exporter.metrics.poll_history import KEPT, Poll, add_poll, failing_since, read_polls
+from exporter.metrics.poll_history import KEPT, Poll, add_poll, failing_since, read_polls, shifted
 
 
 @pytest.mark.parametrize("reason", ["", *REASONS, "http_400", "http_429", "http_499", "http_1xx", "http_3xx"])
@@ -33,6 +33,18 @@ def test_only_the_last_polls_are_kept(polls: list[Poll]) -> None:
     for seen, given_ in zip(recalled, polls[-KEPT:], strict=True):
         assert (seen.at, seen.seconds) == (int(given_.at), given_.seconds)
         assert seen.reason in (given_.reason, "other")
+
+
+@given(POLLS)
+def test_polls_are_as_long_ago_after_a_shift_of_the_clock(polls: list[Poll]) -> None:
+    """All are later by the seconds, whole ones, and the rest of them stays; none gets before 1970 or after 2106."""
+    packed = b""
+    for poll in polls:
+        packed = add_poll(packed, poll._replace(at=poll.at / 2))
+    before, after = list(read_polls(packed)), list(read_polls(shifted(packed, 3600.2)))
+    assert after == [poll._replace(at=poll.at + 3600) for poll in before]
+    assert [poll.at for poll in read_polls(shifted(packed, -3e9))] == [0] * len(before)
+    assert [poll.at for poll in read_polls(shifted(packed, 1e10))] == [2**32 - 1] * len(before)
 
 
 @given(st.lists(st.sampled_from(["", "timeout", "http_418", "nonsense"]), max_size=30))

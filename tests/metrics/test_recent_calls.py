@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.metrics.recent_calls import SIZE, Bin, Growth, Part, RecentCalls, trend
+from exporter.metrics.recent_calls import SIZE, Bin, Growth, Part, RecentCalls, is_current, shifted, trend
 
 NOON = 1_751_256_000.0  # a whole hour, Unix seconds
 SPANS = (600, 1800, 5400, 21_600)
@@ -110,6 +110,30 @@ def test_a_clock_that_is_set_back_stands_still() -> None:
     packed = grow(packed, NOON - 7200, Growth(10, 5))
     assert [*at(packed, NOON - 3600).answered([600])] == [Part(10, 20)]
     assert [*at(packed, NOON + 30).answered([600])] == [Part(10, 20)]
+
+
+@pytest.mark.parametrize("step", [3600, -3600, 7, -7, 299, 86_401, -5_000_000])
+def test_calls_are_as_long_ago_after_a_shift_of_the_clock(step: int) -> None:
+    """Whatever the step, the bins and all that is asked of them are the same, then and while more calls are seen."""
+    plain = b""
+    for minute in range(400):
+        plain = grow(plain, NOON + 60 * minute, Growth(minute, minute // 2, minute, minute // 5))
+    now, there = NOON + 60 * 399, shifted(shifted(plain, step - 11.0), 11.2)
+    for minute in range(0, 200, 3):
+        then = now + 60 * minute
+        assert trend(there, then + step) == trend(plain, then)
+        assert is_current(there, then + step + 200) is is_current(plain, then + 200)
+        one, other = at(there, then + step), at(plain, then)
+        assert [*one.answered(SPANS)] == [*other.answered(SPANS)]
+        assert (one.blocked(1800), one.past) == (other.blocked(1800), other.past)
+        plain, there = (grow(each, moment, Growth(9, 3)) for each, moment in ((plain, then), (there, then + step)))
+
+
+def test_a_shift_by_decades_forgets_the_calls() -> None:
+    """Calls that would be of before 1970 or after 2106 are forgotten, and no calls stay none."""
+    for step in (-NOON - 86_400, 1e10):
+        assert shifted(grow(b"", NOON, Growth(10, 5)), step) == b""
+    assert shifted(b"", 3600) == b""
 
 
 def test_what_is_long_past_is_forgotten() -> None:

@@ -354,6 +354,24 @@ def test_accounts_come_and_go_with_their_tasks(kept: StoreInTime) -> None:
     assert kept.store.count_states() == {("other", TaskState.RUNNING): 1}
 
 
+def test_a_shift_moves_all_and_renders_it(kept: StoreInTime) -> None:
+    """Each task's lines follow its times and each account's status does, and all of them are to be saved."""
+    kept.record_poll(_read(1), NOW)
+    kept.store.put_account(AccountStatus("main", discovery_last_success=NOW))
+    tasks: list[TaskRef] = []
+    accounts: list[str] = []
+    kept.store.task_changed, kept.store.account_changed = tasks.append, accounts.append
+    kept.renderer.mark = "anew "
+    kept.now += 3600
+    kept.store.shift(3600)
+    assert kept.record.status.last_success == NOW + 3600
+    assert kept.record.status_lines == (b"anew first",)
+    assert kept.record.stats_lines == (b"1",)
+    assert kept.renderer.reusable[-1], "what is fixed by the task is not rendered again"
+    assert kept.store.account("main").discovery_last_success == NOW + 3600
+    assert (tasks, accounts) == ([REF], ["main"])
+
+
 def test_a_task_that_is_paused_is_in_no_trouble(kept: StoreInTime) -> None:
     """A record carries what is wrong with the recent calls, from the list's word that the task is paused on no more."""
     for minute in range(20):
@@ -362,3 +380,14 @@ def test_a_task_that_is_paused_is_in_no_trouble(kept: StoreInTime) -> None:
     assert kept.record.trouble is not None
     kept.store.put_task(replace(TASK, state=TaskState.PAUSED), INTERVAL)
     assert kept.record.trouble is None
+
+
+def test_a_window_hidden_by_a_shift_may_be_unchanged(kept: StoreInTime) -> None:
+    """A day that has not begun is hidden, and is back when its next reading brings the same figures for the right day."""
+    half_past_midnight = 86_400.0 + 1800
+    kept.record_poll(_read(1, _window("today", 5, expires=2 * 86_400)), half_past_midnight)
+    kept.now -= 3600
+    kept.store.shift(-3600)
+    hidden = list(kept.record.fresh_windows(kept.now))
+    kept.record_poll(PollOutcome(UNCHANGED, (WindowStats("today", UNCHANGED, 86_400),)), kept.now + 60)
+    assert (hidden, list(kept.record.fresh_windows(kept.now))) == ([], [(b"today 5",)])

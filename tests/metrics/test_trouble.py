@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from exporter.api.model import Task, TaskRef, TaskState
 from exporter.metrics.recent_calls import LONG_AGO, Growth, Part, RecentCalls
-from exporter.metrics.trouble import PENDING, Trouble, Z, bound, is_stale, watch
+from exporter.metrics.trouble import PENDING, Finding, Trouble, Z, bound, is_stale, watch
 
 MIDNIGHT = 1_751_155_200.0  # Unix seconds
 TASK = Task(TaskRef("main", "0a0a0a0a-0000-4000-8000-000000000000"), min_answer_ratio=0.2, state=TaskState.RUNNING)
@@ -210,6 +210,13 @@ def test_the_bounds_are_wilsons(count: int, share: float) -> None:
     for sign in (Z, -Z):
         at = bound(part, sign)
         assert abs(part.share - at) == pytest.approx(Z * math.sqrt(max(0.0, at * (1 - at)) / count), abs=1e-6)
+
+
+def test_trouble_moves_with_the_clock() -> None:
+    """After a shift it has lasted for as long as before; what was not found is not."""
+    finding = Finding(MIDNIGHT, 600, Part(1, 100))
+    assert Trouble(finding).shifted(-3600) == Trouble(finding._replace(since=MIDNIGHT - 3600))
+    assert Trouble(blocked=finding).shifted(60) == Trouble(blocked=finding._replace(since=MIDNIGHT + 60))
 
 
 def test_stale_is_what_was_not_read_for_intervals_and_minutes() -> None:

@@ -165,6 +165,23 @@ def test_an_old_success_is_as_old_after_a_restart() -> None:
     assert line in page.splitlines()
 
 
+def test_what_was_saved_before_the_wall_clock_was_set_back_is_of_now(before: Exporter) -> None:
+    """No time is in the future, so that statistics go stale in time, and everything is as far apart as it was."""
+    before.store.put_account(
+        AccountStatus("main", discovery_last_success=before.clock.now, lists_read=(before.clock.now - 5, "abc"))
+    )
+    now = before.clock.now - 3600
+    after = restarted(before.state(), now=now)
+    record = after.store.record(TASK.ref)
+    assert record is not None
+    assert (record.status.last_success, record.status.missing_since) == (now - 60, now)
+    assert [poll.at for poll in read_polls(record.polls)] == [int(now) - 120, int(now) - 60, int(now)]
+    assert "yunfu_task_answered_calls" in after.page()
+    after.clock.now += 301
+    assert "yunfu_task_answered_calls" not in after.page()
+    assert after.store.account("main") == AccountStatus("main", discovery_last_success=now, lists_read=(now - 5, "abc"))
+
+
 def test_a_task_that_was_only_listed_comes_back() -> None:
     """Neither statistics nor counters are made up for it."""
     listed = Exporter()
@@ -183,6 +200,7 @@ CHANGES: list[Callable[[Store], object]] = [
     lambda store: store.record_poll(TASK, PollOutcome(UNCHANGED), 60.0),
     lambda store: store.record_poll(TASK, PollOutcome(failure=Failure("timeout", "no answer")), 60.0),
     lambda store: store.mark_missing(TASK.ref),
+    lambda store: store.shift(3600.0),
     lambda store: store.keep_windows(TASK.ref, ()),
     lambda store: store.forget(TASK.ref),
     lambda store: store.forget_account("main"),
@@ -257,6 +275,7 @@ def test_after_a_kill_counters_wait_for_the_next_poll(before: Exporter) -> None:
     assert "yunfu_task_calls_total" in before.page()
     assert "yunfu_task_calls_total" not in after.page()
     assert "yunfu_task_answered_calls" in after.page()
+    after.store.shift(0.5)
     was_complete = after.source.is_complete
     after.poll(replace(STATS, answered=90))
     assert (was_complete, after.source.is_complete) == (False, True), "an end before that poll is not complete either"

@@ -29,6 +29,7 @@ from exporter.daemon import Daemon, make_daemon, make_surroundings
 from exporter.demo.simulator import SimulatorOptions
 from exporter.logs import set_up
 from exporter.masking import MASK
+from exporter.metrics.clock import SteadyClock
 from exporter.metrics.exposition import TaskRenderer
 from exporter.polling import task_reader
 from exporter.polling.account import Account, open_account
@@ -221,7 +222,7 @@ async def test_no_value_shows_one(secretive: dict[str, Any], tmp_path: Path) -> 
     """Settings, tokens, clients and accounts, printed in any way, hold no secret."""
     settings = load_settings(["--config", str(write_config(tmp_path / "c", *secretive.values()))], environ={})
     tokens, _ = read_tokens(settings)
-    around = make_surroundings(TaskRenderer(), 300)
+    around = make_surroundings(TaskRenderer(), 300, SteadyClock())
     things: list[object] = [settings, settings.model_dump(), settings.model_dump_json(), tokens, around]
     for each in settings.accounts:
         things += [each, vars(each), each.model_dump(mode="json"), each.model_copy()]

@@ -7,6 +7,7 @@ import errno
 import gzip
 import json
 import random
+import re
 import socket
 import struct
 import sys
@@ -21,6 +22,7 @@ from aiohttp import web
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from exporter import daemon as daemon_module
 from exporter.api.errors import Failure
 from exporter.api.model import Task, TaskRef, TaskState, parse_stats
 from exporter.api.tokens import Token
@@ -28,6 +30,7 @@ from exporter.config.settings import AccountSettings, PollSettings, Settings, Ta
 from exporter.config.values import Address
 from exporter.daemon import Daemon
 from exporter.files.changes import Watched
+from exporter.metrics.clock import SteadyClock
 from exporter.metrics.exposition import Page, TaskRenderer
 from exporter.metrics.instrumentation import AccountCollector, ExporterMetrics
 from exporter.metrics.records import AccountStatus, PollOutcome, TaskRecord
@@ -37,7 +40,7 @@ from exporter.running import Running
 from exporter.web import app as web_module
 from exporter.web.app import OPENMETRICS, TEXT, make_app
 from exporter.web.server import listening
-from tests.support.clock import until
+from tests.support.clock import Clock, until
 from tests.support.exporter import SETTINGS, FakeAccount, FakeExporter
 from tests.support.programs import Reply, fetch, free_port
 from tests.support.tools import documented
@@ -218,10 +221,11 @@ async def exporter(
     tasks: Sequence[str] = (TASK,),
     broken: bool = False,
     timeout_seconds: float = 5,
-    clock: Callable[[], float] = lambda: NOW,
+    wall: Callable[[], float] = lambda: NOW,
+    steady: Callable[[], float] = lambda: 0.0,
     **more: Any,
 ) -> AsyncIterator[tuple[StandIn, Site]]:
-    """Run the whole exporter on a stand-in for the platform."""
+    """Run the whole exporter on a stand-in for the platform, by two clocks."""
     platform_port, port = free_port(), free_port()
     platform = StandIn(f"http://127.0.0.1:{platform_port}", broken=broken)
     platform.let_go.set()
@@ -237,20 +241,21 @@ async def exporter(
     )
     poll = PollSettings(interval=60, idle_interval=60, timeout=timeout_seconds, stale_after=300)
     settings = Settings(listen=(Address("127.0.0.1", port),), poll=poll, accounts=(account,))
-    renderer = TaskRenderer()
+    renderer, clock = TaskRenderer(), SteadyClock(wall, steady)
     store = Store(renderer, clock, settings.poll.stale_after)
-    around = Surroundings(store, ExporterMetrics("1", "abc"), clock, random.Random(1))
+    around = Surroundings(store, ExporterMetrics("1", "abc"), wall, random.Random(1))
     around.metrics.registry.register(AccountCollector(store))
     tokens = {"main": Token("planted")}
-    daemon = Daemon(Running(settings, tokens, renderer, around), lambda: (settings, tokens), Watched())
+    running = Running(settings, tokens, renderer, around)
+    daemon = Daemon(running, lambda: (settings, tokens), Watched(), clock)
     async with listening(app, [("127.0.0.1", platform_port)]):
-        running = asyncio.create_task(daemon.run())
+        run = asyncio.create_task(daemon.run())
         try:
             await daemon.ready.wait()
             yield platform, Site(f"http://127.0.0.1:{port}", store)
         finally:
             daemon.stop()
-            await running
+            await run
 
 
 @pytest.mark.parametrize("accept", ["*/*", PROMETHEUS_2])
@@ -288,6 +293,67 @@ async def test_metrics_answers_while_the_platform_is_down() -> None:
     assert "502" in home.text
 
 
+LAST_SUCCESS = ("yunfu_task_last_success_timestamp_seconds", TASK)
+
+
+@pytest.mark.parametrize("step", [-3600, 3600])
+async def test_a_step_of_the_wall_clock_keeps_nothing_stale_and_hides_nothing_fresh(
+    step: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the platform fails, statistics leave metrics and page by the time that has passed; timestamps follow the clock.
+
+    A probe is of the wall clock's time.
+    """
+    monkeypatch.setattr(daemon_module, "CLOCK_SECONDS", 0.01)
+    wall, steady = Clock(NOW), Clock(0.0)
+
+    def pass_by(seconds: float) -> None:
+        steady.now += seconds
+        wall.now += seconds
+
+    async with exporter(wall=wall, steady=steady) as (platform, it):
+        platform.broken = True
+        pass_by(30)
+        wall.now += step
+        at_once = samples(await it.get("/metrics"))
+        await until(lambda: it.store.clock() == wall.now)
+        followed, page = samples(await it.get("/metrics")), await it.get(f"/task?account=main&task={TASK}")
+        pass_by(330)
+        last, last_page = samples(await it.get("/metrics")), await it.get(f"/task?account=main&task={TASK}")
+        pass_by(1)
+        stale, stale_page = samples(await it.get("/metrics")), await it.get(f"/task?account=main&task={TASK}")
+        platform.broken = False
+        again = samples(await it.get(f"/probe?account=main&task={TASK}"))
+    fresh = at_once, followed, last, again
+    assert [each["yunfu_task_answered_calls", TASK] for each in fresh] == [61] * 4
+    assert ("yunfu_task_answered_calls", TASK) not in stale
+    assert [each[LAST_SUCCESS] for each in (followed, stale, again)] == [NOW + step, NOW + step, wall.now]
+    reloaded = "yunfu_exporter_config_last_reload_success_timestamp_seconds", ""
+    assert followed[reloaded] == NOW + step
+    pages = [re.sub(r"<[^>]*>", "", each.text) for each in (page, last_page, stale_page)]
+    for text, said in zip(pages, ["reported 30 s ago", "reported 6 min ago", "left /metrics 1 s ago"], strict=True):
+        assert said in " ".join(text.split())
+
+
+async def test_an_answer_is_of_one_moment() -> None:
+    """If the clock is shifted while the client waits for its turn, what was fresh when it asked is shown as it was then."""
+    clock, port = Clock(NOW), free_port()
+    it = Site(f"http://127.0.0.1:{port}", Store(TaskRenderer(), clock, 300))
+    it.fill("a")
+
+    async def shift(*_: object) -> None:
+        clock.now += 3600
+        it.store.shift(3600)
+
+    app = make_app(it.exporter)
+    app.on_response_prepare.append(shift)
+    async with listening(app, [("127.0.0.1", port)]):
+        found = samples(await it.get("/metrics"))
+    task = "00000000-0000-0000-0000-000000000000"
+    assert found["yunfu_task_answered_calls", task] == 61
+    assert found["yunfu_task_last_success_timestamp_seconds", task] == NOW
+
+
 async def test_metrics_answers_before_anything_is_known() -> None:
     """An empty store gives a page that parses in both formats, and both endings."""
     async with site() as it:
@@ -298,10 +364,10 @@ async def test_metrics_answers_before_anything_is_known() -> None:
 
 async def test_probe_of_a_polled_task_leaves_it_as_it_is() -> None:
     """A probe calls the platform once, answers the task's own series, counters included, and nothing else; /metrics stays the same."""
-    now = NOW
-    async with exporter(tasks=(TASK, OTHER), clock=lambda: now) as (platform, it):
+    steady = Clock(0.0)
+    async with exporter(tasks=(TASK, OTHER), steady=steady) as (platform, it):
         before, records = len(platform.calls), it.store.records()
-        now += 1
+        steady.now += 1
         reply = await it.get(f"/probe?account=main&task={TASK.upper()}")
         found = samples(reply)
         assert len(platform.calls) == before + 1
@@ -345,9 +411,9 @@ async def test_probe_of_a_task_that_fails_says_so() -> None:
 
 async def test_probe_of_a_task_that_has_left_says_that_it_is_down() -> None:
     """A configured task that the platform denies for longer than stale_after leaves /metrics, but a probe still answers."""
-    now = NOW
-    async with exporter(tasks=(OTHER,), clock=lambda: now) as (_, it):
-        now += 301
+    steady = Clock(0.0)
+    async with exporter(tasks=(OTHER,), steady=steady) as (_, it):
+        steady.now += 301
         found, everything = (
             samples(await it.get(f"/probe?account=main&task={OTHER}")),
             samples(await it.get("/metrics")),
