@@ -542,8 +542,8 @@ async def test_a_changed_token_file_ends_the_hold_at_once(
     monkeypatch.setattr(credentials, "WATCH_SECONDS", 0.02)
     change(tmp_path, "planted-revoked")
     async with opened(WELL, monkeypatch, None) as (world, _), world.polling(Token.from_file(tmp_path / "token")):
-        await until(lambda: world.failures("http_401"))
-        assert world.gate.held_seconds("stat") > client.REFUSED_TOKEN_SECONDS - 8
+        await until(lambda: world.gate.held_seconds("stat") > client.REFUSED_TOKEN_SECONDS - 8)
+        assert world.failures("http_401")
         expiry = 'yunfu_account_token_expiry_timestamp_seconds{account="struck"}'
         assert expiry not in await world.scrape()
         change(tmp_path, world.simulator.accounts[0].token)
