@@ -192,6 +192,11 @@ LIVE_FAILURES: Final = {
         "The platform refuses {path} ({status}): check base_url and user_id, and ask the platform's operator.",
         "平台拒绝了 {path}（返回 {status}）：请检查 base_url 和 user_id，或联系平台运营方。",
     ),
+    "refused_said": Text(
+        "The platform says: “{said}” ({answer} for {path}). Do what that asks for first; if it does not say why, check "
+        "base_url and user_id, and ask the platform's operator.",
+        "平台提示：“{said}”（{path} 返回 {answer}）。请先按该提示处理；若提示未说明原因，请检查 base_url 和 user_id，或联系平台运营方。",
+    ),
     "refused_alone": Text(
         "The platform refuses {path} ({status}), while other calls work: try again later, and if it stays, report the file that "
         "`yunfu-exporter capture` writes.",
