@@ -72,6 +72,11 @@ VERDICTS: Final = {
         "please report the file that `yunfu-exporter capture` writes.",
         "平台有应答，但文档字段 {names} 缺少或无法识别，相应的指标会是空的：请提交 `yunfu-exporter capture` 写出的文件。",
     ),
+    "contradictory": Text(
+        "The status of some tasks was read, but contradicts their enable and call_status: the status prevails, so compare "
+        "yunfu_task_state with the console.",
+        "部分任务的 status 已读取，但与 enable、call_status 不一致：以 status 为准，请将 yunfu_task_state 与控制台核对。",
+    ),
     "no_number": Text(
         "The platform answers, but {path} has none of the documented numbers, so nothing can be measured: please report the file "
         "that `yunfu-exporter capture` writes.",

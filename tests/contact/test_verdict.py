@@ -29,6 +29,8 @@ RENAMED = envelope({"callStatistics": {"connected": 61}})
         ({"stat": without("tags", "llm_tags")}, ["verdict.older"], True),
         ({"stat": without("rounds")}, ["verdict.partial"], True),
         ({"tasks": page(entry(1, maximumcall=...))}, ["verdict.partial"], True),
+        ({"tasks": page(entry(1, enable=0, status=2))}, ["verdict.good", "verdict.contradictory"], True),
+        ({"tasks": page(entry(1, status=9))}, ["verdict.partial"], True),
         ({"stat": RENAMED}, ["verdict.no_number"], False),
         ({"stat": envelope({"answer_rate": {}, "rounds": []})}, ["verdict.no_number"], False),
         ({"stat": envelope([])}, ["verdict.empty_stat"], False),
