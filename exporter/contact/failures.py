@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from exporter.api.errors import ApiTimeout, ConnectError, EnvelopeError, HttpError, MalformedError, TlsError
+from exporter.api.errors import ApiError, ApiTimeout, ConnectError, EnvelopeError, HttpError, MalformedError, TlsError
 from exporter.contact.calls import Contact, Exchange
 
 _OWN_PATH: Final = re.compile(r"/agent-api(/.*)?$")
@@ -148,11 +148,25 @@ def _values(contact: Contact, exchange: Exchange) -> dict[str, object]:
         "status": Sentence("status.said", {"status": answer, "said": said}) if said else answer,
         "base": contact.account.base_url,
         "user_id": contact.account.user_id,
-        "why": str(exchange.error),
+        "why": Sentence(_why(exchange.error), {"text": str(exchange.error)}),
         "call": Sentence(f"endpoint.{exchange.endpoint}"),
         "generation": "2" if exchange.path.startswith("/new/") else "1",
         "task": "" if contact.task is None else contact.task.id,
     }
+
+
+def _why(error: ApiError | None) -> str:
+    """Return the key of the reason in a few words, which stand before the error's own text where that is in another language."""
+    match error:
+        case ApiTimeout():
+            return "why.timeout"
+        case TlsError():
+            return "why.tls"
+        case ConnectError():
+            return "why.connect"
+        case MalformedError():
+            return "why.malformed"
+    return "why.other"
 
 
 def _code(exchange: Exchange) -> float | None:

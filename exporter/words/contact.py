@@ -56,6 +56,15 @@ STATUS: Final = {
 }
 """How an API call was answered."""
 
+WHY: Final = {
+    "why.timeout": Text("{text}", "未在时限内收到完整应答（{text}）"),
+    "why.tls": Text("{text}", "TLS 连接失败（{text}）"),
+    "why.connect": Text("{text}", "连接失败（{text}）"),
+    "why.malformed": Text("{text}", "应答格式不对（{text}）"),
+    "why.other": Text("{text}", "请求失败（{text}）"),
+}
+"""Why an API call failed: the log's words for it, with Chinese before them."""
+
 VERDICTS: Final = {
     "good": Text(
         "The platform answers as documented: token, user_id and lists are accepted, and all {of} documented fields of the "
@@ -233,6 +242,7 @@ CAPTURE: Final = {
 CONTACT: Final[dict[str, Text]] = {
     **{f"report.{key}": text for key, text in REPORT.items()},
     **STATUS,
+    **WHY,
     **{f"verdict.{key}": text for key, text in VERDICTS.items()},
     **{f"failure.{key}": text for key, text in LIVE_FAILURES.items()},
     **{f"capture.{key}": text for key, text in CAPTURE.items()},
