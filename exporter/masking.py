@@ -18,10 +18,16 @@ MASK: Final = "***"
 _READ: Final = 400
 _SHOWN: Final = 300  # what begins later may go on where it is not read, so that it cannot be recognised
 
+_KEYS: Final = (
+    r"eyJ[\w+/.~%-]*=*",  # a JSON web token
+    r"(?<!\w)(?i:sk|pk|rk|ak|whsec|gh[oprsu]|glpat|xox[abeprs])[_-][\w-]{8,}",  # a key of the usual makes
+    r"[0-9A-Fa-f]{16,}",
+)
 _TOKENS: Final = (
+    *_KEYS,
     r"(?i:bearer)\s+[!-~]+",
     r"(?i:token|authorization|password|passwd|secret|cookie|key|sign|signature)[\"']?\s*[:=]\s*[!-~]+",
-    r"eyJ[\w+/.~%-]*=*",  # a JSON web token
+    r"(?:密码|口令|密钥|秘钥|令牌|凭证|凭据|验证码)[\s:=为是\"'“”‘’「『]*+[!-~]*\w[!-~]*",  # no sign need stand between
     r"(?=[\w+/.~%-]*\d)[\w+/.~%-]{12,}=*",
     r"[\w+/.~%-]{24,}=*",
 )
@@ -35,6 +41,10 @@ _ADDRESSES: Final = (
 )
 _PHONE_NUMBER: Final = r"\d(?:[ ().+/‐-―−-]{0,3}\d){6,}"
 _SECRETS: Final = [re.compile(pattern, re.ASCII) for pattern in (*_TOKENS, *_ADDRESSES, _PHONE_NUMBER)]
+_RECOGNISABLE: Final = re.compile("|".join(_KEYS), re.ASCII)
+_WORDS: Final = re.compile(r"_*[A-Za-z]{1,23}\d{0,2}(?:[_.>~-]+[A-Za-z]{1,23}\d{0,2})*", re.ASCII)
+"""A name made of words, which as a text would look like a token or a host."""
+
 _DATE: Final = re.compile(r"(?:19|20)\d\d[-/]\d\d[-/]\d\d(?: \d\d)?", re.ASCII)
 """A date, with the hour of a time after it: it looks like a phone number, and is none."""
 
@@ -54,6 +64,11 @@ def mask(text: str) -> str:
     masked = "".join([*pieces, line[shown:end]])
     is_whole = len(masked) <= MAX_CHARACTERS and len(text) <= _READ
     return masked if is_whole else f"{masked[: MAX_CHARACTERS - 1]}…"
+
+
+def mask_name(name: str) -> str:
+    """Return the name of a field masked like a text, but whole where it is made of words: ``answer_rate_v2``."""
+    return name if _WORDS.fullmatch(name) and not _RECOGNISABLE.search(name) else mask(name)
 
 
 def _private_spans(line: str) -> list[tuple[int, int]]:

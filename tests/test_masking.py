@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from exporter.masking import MASK, MAX_CHARACTERS, mask
+from exporter.masking import MASK, MAX_CHARACTERS, mask, mask_name
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.AbC-_9"
 ANYTHING = st.text(max_size=120)
@@ -32,6 +32,9 @@ DIGITS = st.text("0123456789", min_size=8, max_size=8)
         "Unauthenticated.",
         "token expired, user_not_found: try again",
         "token：已过期",
+        "密码错误",
+        "密码：已过期，口令为空 (code:500)",
+        "internationalization of characteristics",
         "SQLSTATE[HY000] [2002] Connection refused",
     ],
 )
@@ -48,6 +51,13 @@ def test_what_a_platform_says_of_itself_stays(text: str) -> None:
         ("eyJ9", MASK),
         ("token=a1b2c3, retry", f"{MASK} retry"),
         ("Authorization: x", MASK),
+        ("密码：Hunter2", MASK),
+        ("密码SECRET，请重试", f"{MASK}请重试"),
+        ("口令是“open”", f"{MASK}”"),
+        ("密钥 = $abc 已失效", f"{MASK} 已失效"),
+        ("deadbeefdeadbeef", MASK),
+        ("key DEADBEEFdeadbeefcafe bad", f"key {MASK} bad"),
+        ("sk_live_abcdefghij", MASK),
         ("pl4nted-F1le-T0ken", MASK),
         ("AbCdEfGhIjKlMnOpQrStUvWx", MASK),
         ("任务40863af8-db4a-41c6-a269-eb5bc386d97f不存在", f"任务{MASK}不存在"),
@@ -147,3 +157,11 @@ def test_the_end_of_what_is_read_cuts_nothing_private(filler: int) -> None:
     """A token that is cut by the bound of what is read is masked, however little else is shown."""
     text = f"{'a1' * (filler // 2)} 13800138000 {'b2' * 300}"
     assert "1380" not in mask(text)
+
+
+@pytest.mark.parametrize(
+    "name", ["answer_rate_v2", "callCompletetRate2", "average_call_duration_by_hour", "接通率", "_a-b.c"]
+)
+def test_a_name_made_of_words_stays(name: str) -> None:
+    """The name of a field is shown whole, also where it is as long as a token."""
+    assert mask_name(name) == name

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Final
 
+from exporter.masking import mask_name
+
 _FIELDS: Final[Mapping[str, frozenset[str]]] = {
     "answer_rate": frozenset({"answered", "noAnswer", "callCompletetRate", "taskProgress"}),
     "intention": frozenset({"name", "total", "percent"}),  # its number is only read where it has no name
@@ -60,12 +62,12 @@ def has_documented_part(data: Mapping[str, object]) -> bool:
 
 
 def show_names(names: list[str], most: int = _MAX_SHOWN) -> tuple[str, ...]:
-    """Return the first few names as they can be shown: short, printable, without anything that looks like a phone number."""
+    """Return the first few names as they can be shown: short, printable, without what may be private."""
     return tuple(_show(name) for name in islice(names, most)) + (("…",) if len(names) > most else ())
 
 
 def _show(name: str) -> str:
-    shown = _UNSHOWN.sub("…", name[: 2 * _MAX_SHOWN_LENGTH])
+    shown = _UNSHOWN.sub("…", mask_name(name))
     return shown if len(shown) <= _MAX_SHOWN_LENGTH else shown[: _MAX_SHOWN_LENGTH - 1] + "…"
 
 

@@ -14,7 +14,8 @@ from exporter.contact.report import report_lines
 from exporter.contact.verdict import works
 from exporter.polling.budget import budget_lines, warnings
 from exporter.polling.credentials import accounts_by_token
-from exporter.words.terminal import terminal_language
+from exporter.words.check import CHECK
+from exporter.words.terminal import say, terminal_language
 
 FLAGS: Final = {
     "--live": "also read the first page of each task list and one task's statistics, and report what was found"
@@ -25,17 +26,18 @@ def run(options: Namespace, words: Sequence[str]) -> int:
     """Check the configuration, and with ``--live`` the platform; return the exit status. Raises SettingsError."""
     live: bool = options.live
     settings, tokens = load(words, FLAGS)
-    print("the configuration is good")
+    language = terminal_language(os.environ)
+    print(say(CHECK["good"]))
     contacts = threads.run(make_contacts(settings, tokens)) if live else []
     listed = {contact.account.name: contact.tasks for contact in contacts if contact.lists}
     granted = {contact.account.name: contact.granted for contact in contacts}
     for group in accounts_by_token(settings, tokens):
-        print("\n".join(budget_lines(settings, group, listed, granted.get(group[0].name))))
+        print("\n".join(budget_lines(settings, group, listed, granted.get(group[0].name), language=language)))
     for account in settings.accounts:
-        for warning in warnings(account):
-            print(f"  warning: {warning}")
+        for warning in warnings(account, language):
+            print(say(CHECK["warning"], sentence=warning))
         if account.discovery is not None and not live:
-            print(f"account {account.name}: the number of tasks is known to the platform only: add --live to ask it")
+            print(say(CHECK["add_live"], account=account.name))
     for contact in contacts:
-        print("\n".join(report_lines(contact, terminal_language(os.environ))))
+        print("\n".join(report_lines(contact, language)))
     return OK if all(works(contact) for contact in contacts) else FAILED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -19,6 +20,9 @@ from exporter.contact.report import align
 from exporter.logs import set_up
 from exporter.metrics.exposition import TaskRenderer
 from exporter.polling.discovery import Choice
+from exporter.words.check import NO_TASKS, TABLE
+from exporter.words.labels import STATES
+from exporter.words.terminal import say, terminal_language
 
 FLAGS: Final = {"--json": "print JSON for machines, not a table"}
 
@@ -34,7 +38,7 @@ def run(options: Namespace, words: Sequence[str]) -> int:
     elif choices:
         _print_table([_row(choice) for choice in choices])
     elif not failures:
-        print("no tasks")
+        print(say(NO_TASKS))
     for failure in failures:
         complain(failure)
     return FAILED if failures else OK
@@ -65,5 +69,12 @@ def _row(choice: Choice) -> dict[str, str]:
 
 
 def _print_table(rows: Sequence[dict[str, str]]) -> None:
-    cells_of = ([printable(" ".join(cell.split())) for cell in row.values()] for row in rows)  # anybody can name a task
-    print("\n".join(align([[name.replace("_", " ") for name in rows[0]], *cells_of])))
+    shown = [{**row, "state": _state(row["state"])} for row in rows]
+    cells_of = (
+        [printable(" ".join(cell.split())) for cell in row.values()] for row in shown
+    )  # anybody can name a task
+    print("\n".join(align([[say(TABLE[name]) for name in rows[0]], *cells_of])))
+
+
+def _state(state: str) -> str:
+    return say(STATES[state]) if terminal_language(os.environ) == "zh" else state

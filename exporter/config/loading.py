@@ -3,7 +3,8 @@
 The command line goes before the environment, that before the file, that before the defaults. In the environment a key
 is written ``YUNFU_POLL__INTERVAL``; an empty variable counts as not set, and ``null`` takes back what the file says.
 Lists are separated by commas there, and ``accounts`` is YAML or JSON. Every fault of every source is found in one go
-and named as the user wrote it: by flag, variable or key path. No .env file is read.
+and named as the user wrote it: by flag, variable or key path. No .env file is read. Paths in the file are relative to its
+folder, those of the other sources to the working directory.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from exporter.config.strict_yaml import parse_yaml, read_yaml
 from exporter.config.values import show
 
 _ACCOUNT_PARTS: Final = ("base_url", "user_id", "token", "token_file", "tasks")
+_FILES: Final = frozenset({"web_config_file", "state_file", "token_file", "ca_file"})
 _KUBERNETES: Final = re.compile(
     r"YUNFU(_\w+)?_(SERVICE_HOST=[\da-f.:]+|SERVICE_PORT(_\w+)?=\d+|PORT(_\d+_(TCP|UDP|SCTP))?=(tcp|udp|sctp)://\S+"
     r"|PORT_\d+_(TCP|UDP|SCTP)_(ADDR=[\da-f.:]+|PORT=\d+|PROTO=(tcp|udp|sctp)))",
@@ -163,9 +165,20 @@ def _read_file(name: str | None) -> _Source:
     if not name:
         return _Source(faults=["--config: is empty; expected the path of a YAML file"], lacks_accounts=True)
     try:
-        return _Source(read_yaml(name, like="accounts: […]"))
+        return _Source(_locate(read_yaml(name, like="accounts: […]"), Path(name).parent))
     except ValueError as error:
         return _Source(faults=[str(error)], lacks_accounts=True)
+
+
+def _locate(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return a file's values with the paths of other files in it relative to the folder of the file."""
+    located = {
+        key: str(folder / value.strip()) if key in _FILES and isinstance(value, str) and value.strip() else value
+        for key, value in values.items()
+    }
+    if isinstance(accounts := values.get("accounts"), list):
+        located["accounts"] = [_locate(each, folder) if isinstance(each, dict) else each for each in accounts]
+    return located
 
 
 def _decode_accounts(source: _Source) -> None:

@@ -1,8 +1,7 @@
 """Settings and its parts: what a configuration may be. Strict, typed, frozen, secrets masked.
 
 ``exporter.config.loading`` says where a configuration comes from, ``exporter.config.values`` how each kind of value is written.
-Durations are seconds, ratios are 0-1. Relative paths are relative to the working directory. Dumped as JSON, secrets
-are stars and everything else is as a user would write it. The descriptions are the ones of ``--help``.
+Durations are seconds, ratios are 0-1. Dumped as JSON, secrets are stars and everything else is as a user would write it. The descriptions are the ones of ``--help``.
 """
 
 from __future__ import annotations

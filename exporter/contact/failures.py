@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from exporter.api.errors import ApiTimeout, ConnectError, EnvelopeError, HttpError, MalformedError, TlsError
+from exporter.api.errors import ApiError, ApiTimeout, ConnectError, EnvelopeError, HttpError, MalformedError, TlsError
 from exporter.contact.calls import Contact, Exchange
 
 _OWN_PATH: Final = re.compile(r"/agent-api(/.*)?$")
@@ -68,7 +68,7 @@ def explain_one(contact: Contact, exchange: Exchange) -> Sentence:
 def _explain(contact: Contact, exchange: Exchange) -> Sentence:
     """Return why a call failed, as far as the call itself shows it."""
     values, error, code = _values(contact, exchange), exchange.error, _code(exchange)
-    expiry, key = contact.token_expiry, "refused"
+    expiry, key = contact.token_expiry, "refused_said" if values["said"] else "refused"
     if code == HTTPStatus.UNAUTHORIZED and expiry is not None and expiry < exchange.asked_at:
         return Sentence("failure.token_expired", {**values, "when": format_moment(expiry)})
     if code in _BY_CODE:
@@ -137,21 +137,36 @@ def _values(contact: Contact, exchange: Exchange) -> dict[str, object]:
     """Return what sentences about a failed call can fill in."""
     code = exchange.error.code if isinstance(exchange.error, EnvelopeError) else None
     http = None if exchange.answer is None else exchange.answer.status
-    status = Sentence("status.none") if http is None else Sentence("status.http", {"status": http})
+    answer = Sentence("status.none") if http is None else Sentence("status.http", {"status": http})
     if code is not None:
-        status = Sentence("status.code", {"status": http, "code": f"{code:g}"})
-    if exchange.error is not None and exchange.error.said:
-        status = Sentence("status.said", {"status": status, "said": exchange.error.said})
+        answer = Sentence("status.code", {"status": http, "code": f"{code:g}"})
+    said = "" if exchange.error is None else exchange.error.said
     return {
         "path": contact.full_path(exchange),
-        "status": status,
+        "answer": answer,
+        "said": said,
+        "status": Sentence("status.said", {"status": answer, "said": said}) if said else answer,
         "base": contact.account.base_url,
         "user_id": contact.account.user_id,
-        "why": str(exchange.error),
+        "why": Sentence(_why(exchange.error), {"text": str(exchange.error)}),
         "call": Sentence(f"endpoint.{exchange.endpoint}"),
         "generation": "2" if exchange.path.startswith("/new/") else "1",
         "task": "" if contact.task is None else contact.task.id,
     }
+
+
+def _why(error: ApiError | None) -> str:
+    """Return the key of the reason in a few words, which stand before the error's own text where that is in another language."""
+    match error:
+        case ApiTimeout():
+            return "why.timeout"
+        case TlsError():
+            return "why.tls"
+        case ConnectError():
+            return "why.connect"
+        case MalformedError():
+            return "why.malformed"
+    return "why.other"
 
 
 def _code(exchange: Exchange) -> float | None:

@@ -14,11 +14,12 @@ from zoneinfo import ZoneInfo
 
 from exporter.api.documented import OLDER_EDITION_LACKS, documented_parts, unknown_parts
 from exporter.api.model import TaskStats, parse_stats
-from exporter.lists.entries import ListedTask, Page, parse_task
+from exporter.lists.entries import ListedTask, Page, parse_status, parse_task
 
 _READ: Final = ("uuid", "name", "user_id", "create_datetime", "enable", "maximumcall")
 """The fields of an entry that are read."""
 
+_STATUS: Final = "tasks.status"
 _CALL_STATUS: Final = "new_task_extra.call_status"
 _KNOWN: Final = frozenset(
     {
@@ -46,11 +47,15 @@ class Fields:
 
 @dataclass(frozen=True, slots=True)
 class ListFound:
-    """The first page of a list: how many tasks the list claims, its entries, and their fields (None: it has no entry)."""
+    """The first page of a list: how many tasks the list claims, its entries, and their fields (None: it has no entry).
+
+    ``is_contradictory``: the status of an entry contradicts its flags.
+    """
 
     total: int | None
     tasks: tuple[ListedTask, ...]
     fields: Fields | None
+    is_contradictory: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,15 @@ class StatFound:
 def read_list(page: Page, generation: str, timezone: ZoneInfo) -> ListFound:
     """Read the entries of a page."""
     unread: set[str] = set()
-    tasks = [parse_task(entry, generation, timezone, unread.add, None) for entry in page.entries]
+    tasks: list[ListedTask | None] = []
+    is_contradictory = False
+    for entry in page.entries:
+        doubtful: set[str] = set()
+        tasks.append(parse_task(entry, generation, timezone, doubtful.add, None))
+        if _STATUS in doubtful and isinstance(entry, dict) and parse_status(entry.get("status")) is not None:
+            doubtful.remove(_STATUS)  # it was read, and prevails
+            is_contradictory = True
+        unread |= doubtful
     entries = [entry for entry in page.entries if isinstance(entry, dict)]
     there = {name for entry in entries for name in entry}
     extras = [entry.get("new_task_extra") for entry in entries]
@@ -86,7 +99,9 @@ def read_list(page: Page, generation: str, timezone: ZoneInfo) -> ListFound:
     wanted = (*_READ, _CALL_STATUS) if generation == "2" else _READ
     unreadable = {name.removeprefix("tasks.") for name in unread}
     fields = _sort(wanted, there, unreadable, there - _KNOWN - {_CALL_STATUS})
-    return ListFound(page.total, tuple(task for task in tasks if task), fields if page.entries else None)
+    return ListFound(
+        page.total, tuple(task for task in tasks if task), fields if page.entries else None, is_contradictory
+    )
 
 
 def read_stat(data: Mapping[str, Any] | list[Any]) -> StatFound:

@@ -11,12 +11,16 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from exporter.contact.vocabulary import COUNTS, MEANINGS, TEXTS, TIMES, is_field_name
+from exporter.api.scalars import read_percentage
+from exporter.contact.vocabulary import CODES, COUNTS, PAGES, TEXTS, TIMES, is_field_name
 from exporter.patterns import UUID
 
 _MAX_DEPTH: Final = 40
-_DIGITS: Final = 6
-"""A number of more digits is replaced, since it can be an id or a phone number; a documented count may have one more."""
+_MOST: Final = 1_000_000
+"""From here on a number is replaced, since it can be an id or a phone number; a documented count may have a digit more."""
+
+_MOST_OF_COUNT: Final = 10_000_000
+_MOST_OF_CODE: Final = 10_000
 
 _ID: Final = re.compile(
     r"(.*_)?(id|ids|uid|uuid|no|num|number|phone|mobile|tel|telephone|extension|account|username|password|md5|qr_code)|.*(Id|No)",
@@ -24,8 +28,11 @@ _ID: Final = re.compile(
 )
 _NAME: Final = re.compile(r"(.*_)?(name|nickname|nick|username|title)|.*Name", re.ASCII)
 _GRADE: Final = re.compile(r"[A-Z](级[-—(（]?|[-—(（]|$)")
-_NUMERIC: Final = re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d+)(\.\d{1,15})?%?", re.ASCII)
+_NUMERIC: Final = re.compile(r"[+-]?(\d{1,3}([,，]\d{3})+|\d+)(\.\d{1,15})? ?[%％]?", re.ASCII)
 _TIME: Final = re.compile(r"[12]\d{3}-\d\d-\d\d( \d\d:\d\d(:\d\d)?)?", re.ASCII)
+_RECENT_TIME: Final = re.compile(r"20[1-9]\d-\d\d-\d\d (?!00:00:00)\d\d:\d\d:\d\d", re.ASCII)
+"""A time as the platform writes it, which is nobody's birthday."""
+
 _ANY_TIME: Final = "2000-01-01 00:00:00"
 
 
@@ -65,7 +72,7 @@ class Redactor:
         if _NUMERIC.fullmatch(text):
             return self._numeric(text, key)
         if _TIME.fullmatch(text):
-            return text if key in TIMES else _ANY_TIME[: len(text)]
+            return text if key in TIMES and _RECENT_TIME.fullmatch(text) else _ANY_TIME[: len(text)]
         if block == "intention" and key == "name" and (grade := _GRADE.match(text)):
             rest = text[grade.end() :]
             return grade[0] + (self._replace(rest, "name") if rest else "")
@@ -87,26 +94,27 @@ class Redactor:
     def _number(self, number: float, key: str) -> float | None:
         if not math.isfinite(number):
             return None
-        if key in MEANINGS and abs(number) < 10_000:
+        if _is_known(number, key):
             return number
-        if _is_id(key) or abs(number) >= 10 ** _digits(key):
+        if _can_be_private(number, key):
             return self._id(f"{number}")
         if self._blanks:
             return 0
-        return number if isinstance(number, int) or key in COUNTS else round(number, 2)
+        return number if isinstance(number, int) or _is_exact(number, key) else round(number, 2)
 
     def _numeric(self, text: str, key: str) -> str:
         """Return a number that is written as a text; a whole one can be an id wherever it is not documented."""
-        whole = re.split(r"[.%]", text)[0].replace(",", "").lstrip("+-")
-        is_known = key in COUNTS or (key in MEANINGS and len(whole) < 5)
-        is_whole = text.lstrip("+-").isdigit()
-        if _is_id(key) or len(whole) > _digits(key) or (is_whole and not is_known):
+        number = read_percentage(text)
+        whole = text.lstrip("+-")
+        is_documented = key in COUNTS or key in CODES or key in PAGES
+        is_id = bool(re.match(r"0\d", whole)) or (whole.isdigit() and not is_documented)
+        if number is None or is_id or _can_be_private(number, key):
             return f"{self._id(text):0{len(text)}d}"
-        if key in MEANINGS:
+        if _is_known(number, key):
             return text
         if self._blanks:
-            return "0%" if text.endswith("%") else "0"
-        return text if key in COUNTS else re.sub(r"(\.\d\d)\d+", r"\1", text)
+            return "0%" if text.endswith(("%", "％")) else "0"
+        return text if _is_exact(number, key) else re.sub(r"(\.\d\d)\d+", r"\1", text)
 
     def _id(self, text: str) -> int:
         return self._ids.setdefault(text, len(self._ids) + 1)
@@ -118,9 +126,22 @@ class Redactor:
         return self._texts[text]
 
 
-def _digits(key: str) -> int:
-    return _DIGITS + (key in COUNTS)
+def _is_known(number: float, key: str) -> bool:
+    """Return whether a number stands for something that is documented, or for a page."""
+    return number in CODES.get(key, ()) or (key in PAGES and abs(number) < _MOST_OF_CODE)
 
 
-def _is_id(key: str) -> bool:
-    return _ID.fullmatch(key) is not None
+def _can_be_private(number: float, key: str) -> bool:
+    """Return whether a number can be an id, or a phone number, with a decimal point in it or without."""
+    if _ID.fullmatch(key):
+        return True
+    if key in CODES or key in PAGES:
+        return abs(number) >= _MOST_OF_CODE
+    if key in COUNTS and number % 1:
+        return not 0 <= number <= 100  # percent
+    return abs(number) >= (_MOST_OF_COUNT if key in COUNTS else _MOST)
+
+
+def _is_exact(number: float, key: str) -> bool:
+    """Return whether a documented number has no more than two decimals, but for a computer's inaccuracy: 91.03999999999999."""
+    return key in COUNTS and abs(number - round(number, 2)) < 1e-9

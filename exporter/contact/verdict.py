@@ -25,7 +25,7 @@ def judge(contact: Contact) -> list[Sentence]:
     failures = [explain_one(contact, exchange) for exchange in failed]
     grave = [each for each in failures if each.key not in _LEAST_GRAVE]
     lacking = [each for each in failures if each.key in _LEAST_GRAVE]
-    return [*grave, *_judge_findings(contact), *lacking] or [_praise(contact)]
+    return [*([*grave, *_judge_findings(contact), *lacking] or [_praise(contact)]), *_remarks(contact)]
 
 
 def _judge_findings(contact: Contact) -> Iterator[Sentence]:
@@ -51,6 +51,12 @@ def _lacking(contact: Contact) -> list[str]:
         lacking += contact.stat.fields.unreadable
         lacking += () if contact.stat.is_older_edition else contact.stat.fields.absent
     return list(dict.fromkeys(lacking))
+
+
+def _remarks(contact: Contact) -> Iterator[Sentence]:
+    """Yield what spoils nothing."""
+    if any(found.is_contradictory for found in contact.lists.values()):
+        yield Sentence("verdict.contradictory")
 
 
 def _praise(contact: Contact) -> Sentence:

@@ -1,12 +1,14 @@
-"""The vocabulary that a capture keeps: words of field names, and texts of the vendor's documentation. All else is replaced.
+"""The vocabulary that a capture keeps: names of fields, and texts of the vendor's documentation. All else is replaced.
 
-The names and texts are those of the vendor's public documentation; beside them stand words that field names of such
-platforms are made of, so that a field nobody has documented yet is seen by its name.
+The names and texts are those of the vendor's public documentation; beside them stand names that fields of such platforms
+usually have, so that many a field nobody has documented yet is seen by its name.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
+from http import HTTPStatus
 from typing import Final
 
 _FIELD_WORDS: Final = frozenset(
@@ -54,12 +56,35 @@ _FIELD_WORDS: Final = frozenset(
 )
 
 _DOCUMENTED_NAMES: Final = frozenset(
-    {"noAnswer", "callCompletetRate", "taskProgress", "customermoney", "customeraccount", "loginname", "calldate",
-     "answerdate", "callid", "hangupdate", "callerline"}
-)  # fmt: skip
+    """
+    agent_cost all_task alter_datetime answer_rate answerdate api_customer_to_task auto_recycle_rule_id available_at available_time
+    background_id begin_at begin_time belong_user bind_type_str bridge_group_id callCompletetRate call_info call_line call_number
+    call_number_prefix call_pause_second call_per_second call_status calldate caller_line_id caller_line_ids caller_line_list
+    caller_line_name caller_number callerline callid create_datetime created_at current_page customer_id customeraccount
+    customermoney da_status deadline_at description_server destination_extension destination_extension_name destination_prefix
+    dial_string dial_time_group dial_time_id elasticity_task elasticity_type end_action end_time extension_id gateway_id hangupdate
+    has_pages intention_results is_call_in is_default last_page level_id level_name limit_money line_allocation line_concurrency
+    line_id llm_intention_id llm_intention_tag llm_intention_tag_id llm_tags loginname master_user_id md5 new_task_extra noAnswer
+    number_count number_data number_status _originate_timeout origination_caller_id_number per_page qr_code random_assignment_number
+    recycle_limit robot_cli_node_id skip_holiday start_time status_str stop_time sub_user_id subset_task tag_id taskProgress
+    task_dial_times task_extras task_id task_ids task_type tenant_id type_note type_text unique_id updated_at user_id user_ids
+    vos_account_id work_hour work_week
+    """.split()  # noqa: SIM905
+)
 
-_NAME: Final = re.compile(r"_?[A-Za-z]+(_[A-Za-z]+)*\d{0,2}", re.ASCII)
-_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", re.ASCII)
+_LIKELY_NAMES: Final = frozenset(
+    """
+    account_balance accountBalance account_id account_name available_amount available_balance availableBalance balance_amount
+    call_count call_duration call_time company_id company_name credit_amount credit_limit creditLimit current_balance expire_at
+    expire_time expired_at expires_at expires_in expires_time frozen_balance is_expired last_login_at limit_amount package_id
+    package_name parent_id per_price remaining_balance remaining_minutes request_id task_count task_name total_balance
+    total_count total_money total_pages trace_id used_amount user_name valid_until
+    """.split()  # noqa: SIM905
+)
+"""Names of the usual make, for what no document shows, such as a balance."""
+
+_NAMES: Final = _FIELD_WORDS | _DOCUMENTED_NAMES | _LIKELY_NAMES
+
 _POSITION: Final = re.compile(r"\d{1,3}|\d{1,3}~\d{1,3}|>\d{1,3}", re.ASCII)
 """The place in a list that PHP writes as an object, or a number of conversation rounds."""
 
@@ -86,15 +111,24 @@ COUNTS: Final = frozenset(
 )  # fmt: skip
 """Documented fields with numbers that are measured."""
 
-MEANINGS: Final = frozenset(
-    {"code", "status", "intention_results", "enable", "call_status", "start", "is_call_in", "task_type", "has_pages",
-     "last_page", "current_page", "per_page"}
-)  # fmt: skip
-"""Documented fields with numbers that mean something, such as a state or a page: they stay where numbers are blanked."""
+_STATUSES: Final = frozenset(HTTPStatus)
+
+CODES: Final[Mapping[str, Collection[int]]] = {
+    "code": _STATUSES | {6007},
+    "status": _STATUSES | {*range(13)},
+    "intention_results": range(1, 7),
+    "enable": range(2),
+    "call_status": range(2),
+    "start": range(2),
+    "is_call_in": range(2),
+    "task_type": range(1, 8),
+}
+"""Documented fields with numbers that stand for something, and the known ones, which stay where numbers are blanked."""
+
+PAGES: Final = frozenset({"has_pages", "last_page", "current_page", "per_page"})
+"""Documented fields that number pages: they stay where numbers are blanked."""
 
 
 def is_field_name(key: str) -> bool:
-    """Return whether a key of an object is the name of a field, and not data."""
-    if _POSITION.fullmatch(key) or key in _DOCUMENTED_NAMES:
-        return True
-    return bool(_NAME.fullmatch(key)) and all(word.lower() in _FIELD_WORDS for word in _WORD.findall(key))
+    """Return whether a key of an object is the name of a field, and not data: words of names make no name together."""
+    return bool(_POSITION.fullmatch(key)) or key in _NAMES

@@ -132,7 +132,7 @@ def parse_task(
         return found
 
     extra = entry.get("new_task_extra")
-    by_flags, by_status = _state(part("enable", _parse_flag), extra, asked), part("status", _parse_status)
+    by_flags, by_status = _state(part("enable", _parse_flag), extra, asked), part("status", parse_status)
     if by_status is not None and _disagree(by_flags, by_status, extra):
         unread("tasks.status")
     kinds = _KINDS.get(part("task_type", read_count), ""), _CALLS_IN.get(part("is_call_in", _parse_flag), "")
@@ -169,7 +169,7 @@ def _disagree(by_flags: TaskState, by_status: TaskState, extra: object) -> bool:
     return bool(extra) or TaskState.PAUSED in (by_flags, by_status)
 
 
-def _parse_status(value: object) -> TaskState | None:
+def parse_status(value: object) -> TaskState | None:
     """Parse the ``status`` of the edit pages: 1 paused, 2 running, 3 waiting."""
     return _STATUSES.get(read_count(value))
 

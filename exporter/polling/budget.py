@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from ipaddress import ip_address
 from math import floor, inf
 from typing import Final
@@ -12,6 +13,7 @@ from exporter.api.quota import DEFAULT_SHARE, DOCUMENTED_LIMIT, RESERVED_SHARE
 from exporter.config.settings import AccountSettings, Settings
 from exporter.config.values import format_duration
 from exporter.lists.entries import PER_PAGE, task_lists
+from exporter.words.check import BUDGET
 
 LONG_INTERVAL: Final = 300.0
 """A second interval in seconds, for which the budget says how many tasks it is enough."""
@@ -24,55 +26,54 @@ def budget_lines(
     accounts: Sequence[AccountSettings],
     listed: Mapping[str, int | None],
     granted: int | None = None,
+    *,
+    language: str = "en",
 ) -> list[str]:
-    """Return lines on the API calls per minute that accounts with one token need and have, with a warning if they are short.
+    """Return lines in a language (``en``, ``zh``) on the API calls per minute that accounts with one token need and have, with a warning if they are short.
 
     ``listed`` is how many tasks the platform lists, by account; ``granted`` is what it grants per minute, None: not known. All
     tasks are assumed to run.
     """
-    allowed, reason = _allowed(accounts, granted)
+    say = partial(_say, language)
+    allowed, reason = _allowed(accounts, granted, say)
     tasks = {account.name: _tasks(account, listed.get(account.name)) for account in accounts}
     lists = sum(_list_calls(settings, account, tasks[account.name] or 0) for account in accounts)
     known = sum(count or 0 for count in tasks.values())
-    who = f"account {accounts[0].name}" if len(accounts) == 1 else f"accounts {', '.join(tasks)} (one token)"
+    who = say("account" if len(accounts) == 1 else "accounts", names=", ".join(tasks))
     needed = known * _poll_calls(settings, settings.poll.interval) + lists
     if None in tasks.values():
-        lines = [f"{who}: {lists:.0f} of {allowed:.0f} API calls per minute go into discovery"]
+        lines = [say("discovery", who=who, lists=f"{lists:.0f}", allowed=f"{allowed:.0f}")]
     else:
-        counted = f"{known} {'task' if known == 1 else 'tasks'}"
-        lines = [f"{who}: {counted}; if all run, they need {needed:.0f} of {allowed:.0f} API calls per minute"]
-    intervals = sorted({settings.poll.interval, max(settings.poll.interval, LONG_INTERVAL)})
+        key = "task" if known == 1 else "tasks"
+        lines = [say(key, who=who, count=known, needed=f"{needed:.0f}", allowed=f"{allowed:.0f}")]
     rooms = [
-        (max(0, floor((allowed - lists) / _poll_calls(settings, each) + 1e-9)), format_duration(each))
-        for each in intervals
-    ]
-    lines.append("  that is enough for " + " or ".join(f"{room} running tasks every {each}" for room, each in rooms))
-    lines.append(f"  the limit is {reason}, for all programs that use the token")
-    if needed > allowed:
-        lines.append(
-            "  warning: over the limit: tasks with many phone calls are polled more often, the others less, down to "
-            f"poll.idle_interval ({format_duration(settings.poll.idle_interval)}) and beyond. Poll fewer tasks, or raise rate_limit if the "
-            "platform grants more and your other programs do not need it"
+        say(
+            "room",
+            room=max(0, floor((allowed - lists) / _poll_calls(settings, each) + 1e-9)),
+            interval=format_duration(each),
         )
+        for each in sorted({settings.poll.interval, max(settings.poll.interval, LONG_INTERVAL)})
+    ]
+    lines += [say("enough", rooms=say("or").join(rooms)), say("limit", reason=reason)]
+    if needed > allowed:
+        lines.append(say("over", idle=format_duration(settings.poll.idle_interval)))
     elif needed > 0.8 * allowed:
-        lines.append("  warning: close to the limit")
+        lines.append(say("close"))
     return lines
 
 
-def _allowed(accounts: Sequence[AccountSettings], granted: int | None) -> tuple[float, str]:
+def _say(language: str, key: str, **values: object) -> str:
+    return BUDGET[key].say(language).format(**values)
+
+
+def _allowed(accounts: Sequence[AccountSettings], granted: int | None, say: Callable[..., str]) -> tuple[float, str]:
     """Return the API calls per minute that the daemon may make with the accounts' token, and what decides that."""
     stated = [account.rate_limit * 60 for account in accounts if account.rate_limit is not None]
     if stated:
         left = inf if granted is None else (1 - RESERVED_SHARE) * granted
-        return min((min(stated), "rate_limit"), (left, f"four fifths of the {granted} that the platform grants"))
-    what = (
-        f"the {DOCUMENTED_LIMIT:.0f} that the vendor documents"
-        if granted is None
-        else f"the {granted} that the platform grants"
-    )
-    return (
-        DOCUMENTED_LIMIT if granted is None else granted
-    ) * DEFAULT_SHARE, f"half of {what}, since rate_limit is not given"
+        return min((min(stated), say("rate_limit")), (left, say("four_fifths", granted=granted)))
+    number, key = (DOCUMENTED_LIMIT, "documented") if granted is None else (granted, "granted")
+    return number * DEFAULT_SHARE, say("half", what=say(key, number=f"{number:.0f}"))
 
 
 def _tasks(account: AccountSettings, listed: int | None) -> int | None:
@@ -98,14 +99,12 @@ def _list_calls(settings: Settings, account: AccountSettings, tasks: int) -> flo
     return (active * 60 / discovery.interval + whole * 60 / discovery.full_interval) * settings.shard.total
 
 
-def warnings(account: AccountSettings) -> list[str]:
-    """Return one line for each risky setting of an account."""
+def warnings(account: AccountSettings, language: str = "en") -> list[str]:
+    """Return one line for each risky setting of an account, in a language: ``en``, as for the log, or ``zh``."""
     url = urlsplit(account.base_url)
     if url.scheme != "http" or _is_private(url.hostname or ""):
         return []
-    return [
-        f"account {account.name}: base_url is plain http, so everybody on the way can read the token; expected https"
-    ]
+    return [_say(language, "plain_http", account=account.name)]
 
 
 def _is_private(host: str) -> bool:

@@ -56,6 +56,15 @@ STATUS: Final = {
 }
 """How an API call was answered."""
 
+WHY: Final = {
+    "why.timeout": Text("{text}", "未在时限内收到完整应答（{text}）"),
+    "why.tls": Text("{text}", "TLS 连接失败（{text}）"),
+    "why.connect": Text("{text}", "连接失败（{text}）"),
+    "why.malformed": Text("{text}", "应答格式不对（{text}）"),
+    "why.other": Text("{text}", "请求失败（{text}）"),
+}
+"""Why an API call failed: the log's words for it, with Chinese before them."""
+
 VERDICTS: Final = {
     "good": Text(
         "The platform answers as documented: token, user_id and lists are accepted, and all {of} documented fields of the "
@@ -71,6 +80,11 @@ VERDICTS: Final = {
         "The platform answers, but of the documented fields {names} cannot be had, so metrics made of them stay empty: "
         "please report the file that `yunfu-exporter capture` writes.",
         "平台有应答，但文档字段 {names} 缺少或无法识别，相应的指标会是空的：请提交 `yunfu-exporter capture` 写出的文件。",
+    ),
+    "contradictory": Text(
+        "The status of some tasks was read, but contradicts their enable and call_status: the status prevails, so compare "
+        "yunfu_task_state with the console.",
+        "部分任务的 status 已读取，但与 enable、call_status 不一致：以 status 为准，请将 yunfu_task_state 与控制台核对。",
     ),
     "no_number": Text(
         "The platform answers, but {path} has none of the documented numbers, so nothing can be measured: please report the file "
@@ -192,6 +206,11 @@ LIVE_FAILURES: Final = {
         "The platform refuses {path} ({status}): check base_url and user_id, and ask the platform's operator.",
         "平台拒绝了 {path}（返回 {status}）：请检查 base_url 和 user_id，或联系平台运营方。",
     ),
+    "refused_said": Text(
+        "The platform says: “{said}” ({answer} for {path}). Do what that asks for first; if it does not say why, check "
+        "base_url and user_id, and ask the platform's operator.",
+        "平台提示：“{said}”（{path} 返回 {answer}）。请先按该提示处理；若提示未说明原因，请检查 base_url 和 user_id，或联系平台运营方。",
+    ),
     "refused_alone": Text(
         "The platform refuses {path} ({status}), while other calls work: try again later, and if it stays, report the file that "
         "`yunfu-exporter capture` writes.",
@@ -223,6 +242,7 @@ CAPTURE: Final = {
 CONTACT: Final[dict[str, Text]] = {
     **{f"report.{key}": text for key, text in REPORT.items()},
     **STATUS,
+    **WHY,
     **{f"verdict.{key}": text for key, text in VERDICTS.items()},
     **{f"failure.{key}": text for key, text in LIVE_FAILURES.items()},
     **{f"capture.{key}": text for key, text in CAPTURE.items()},

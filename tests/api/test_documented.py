@@ -58,10 +58,20 @@ def test_what_is_not_documented_is_unknown() -> None:
 
 def test_names_of_the_platform_are_shown_short_and_without_phone_numbers() -> None:
     """Five names are shown; what cannot be printed, a long number and the end of a long name are not."""
-    names = ["接通率", "a\n\x00b<c>", "call13800138000", "x" * 99, "answer-rate.v2", "more"]
-    shown = "接通率", "a…b…c>", "call…", "x" * 23 + "…", "answer-rate.v2", "…"
+    names = ["接通率", "a\n\x00b<c>", "call12345", "average_call_duration_seconds", "answer-rate.v2", "more"]
+    shown = "接通率", "a…b…c>", "call…", "average_call_duration_s"[:23] + "…", "answer-rate.v2", "…"
     assert show_names(names) == shown
     assert show_names(names[:1]) == shown[:1]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["138-1234-5678", "138 1234 5678", "13812345678", "call13800138000", "0755-8601-2345", "sk_live_abcdefghij",
+     "deadbeefdeadbeef", "x" * 99, "zhang@planted.example", "10.0.0.1:9501", "密码Hunter2", "eyJhbGciOiJ"],
+)  # fmt: skip
+def test_a_name_that_may_be_private_is_not_shown(name: str) -> None:
+    """Of a key that looks like a phone number, a secret or an address nothing is shown, as in the platform's messages."""
+    assert show_names([name]) == ("…",)
 
 
 def test_the_documented_parts_are_those_that_can_be_missing() -> None:

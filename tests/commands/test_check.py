@@ -82,5 +82,19 @@ def test_a_path_too_much_has_the_address_to_try(platform: Platform, env: dict[st
 def test_it_speaks_the_terminals_language(command: Command, locale: dict[str, str]) -> None:
     """Where the locale is Chinese, so is the report."""
     done = command("check", "--live", **locale)
+    assert done.out.startswith("配置有效\n账号 default：5 个任务；若全部运行，每分钟需要 ")
+    assert "\n  足够每 1m 采集 " in done.out
     assert "账号 default：首次连接" in done.out
     assert done.out.splitlines()[-1].startswith("  结论：平台的应答与文档一致")
+
+
+def test_a_terminal_in_chinese_says_what_the_platform_knows(command: Command) -> None:
+    """Without --live, the line that advises it is Chinese, too."""
+    assert "账号 default：任务数量只有平台知道，加上 --live 即可查询\n" in command("check", LC_ALL="zh_CN.UTF-8").out
+
+
+def test_a_reason_begins_in_the_terminals_language(env: dict[str, str], command: Command) -> None:
+    """Why there is no answer is said in Chinese before the words that the log has for it."""
+    account = json.loads(env["YUNFU_ACCOUNTS"])[0] | {"base_url": "http://127.0.0.1:9"}
+    done = command("check", "--live", LC_ALL="zh_CN.UTF-8", YUNFU_ACCOUNTS=json.dumps([account]))
+    assert "没有应答：连接失败（cannot connect to http://127.0.0.1:9: Connection refused）" in done.out

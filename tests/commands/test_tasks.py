@@ -25,6 +25,24 @@ def test_tasks_are_a_table_for_people_and_json_for_machines(platform: Platform, 
     assert [line.split()[0] for line in lines] == [row["id"] for row in rows]
 
 
+def test_the_table_is_in_the_terminals_language(command: Command) -> None:
+    """Columns and states are Chinese where the locale is; the JSON is the same everywhere."""
+    machine, table = command("tasks", "--json"), command("tasks", LC_ALL="zh_CN.UTF-8")
+    header, *lines = table.out.splitlines()
+    assert header.split() == ["ID", "名称", "状态", "账号", "不采集的原因"]
+    assert all(any(state in line for state in ("外呼中", "等待中", "已暂停")) for line in lines)
+    assert command("tasks", "--json", LC_ALL="zh_CN.UTF-8").out == machine.out
+
+
+@pytest.mark.parametrize(("locale", "text"), [("C.UTF-8", "no tasks\n"), ("zh_CN.UTF-8", "没有任务\n")])
+def test_no_tasks_are_a_line(
+    platform: Platform, command: Command, monkeypatch: pytest.MonkeyPatch, locale: str, text: str
+) -> None:
+    """An account without tasks is said to have none."""
+    monkeypatch.setattr(platform.simulator.accounts[0], "tasks", {})
+    assert command("tasks", LC_ALL=locale).out == text
+
+
 def test_no_name_steers_the_terminal(platform: Platform, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """Control characters in a task's name are question marks in the table, and stay in the JSON."""
     task = next(iter(platform.simulator.accounts[0].tasks.values()))

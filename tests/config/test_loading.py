@@ -529,3 +529,39 @@ def test_help_lists_every_option() -> None:
     )
     assert lines["--listen"].endswith("several allowed (default: 0.0.0.0:10042)")
     assert lines["--windows"].endswith("(default: none)")
+
+
+def test_paths_in_the_file_are_relative_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each path in the file is found beside it, wherever the program is started; an absolute one stays as it is."""
+    (tmp_path / "etc").mkdir()
+    monkeypatch.chdir(tmp_path)
+    account = f"base_url: https://h, user_id: {USER}, discovery: {{}}, token_file: secrets/token"
+    (tmp_path / "etc" / "c.yaml").write_text(
+        "web_config_file: web.yml\nstate_file: ../state.db\n"
+        f"accounts: [{{name: a, {account}, ca_file: ca.pem}}, {{name: b, {account}, ca_file: /ca.pem}}]"
+    )
+    settings = load_settings(["--config", "etc/c.yaml"], {})
+    assert (settings.web_config_file, settings.state_file) == (Path("etc/web.yml"), Path("etc/../state.db"))
+    assert [account.token_file for account in settings.accounts] == [Path("etc/secrets/token")] * 2
+    assert [account.ca_file for account in settings.accounts] == [Path("etc/ca.pem"), Path("/ca.pem")]
+
+
+def test_other_paths_are_relative_to_the_working_directory(tmp_path: Path) -> None:
+    """A path on the command line or in the environment, also one in YUNFU_ACCOUNTS, is taken as it is written."""
+    (tmp_path / "c.yaml").write_text("web_config_file: web.yml\nstate_file: state.db\nshard: {total: 2}")
+    accounts = f"[{{name: a, base_url: https://h, user_id: {USER}, discovery: {{}}, token_file: token}}]"
+    settings = load_settings(
+        ["--config", str(tmp_path / "c.yaml"), "--web_config_file", "own.yml"],
+        {"YUNFU_STATE_FILE": "own.db", "YUNFU_ACCOUNTS": accounts},
+    )
+    assert (settings.web_config_file, settings.state_file) == (Path("own.yml"), Path("own.db"))
+    assert settings.accounts[0].token_file == Path("token")
+
+
+def test_a_path_that_is_none_is_named_as_it_is(tmp_path: Path) -> None:
+    """An empty path, and what is no text, stay the faults that they are."""
+    (tmp_path / "c.yaml").write_text("web_config_file: ''\nstate_file: 7\naccounts: 1")
+    with pytest.raises(SettingsError) as raised:
+        load_settings(["--config", str(tmp_path / "c.yaml")], {})
+    assert "web_config_file: is empty" in str(raised.value)
+    assert "state_file: is a number" in str(raised.value)

@@ -39,6 +39,17 @@ def test_fields_of_a_list_are_sorted() -> None:
     assert found.fields.found == ("uuid", "name", "user_id", "create_datetime")
 
 
+def test_a_status_that_was_read_is_not_unreadable() -> None:
+    """A status that contradicts the flags is said to, another status cannot be read, and one task's is not the other's."""
+    found = listed(entry(1, enable=0, status=2), entry(2, enable=1, status=2))
+    assert found.fields is not None
+    assert (found.fields.unreadable, found.is_contradictory) == ((), True)
+    assert not listed(entry(1, enable=1, status=2)).is_contradictory
+    both = listed(entry(1, enable=0, status=2), entry(2, status=9))
+    assert both.fields is not None
+    assert (both.fields.unreadable, both.is_contradictory) == (("status",), True)
+
+
 def test_only_tasks_of_generation_2_have_call_status() -> None:
     """A 1.0 list does not lack it, a 2.0 list does."""
     old, new = listed(entry(1)), listed(entry(1), generation="2")

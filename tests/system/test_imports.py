@@ -18,7 +18,7 @@ ALLOWED: dict[str, set[str]] = {
     "contact": {"api", "config", "lists", "words"},
     "metrics": {"api", "words"},
     "state": {"api", "metrics"},
-    "polling": {"config", "files", "api", "lists", "metrics"},
+    "polling": {"config", "files", "api", "lists", "metrics", "words"},
     "web": {"config", "files", "api", "metrics", "polling", "words"},
     "web.pages": {
         "config",

@@ -10,7 +10,7 @@ import pytest
 
 import exporter.commands
 import exporter.contact
-from exporter.words.contact import CAPTURE, CONTACT, LIVE_FAILURES, REPORT, STATUS, VERDICTS
+from exporter.words.contact import CAPTURE, CONTACT, LIVE_FAILURES, REPORT, STATUS, VERDICTS, WHY
 
 HAN = re.compile("[\u4e00-\u9fff]")
 SAME_IN_BOTH = {"report.fact.token", "report.found", "status.http"}
@@ -37,7 +37,7 @@ def test_every_text_is_said() -> None:
     """The code names each key, whole or by its last part."""
     packages = [Path(package.__file__ or "").parent for package in (exporter.commands, exporter.contact)]
     code = "\n".join(path.read_text(encoding="utf-8") for folder in packages for path in folder.glob("*.py"))
-    for part in (REPORT, STATUS, VERDICTS, LIVE_FAILURES, CAPTURE):
+    for part in (REPORT, STATUS, WHY, VERDICTS, LIVE_FAILURES, CAPTURE):
         for key in part:
             assert re.search(rf"[\"'.]{re.escape(key.rpartition('.')[2])}[\"']", code), key
 

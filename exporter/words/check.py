@@ -1,0 +1,68 @@
+"""Texts of ``check`` and ``tasks``: the API budget, warnings about settings, and the table of tasks."""
+
+from typing import Final
+
+from exporter.words.text import Text
+
+CHECK: Final = {
+    "good": Text("the configuration is good", "配置有效"),
+    "warning": Text("  warning: {sentence}", "  警告：{sentence}"),
+    "add_live": Text(
+        "account {account}: the number of tasks is known to the platform only: add --live to ask it",
+        "账号 {account}：任务数量只有平台知道，加上 --live 即可查询",
+    ),
+}
+
+BUDGET: Final = {
+    "account": Text("account {names}", "账号 {names}"),
+    "accounts": Text("accounts {names} (one token)", "账号 {names}（共用一个 token）"),
+    "discovery": Text(
+        "{who}: {lists} of {allowed} API calls per minute go into discovery",
+        "{who}：每分钟 {allowed} 次接口调用中，{lists} 次用于发现任务",
+    ),
+    "task": Text(
+        "{who}: {count} task; if all run, they need {needed} of {allowed} API calls per minute",
+        "{who}：{count} 个任务；若全部运行，每分钟需要 {needed} 次接口调用，可用 {allowed} 次",
+    ),
+    "tasks": Text(
+        "{who}: {count} tasks; if all run, they need {needed} of {allowed} API calls per minute",
+        "{who}：{count} 个任务；若全部运行，每分钟需要 {needed} 次接口调用，可用 {allowed} 次",
+    ),
+    "enough": Text("  that is enough for {rooms}", "  足够{rooms}"),
+    "room": Text("{room} running tasks every {interval}", "每 {interval} 采集 {room} 个运行中任务"),
+    "or": Text(" or ", "，或"),
+    "limit": Text(
+        "  the limit is {reason}, for all programs that use the token",
+        "  上限为{reason}，由使用该 token 的所有程序共用",
+    ),
+    "rate_limit": Text("rate_limit", " rate_limit"),
+    "four_fifths": Text(
+        "four fifths of the {granted} that the platform grants", "平台所给每分钟 {granted} 次的五分之四"
+    ),
+    "half": Text("half of {what}, since rate_limit is not given", "{what}的一半（未设置 rate_limit）"),
+    "documented": Text("the {number} that the vendor documents", "厂商文档所写每分钟 {number} 次"),
+    "granted": Text("the {number} that the platform grants", "平台所给每分钟 {number} 次"),
+    "over": Text(
+        "  warning: over the limit: tasks with many phone calls are polled more often, the others less, down to "
+        "poll.idle_interval ({idle}) and beyond. Poll fewer tasks, or raise rate_limit if the "
+        "platform grants more and your other programs do not need it",
+        "  警告：超出上限：通话多的任务会更常采集，其他任务的间隔会拉长到 poll.idle_interval（{idle}）甚至更久。"
+        "请减少采集的任务；若平台给的额度更高，且其他程序用不到，也可调高 rate_limit",
+    ),
+    "close": Text("  warning: close to the limit", "  警告：接近上限"),
+    "plain_http": Text(
+        "account {account}: base_url is plain http, so everybody on the way can read the token; expected https",
+        "账号 {account}：base_url 使用明文 http，沿途任何人都能读到 token；应使用 https",
+    ),
+}
+
+TABLE: Final = {
+    "id": Text("id", "ID"),
+    "name": Text("name", "名称"),
+    "state": Text("state", "状态"),
+    "account": Text("account", "账号"),
+    "not_polled_because": Text("not polled because", "不采集的原因"),
+}
+"""The columns of the table of tasks."""
+
+NO_TASKS: Final = Text("no tasks", "没有任务")

@@ -1,0 +1,26 @@
+"""Texts of ``check`` and ``tasks``: each is there in both languages."""
+
+from __future__ import annotations
+
+import re
+import string
+
+import pytest
+
+from exporter.words.check import BUDGET, CHECK, NO_TASKS, TABLE
+from exporter.words.text import Text
+
+HAN = re.compile("[\u4e00-\u9fff]")
+
+
+def fields(text: str) -> set[str]:
+    """Return the names that a text has filled in."""
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+@pytest.mark.parametrize("text", [*CHECK.values(), *BUDGET.values(), *TABLE.values(), NO_TASKS])
+def test_every_text_is_there_in_both_languages(text: Text) -> None:
+    """Both fill in the same values, English has no Chinese, and Chinese is some, but for names."""
+    assert fields(text.en) == fields(text.zh)
+    assert not HAN.search(text.en)
+    assert HAN.search(text.zh) or text.zh.strip() in ("ID", "rate_limit")
