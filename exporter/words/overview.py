@@ -12,6 +12,7 @@ VERDICT: Final = {
     "verdict.attention": Text(
         "Tasks fine, {n} {n:thing needs|things need} attention", "任务正常，另有 {n} 件事需要留意"
     ),
+    "verdict.late": Text("{n} {n:task has|tasks have} no new data", "{n} 个任务没有新数据"),
     "verdict.none": Text("No task is polled", "没有采集任何任务"),
     "verdict.starting": Text("Starting", "正在启动"),
     "worst.separator": Text(": ", "："),
@@ -37,6 +38,7 @@ VERDICT: Final = {
     "rest.failing": Text("{n} {n:task|tasks} cannot be read", "{n} 个任务读取失败"),
     "rest.blocked": Text("the carrier blocks many calls of {n} {n:task|tasks}", "{n} 个任务的大量呼叫被运营商拦截"),
     "rest.late": Text("{n} {n:task has|tasks have} not been read at the last try", "{n} 个任务最近一次未能读到数据"),
+    "rest.never_read": Text("{n} {n:task has|tasks have} never been read", "{n} 个任务从未读到数据"),
     "rest.overdue": Text("{n} {n:task is|tasks are} overdue", "{n} 个任务的数据已过期"),
     "rest.empty": Text(
         "{n} running {n:task is|tasks are} read, but {n:has|have} neither calls nor numbers ({why})",

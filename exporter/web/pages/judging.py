@@ -97,6 +97,21 @@ class Glance:
         return f"{self.standing.name.lower()}-{failure.reason}" if failure else self.standing.name.lower()
 
     @property
+    def failed_polls(self) -> int:
+        """How many polls have failed since the last that worked."""
+        return failing_since(self.record.polls)[0]
+
+    @property
+    def is_never_read(self) -> bool:
+        """Whether its polls have failed so far, all of them."""
+        return self.record.status.up is False and self.record.status.last_success is None
+
+    @property
+    def is_shaky(self) -> bool:
+        """Whether it is not well although no alert speaks of it yet: never read, failed twice, or without fresh statistics."""
+        return self.standing is Standing.LATE and (not self.is_fresh or self.failed_polls > 1)
+
+    @property
     def badness(self) -> tuple[Any, ...]:
         """What tasks are sorted by, the worst first: by standing and how bad it is, or by how near the threshold is."""
         status = self.record.status
@@ -183,7 +198,8 @@ class Survey:
     """All tasks at a glance, and what they add up to; taken in piece by piece, so that others can run in between.
 
     ``active`` counts the active tasks with fresh statistics that are not empty, ``running`` those of them that the platform
-    lists as running. ``unread`` counts the tasks of an account that are failing or overdue. ``worst`` is the task that needs a look most, and ``causes`` are the tasks by cause.
+    lists as running. ``unread`` counts the tasks of an account that are failing or overdue, or were not read at two polls or
+    more and never before. ``shaky`` and ``never_read`` count tasks that are late. ``worst`` is the task that needs a look most, and ``causes`` are the tasks by cause.
     """
 
     now: float
@@ -194,6 +210,8 @@ class Survey:
     unread: Counter[str] = field(default_factory=Counter)
     causes: defaultdict[str, Shared] = field(default_factory=lambda: defaultdict(Shared))
     worst: Glance | None = None
+    shaky: int = 0
+    never_read: int = 0
     active: int = 0
     running: int = 0
 
@@ -209,7 +227,10 @@ class Survey:
             self.states[task.ref.account, task.state] += 1
             if cause := each.cause:
                 self.causes[cause].add(each)
-                self.unread[task.ref.account] += each.standing in _UNREAD
+                is_never_read = each.standing is Standing.LATE and each.is_never_read
+                self.unread[task.ref.account] += each.standing in _UNREAD or (is_never_read and each.failed_polls > 1)
+                self.never_read += is_never_read
+                self.shaky += each.is_shaky
             if record.status.interval is not None:
                 self.polled[task.ref.account] += 1
                 if each.is_fresh and each.is_active and not each.is_empty:

@@ -53,6 +53,8 @@ def _word(survey: Survey, accounts: Sequence[AccountRow], notices: int) -> tuple
     if survey.looks:
         tones = (TONES[standing] for standing, count in survey.standings.items() if count and standing.needs_look)
         return phrase("verdict.need", n=survey.looks), min(tones, key=_ORDER.index)
+    if survey.shaky:
+        return phrase("verdict.late", n=survey.shaky), Tone.WARN
     if notices:
         return phrase("verdict.attention", n=notices), Tone.WARN
     if not polled:
@@ -73,10 +75,18 @@ def _rest_on_tasks(survey: Survey, worst: Glance | Cause | None) -> list[Phrase]
         return [phrase("rest.none")]
     if standings[Standing.NEW] == polled:
         return [phrase("rest.starting", n=polled)]
+    counts = {
+        "blocked": (Standing.BLOCKED, standings[Standing.BLOCKED]),
+        "failing": (Standing.FAILING, standings[Standing.FAILING]),
+        "overdue": (Standing.OVERDUE, standings[Standing.OVERDUE]),
+        "never_read": (Standing.LATE, survey.never_read),
+        "late": (Standing.LATE, standings[Standing.LATE] - survey.never_read),
+        "new": (Standing.NEW, standings[Standing.NEW]),
+    }
     said = [
-        phrase(f"rest.{standing.name.lower()}", n=standings[standing])
-        for standing in (Standing.BLOCKED, Standing.FAILING, Standing.OVERDUE, Standing.LATE, Standing.NEW)
-        if standings[standing] and not (isinstance(worst, Cause) and worst.is_all_of(standing, standings[standing]))
+        phrase(f"rest.{key}", n=count)
+        for key, (standing, count) in counts.items()
+        if count and not (isinstance(worst, Cause) and worst.is_all_of(standing, standings[standing]))
     ]
     if empty := standings[Standing.EMPTY]:
         said.append(phrase("rest.empty", n=empty, why=why_empty([each.stats for each in survey.causes["empty"].tasks])))

@@ -11,7 +11,7 @@ from exporter.web.exporter import Broken
 from exporter.web.pages.account_rows import Tone
 from exporter.web.pages.verdict import exporter_notices
 from tests.support.exporter import FakeExporter
-from tests.support.pages import BLOCKED, ENGLISH, FAILED, LOW, NOW, REFUSED, Filled, stats
+from tests.support.pages import BLOCKED, ENGLISH, FAILED, INTERVAL, LOW, NOW, REFUSED, Filled, stats
 
 
 def test_the_verdict_is_one_word_and_the_rest(filled: Filled) -> None:
@@ -46,6 +46,29 @@ def test_one_failed_poll_is_said_but_is_no_alarm(filled: Filled) -> None:
         == "Fine. 1 task has not been read at the last try; none of 1 running task is below its answer-rate threshold"
     )
     assert tone is Tone.GOOD
+
+
+def test_a_task_that_was_never_read_is_not_called_fine(filled: Filled) -> None:
+    """In orange from its first failed poll on; of most tasks of an account, nothing is to be trusted after the second."""
+    task = filled.task("a", FAILED)
+    assert filled.verdict() == ("1 task has no new data. 1 task has never been read", Tone.WARN)
+    filled.store.record_poll(task, FAILED, INTERVAL)
+    assert filled.verdict() == ("Cannot be trusted. 1 task has never been read", Tone.BAD)
+    filled.task("b", stats(0.5))
+    said, tone = filled.verdict()
+    assert said.startswith("1 task has no new data. 1 task has never been read; none of 1 running task is below")
+    assert tone is Tone.WARN
+
+
+def test_polls_that_fail_again_and_again_are_not_called_fine(filled: Filled) -> None:
+    """One is nothing; two are said in orange, long before an alert."""
+    task = filled.task("a", stats(0.5))
+    filled.store.record_poll(task, FAILED, INTERVAL)
+    assert filled.verdict()[1] is Tone.GOOD
+    filled.store.record_poll(task, FAILED, INTERVAL)
+    said, tone = filled.verdict()
+    assert said.startswith("1 task has no new data. 1 task has not been read at the last try; ")
+    assert tone is Tone.WARN
 
 
 def test_nothing_running_is_fine_too(filled: Filled) -> None:
