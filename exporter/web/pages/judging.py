@@ -97,6 +97,14 @@ class Glance:
         return f"{self.standing.name.lower()}-{failure.reason}" if failure else self.standing.name.lower()
 
     @property
+    def answers_too_few(self) -> bool:
+        """Whether too few of its recent calls are answered, also while it is called blocked."""
+        if self.standing is Standing.LOW:
+            return True
+        trouble = self.record.trouble
+        return self.standing is Standing.BLOCKED and trouble is not None and trouble.low is not None
+
+    @property
     def failed_polls(self) -> int:
         """How many polls have failed since the last that worked."""
         return failing_since(self.record.polls)[0]
@@ -199,7 +207,7 @@ class Survey:
 
     ``active`` counts the active tasks with fresh statistics that are not empty, ``running`` those of them that the platform
     lists as running. ``unread`` counts the tasks of an account that are failing or overdue, or were not read at two polls or
-    more and never before. ``shaky`` and ``never_read`` count tasks that are late. ``worst`` is the task that needs a look most, and ``causes`` are the tasks by cause.
+    more and never before. ``shaky`` and ``never_read`` count tasks that are late, and ``low`` those that answer too few calls, blocked ones too. ``worst`` is the task that needs a look most, and ``causes`` are the tasks by cause.
     """
 
     now: float
@@ -210,6 +218,7 @@ class Survey:
     unread: Counter[str] = field(default_factory=Counter)
     causes: defaultdict[str, Shared] = field(default_factory=lambda: defaultdict(Shared))
     worst: Glance | None = None
+    low: int = 0
     shaky: int = 0
     never_read: int = 0
     active: int = 0
@@ -225,6 +234,7 @@ class Survey:
             if each.standing.needs_look and (self.worst is None or each.badness < self.worst.badness):
                 self.worst = each
             self.states[task.ref.account, task.state] += 1
+            self.low += each.answers_too_few
             if cause := each.cause:
                 self.causes[cause].add(each)
                 is_never_read = each.standing is Standing.LATE and each.is_never_read

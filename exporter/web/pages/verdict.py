@@ -91,7 +91,7 @@ def _rest_on_tasks(survey: Survey, worst: Glance | Cause | None) -> list[Phrase]
     if empty := standings[Standing.EMPTY]:
         said.append(phrase("rest.empty", n=empty, why=why_empty([each.stats for each in survey.causes["empty"].tasks])))
     if survey.active:  # of those that cannot be read nothing can be said
-        low, kind = standings[Standing.LOW], "running" if survey.running == survey.active else "active"
+        low, kind = survey.low, "running" if survey.running == survey.active else "active"
         said.append(phrase(f"rest.{'low' if low else 'no_low'}_{kind}", n=low, of=survey.active))
     return said or ([] if survey.unread.total() else [phrase("rest.idle")])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from exporter.api.errors import Failure
 from exporter.api.model import TaskState, TaskStats
 from exporter.metrics.records import PollOutcome
+from exporter.metrics.trouble import Trouble
 from exporter.polling.facts import AccountFacts
 from exporter.polling.shards import Shard
 from exporter.web.exporter import Broken
@@ -31,6 +32,9 @@ def test_the_verdict_is_one_word_and_the_rest(filled: Filled) -> None:
     assert filled.verdict() == (both, Tone.BAD)
     filled.task("b", stats(0.5), trouble=BLOCKED)
     blocked = "2 tasks need you. the carrier blocks many calls of 1 task; 1 task cannot be read; "
+    below = f"{blocked}1 of 2 running tasks is below its answer-rate threshold"
+    assert filled.verdict() == (below, Tone.BAD)  # what is blocked can be below as well
+    filled.task("b", stats(0.5), trouble=Trouble(blocked=BLOCKED.blocked))
     assert filled.verdict() == (f"{blocked}none of 2 running tasks is below its answer-rate threshold", Tone.BAD)
     filled.now += 750
     assert filled.verdict() == ("Cannot be trusted. 1 task cannot be read; 2 tasks are overdue", Tone.BAD)
