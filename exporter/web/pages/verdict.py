@@ -55,18 +55,18 @@ def _word(survey: Survey, accounts: Sequence[AccountRow], notices: int) -> tuple
         return phrase("verdict.need", n=survey.looks), min(tones, key=_ORDER.index)
     if survey.shaky:
         return phrase("verdict.late", n=survey.shaky), Tone.WARN
+    if not polled:
+        return phrase("verdict.none"), Tone.WARN if notices else Tone.MUTED
     if notices:
         return phrase("verdict.attention", n=notices), Tone.WARN
-    if not polled:
-        return phrase("verdict.none"), Tone.MUTED
     if survey.standings[Standing.NEW] == polled:
         return phrase("verdict.starting"), Tone.MUTED
     return phrase("verdict.fine"), Tone.GOOD
 
 
 def _is_untrusted(row: AccountRow, survey: Survey) -> bool:
-    """Return whether what the page says of an account says nothing of now: it is down, or most of its tasks are not read."""
-    return row.is_down or survey.unread[row.name] > survey.polled[row.name] / 2
+    """Return whether what the page says of an account says nothing of now: it is down or never listed, or most tasks are not read."""
+    return row.is_down or row.is_never_listed or survey.unread[row.name] > survey.polled[row.name] / 2
 
 
 def _rest_on_tasks(survey: Survey, worst: Glance | Cause | None) -> list[Phrase]:

@@ -154,6 +154,23 @@ def test_an_account_without_polled_tasks_is_not_called_polled(filled: Filled) ->
     assert filled.verdict()[0].endswith("; collecting normally")
 
 
+def test_without_a_polled_task_the_tasks_are_not_called_fine(filled: Filled) -> None:
+    """No task is polled, in orange if anything needs attention; before any list was read, nothing is to be trusted."""
+    filled.account(tasks_left_out=1)
+    said, tone = filled.verdict()
+    assert said.startswith("No task is polled. ")
+    assert tone is Tone.WARN
+    filled.facts["main"] = AccountFacts(
+        calls_needed=1, calls_allowed=9, discovery_failure=Failure("http_5xx", "HTTP 502")
+    )
+    filled.account(discovery_interval=300.0)
+    said, tone = filled.verdict()
+    assert said.startswith("Cannot be trusted. ")
+    assert tone is Tone.BAD
+    filled.account(discovery_interval=300.0, discovery_last_success=NOW)
+    assert filled.verdict()[0].startswith("No task is polled. ")
+
+
 def test_what_needs_attention_beside_the_tasks_is_counted(filled: Filled) -> None:
     """Problems of accounts and of the exporter; that it is one of several shards is none."""
     filled.task("a", stats())
