@@ -35,6 +35,7 @@ VERDICT: Final = {
     "rest.no_low_active": Text(
         "none of {of} active {of:task|tasks} is below its answer-rate threshold", "{of} 个进行中的任务，接通率均达标"
     ),
+    "rest.inbound": Text("{n} inbound {n:task is|tasks are} active", "{n} 个呼入任务进行中"),
     "rest.failing": Text("{n} {n:task|tasks} cannot be read", "{n} 个任务读取失败"),
     "rest.blocked": Text("the carrier blocks many calls of {n} {n:task|tasks}", "{n} 个任务的大量呼叫被运营商拦截"),
     "rest.late": Text("{n} {n:task has|tasks have} not been read at the last try", "{n} 个任务最近一次未能读到数据"),

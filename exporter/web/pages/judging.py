@@ -140,9 +140,9 @@ class Glance:
     @property
     def _margin(self) -> float:
         """How far above its threshold the task answers, as a share of it; many where that says nothing."""
-        if self.answer_ratio is None or self.has_few_calls:
+        if self.threshold is None or self.answer_ratio is None or self.has_few_calls:
             return 1e9
-        return self.answer_ratio / (self.record.status.task.min_answer_ratio or 1)
+        return self.answer_ratio / (self.threshold or 1)
 
     @property
     def is_active(self) -> bool:
@@ -156,10 +156,16 @@ class Glance:
         return is_running and self.stats.answered is None and not self.numbers
 
     @property
+    def threshold(self) -> float | None:
+        """The threshold of the answer ratio, 0-1; None if the task is inbound: it is for calls that go out."""
+        task = self.record.status.task
+        return None if task.kind == "inbound" else task.min_answer_ratio
+
+    @property
     def is_low(self) -> bool:
-        """Whether the answer ratio of the task's whole life is below its threshold, with however few calls; never if it is inbound."""
-        task, ratio = self.record.status.task, self.answer_ratio
-        return task.kind != "inbound" and ratio is not None and ratio < task.min_answer_ratio
+        """Whether the answer ratio of the task's whole life is below its threshold, with however few calls."""
+        threshold, ratio = self.threshold, self.answer_ratio
+        return threshold is not None and ratio is not None and ratio < threshold
 
     @property
     def has_few_calls(self) -> bool:
@@ -205,8 +211,8 @@ class Shared:
 class Survey:
     """All tasks at a glance, and what they add up to; taken in piece by piece, so that others can run in between.
 
-    ``active`` counts the active tasks with fresh statistics that are not empty, ``running`` those of them that the platform
-    lists as running. ``unread`` counts the tasks of an account that are failing or overdue, or were not read at two polls or
+    ``active`` counts the active outbound tasks with fresh statistics that are not empty, ``running`` those of them that the
+    platform lists as running, and ``inbound`` the like that are inbound. ``unread`` counts the tasks of an account that are failing or overdue, or were not read at two polls or
     more and never before. ``shaky`` and ``never_read`` count tasks that are late, and ``low`` those that answer too few calls, blocked ones too. ``worst`` is the task that needs a look most, and ``causes`` are the tasks by cause.
     """
 
@@ -223,6 +229,7 @@ class Survey:
     never_read: int = 0
     active: int = 0
     running: int = 0
+    inbound: int = 0
 
     def take(self, records: Iterable[TaskRecord]) -> None:
         """Judge more tasks."""
@@ -243,7 +250,10 @@ class Survey:
                 self.shaky += each.is_shaky
             if record.status.interval is not None:
                 self.polled[task.ref.account] += 1
-                if each.is_fresh and each.is_active and not each.is_empty:
+                is_shown = each.is_fresh and each.is_active and not each.is_empty
+                if is_shown and each.threshold is None:
+                    self.inbound += 1
+                elif is_shown or each.answers_too_few:
                     self.active += 1
                     self.running += task.state is TaskState.RUNNING
 

@@ -93,6 +93,8 @@ def _rest_on_tasks(survey: Survey, worst: Glance | Cause | None) -> list[Phrase]
     if survey.active:  # of those that cannot be read nothing can be said
         low, kind = survey.low, "running" if survey.running == survey.active else "active"
         said.append(phrase(f"rest.{'low' if low else 'no_low'}_{kind}", n=low, of=survey.active))
+    if survey.inbound:
+        said.append(phrase("rest.inbound", n=survey.inbound))
     return said or ([] if survey.unread.total() else [phrase("rest.idle")])
 
 

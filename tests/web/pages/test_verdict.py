@@ -171,6 +171,15 @@ def test_without_a_polled_task_the_tasks_are_not_called_fine(filled: Filled) -> 
     assert filled.verdict()[0].startswith("No task is polled. ")
 
 
+def test_inbound_tasks_are_counted_for_themselves(filled: Filled) -> None:
+    """They have no threshold, so that none is below it is not said of them."""
+    filled.task("a", stats(0.1), kind="inbound")
+    assert filled.verdict() == ("Fine. 1 inbound task is active; collecting normally", Tone.GOOD)
+    filled.task("b", stats(0.5))
+    well = "none of 1 running task is below its answer-rate threshold"
+    assert filled.verdict() == (f"Fine. {well}; 1 inbound task is active; collecting normally", Tone.GOOD)
+
+
 def test_what_needs_attention_beside_the_tasks_is_counted(filled: Filled) -> None:
     """Problems of accounts and of the exporter; that it is one of several shards is none."""
     filled.task("a", stats())
