@@ -77,6 +77,11 @@ class Detail:
         return {name: count for name, count in counts.items() if count} if self.seen.record.status.up else {}
 
     @property
+    def unread(self) -> Sequence[str]:
+        """The fields of the last answer that cannot be read; those that are not known are counted beside them."""
+        return [field for field in self.seen.stats.unread if field != "unknown"]
+
+    @property
     def unknown(self) -> Phrase | None:
         """The fields of the last answer that are not known; None if there are none."""
         fields = self.seen.stats.unknown

@@ -93,6 +93,8 @@ class Glance:
         """What may be wrong with many tasks at once: tasks with the same cause are one line. Empty: nothing of the kind."""
         if self.standing not in _SHARED:
             return ""
+        if self.standing is Standing.EMPTY:
+            return f"empty-{empty_kind(self.stats)}"
         failure = self.record.status.failure
         return f"{self.standing.name.lower()}-{failure.reason}" if failure else self.standing.name.lower()
 
@@ -171,6 +173,18 @@ class Glance:
     def has_few_calls(self) -> bool:
         """Whether there are too few calls to judge the answer ratio by."""
         return (self.calls or 0) < ENOUGH_CALLS
+
+
+def empty_kind(stats: TaskStats) -> str:
+    """Return why a task has neither calls nor numbers, as the texts name it: ``missing``, ``instead``, ``unread``, ``nothing``."""
+    if any(map(is_counted, stats.missing)):
+        return "instead" if stats.unknown else "missing"
+    return "unread" if any(map(is_counted, stats.unread)) else "nothing"
+
+
+def is_counted(field: str) -> bool:
+    """Return whether calls or numbers are read from a field of the platform's."""
+    return field.partition(".")[0] in ("answer_rate", "number_status")
 
 
 def glance(record: TaskRecord, now: float) -> Glance:

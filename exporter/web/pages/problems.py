@@ -8,7 +8,7 @@ from typing import Final
 from exporter.api.errors import Failure
 from exporter.api.model import TaskStats
 from exporter.metrics.poll_history import failing_since
-from exporter.web.pages.judging import Glance, Standing
+from exporter.web.pages.judging import Glance, Standing, empty_kind, is_counted
 from exporter.web.pages.language import Ago, Moment, Phrase, Share, Span, phrase
 from exporter.words.pages import WORDS
 
@@ -61,20 +61,18 @@ def failure_clause(seen: Glance) -> Phrase:
 
 
 def why_empty(stats: Sequence[TaskStats]) -> Phrase:
-    """Return why tasks have neither calls nor numbers: what their answers lack, have instead, or have in an unknown form."""
-    missing = _names(field for each in stats for field in each.missing if _is_counted(field))
-    unread = _names(field for each in stats for field in each.unread if _is_counted(field))
+    """Return why tasks have neither calls nor numbers, all of them for the same kind of reason (``empty_kind``)."""
+    missing = _names(field for each in stats for field in each.missing if is_counted(field))
+    unread = _names(field for each in stats for field in each.unread if is_counted(field))
     unknown = _names(field for each in stats for field in each.unknown)
-    if missing and unknown:
-        return phrase("empty.instead", fields=missing, unknown=unknown)
-    if missing:
-        return phrase("empty.missing", fields=missing)
-    return phrase("empty.unread", fields=unread) if unread else phrase("empty.nothing")
-
-
-def _is_counted(field: str) -> bool:
-    """Return whether calls or numbers are read from a field of the platform's."""
-    return field.partition(".")[0] in ("answer_rate", "number_status")
+    match empty_kind(stats[0]):
+        case "instead":
+            return phrase("empty.instead", fields=missing, unknown=unknown)
+        case "missing":
+            return phrase("empty.missing", fields=missing)
+        case "unread":
+            return phrase("empty.unread", fields=unread)
+    return phrase("empty.nothing")
 
 
 def _names(fields: Iterable[str]) -> str:

@@ -88,8 +88,11 @@ def _rest_on_tasks(survey: Survey, worst: Glance | Cause | None) -> list[Phrase]
         for key, (standing, count) in counts.items()
         if count and not (isinstance(worst, Cause) and worst.is_all_of(standing, standings[standing]))
     ]
-    if empty := standings[Standing.EMPTY]:
-        said.append(phrase("rest.empty", n=empty, why=why_empty([each.stats for each in survey.causes["empty"].tasks])))
+    said += [
+        phrase("rest.empty", n=len(each.tasks), why=why_empty([task.stats for task in each.tasks]))
+        for each in survey.causes.values()
+        if each.tasks[0].standing is Standing.EMPTY
+    ]
     if survey.active:  # of those that cannot be read nothing can be said
         low, kind = survey.low, "running" if survey.running == survey.active else "active"
         said.append(phrase(f"rest.{'low' if low else 'no_low'}_{kind}", n=low, of=survey.active))

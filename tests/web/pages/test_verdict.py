@@ -86,9 +86,13 @@ def test_running_tasks_without_calls_and_numbers_are_not_called_fine(filled: Fil
     filled.task("a", stats(0.3))
     filled.task("b", TaskStats(missing=("answer_rate", "number_status"), unknown=("callRate",)))
     filled.task("c", TaskStats(missing=("answer_rate",)))
-    why = "the answer lacks answer_rate, number_status, and has unknown fields instead: callRate"
+    whys = (
+        "the answer lacks answer_rate, number_status, and has unknown fields instead: callRate",
+        "the answer lacks answer_rate",
+    )
     well = "none of 1 running task is below its answer-rate threshold; collecting normally"
-    empty = f"2 tasks need you. 2 running tasks are read, but have neither calls nor numbers ({why})"
+    each = "1 running task is read, but has neither calls nor numbers"
+    empty = f"2 tasks need you. {'; '.join(f'{each} ({why})' for why in whys)}"
     assert filled.verdict() == (f"{empty}; {well}", Tone.WARN)
     assert filled.names(show="look") == ["b", "c"]
     assert filled.worst() == "b: read, but with neither calls nor numbers"
