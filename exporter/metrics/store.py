@@ -117,6 +117,8 @@ class Store:
         if isinstance(outcome.stats, TaskStats):
             stats = outcome.stats
             moved, growth, lines = self._count(ref, stats)
+            if not (record.stats and record.stats.has_outcomes and stats.has_outcomes):
+                growth = growth._replace(calls=0, answered=0)  # of one outcome alone, the share says nothing
         if outcome.windows:
             windows = {**(windows or {}), **_windows(self._renderer, ref, outcome, now, interval, windows or {})}
         poll = Poll(now, seconds, outcome.failure.reason if outcome.failure else "")

@@ -5,6 +5,7 @@ import pytest
 
 from exporter.api.errors import Failure
 from exporter.api.model import Task, TaskRef, TaskState, TaskStats
+from exporter.metrics.recent_calls import trend
 from exporter.metrics.records import (
     UNCHANGED,
     AccountStatus,
@@ -362,3 +363,13 @@ def test_a_task_that_is_paused_is_in_no_trouble(kept: StoreInTime) -> None:
     assert kept.record.trouble is not None
     kept.store.put_task(replace(TASK, state=TaskState.PAUSED), INTERVAL)
     assert kept.record.trouble is None
+
+
+def test_of_one_outcome_alone_no_recent_calls_are_made(kept: StoreInTime) -> None:
+    """Their share would be of nothing: neither while one outcome is missing, nor with what it has grown by meanwhile."""
+    both = TaskStats(answered=10, unanswered=10)
+    for minute, stats in enumerate((both, TaskStats(answered=30), TaskStats(answered=40, unanswered=90))):
+        kept.record_poll(PollOutcome(stats), NOW + 60 * minute)
+    assert [(each.calls, each.answered) for each in trend(kept.record.recent, kept.now) if each.calls] == []
+    kept.record_poll(PollOutcome(TaskStats(answered=41, unanswered=93)), NOW + 180)
+    assert [(each.calls, each.answered) for each in trend(kept.record.recent, kept.now) if each.calls] == [(4, 1)]

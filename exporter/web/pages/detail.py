@@ -19,7 +19,7 @@ from exporter.polling.facts import AccountFacts
 from exporter.web.exporter import Exporter
 from exporter.web.pages.account_rows import Tone
 from exporter.web.pages.causes import TONES
-from exporter.web.pages.judging import Glance, glance
+from exporter.web.pages.judging import Glance, Standing, glance
 from exporter.web.pages.language import Ago, Ahead, Phrase, phrase
 from exporter.web.pages.problems import list_failure_phrase, task_problem
 from exporter.web.pages.trend import Trend, task_trend
@@ -102,6 +102,8 @@ class Detail:
     @property
     def tone(self) -> Tone:
         """How good the news of the task are."""
+        if self.seen.standing is Standing.WELL and self.seen.is_unjudged:
+            return Tone.WARN
         return TONES.get(self.seen.standing, Tone.MUTED)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any, Final
 
+from exporter.api.documented import OLDER_EDITION_LACKS
 from exporter.api.model import TaskState, TaskStats
 from exporter.metrics.poll_history import failing_since
 from exporter.metrics.records import TaskRecord
@@ -15,6 +16,10 @@ from exporter.metrics.trouble import STALE_PENDING, Finding, is_stale
 
 ENOUGH_CALLS: Final = 30
 """Calls from which on an answer ratio is compared with its threshold: with fewer, chance alone is below it often."""
+
+_READ_BY: Final = frozenset({"answer_rate", "answer_rate.answered", "answer_rate.noAnswer", "number_status"})
+_JUDGED_BY: Final = _READ_BY | {"number_status.status", "number_status.count"}
+"""The platform's fields without which calls cannot be judged: of a list of numbers, one that is odd says nothing of the others."""
 
 _NO_STATS: Final = TaskStats()
 
@@ -62,9 +67,9 @@ class Glance:
 
     @property
     def calls(self) -> int | None:
-        """The calls made; None if the platform reported neither count."""
+        """The calls made; None if the platform did not report both outcomes."""
         answered, unanswered = self.stats.answered, self.stats.unanswered
-        return None if answered is None and unanswered is None else (answered or 0) + (unanswered or 0)
+        return None if answered is None or unanswered is None else answered + unanswered
 
     @property
     def answer_ratio(self) -> float | None:
@@ -158,10 +163,26 @@ class Glance:
         return is_running and self.stats.answered is None and not self.numbers
 
     @property
+    def missing(self) -> Collection[str]:
+        """The documented parts that the last answer lacks, if the task is running; tags may be lacking, as in the older edition."""
+        if self.is_empty or self.record.status.task.state is not TaskState.RUNNING:
+            return ()
+        missing = {*self.stats.missing}
+        return missing - OLDER_EDITION_LACKS if missing >= OLDER_EDITION_LACKS else missing
+
+    @property
     def threshold(self) -> float | None:
         """The threshold of the answer ratio, 0-1; None if the task is inbound: it is for calls that go out."""
         task = self.record.status.task
         return None if task.kind == "inbound" else task.min_answer_ratio
+
+    @property
+    def is_unjudged(self) -> bool:
+        """Whether the task is running and was read, but its answer lacks something that alerts on calls look at."""
+        if self.is_empty or self.record.status.task.state is not TaskState.RUNNING or self.record.stats is None:
+            return False
+        is_half = (self.stats.answered is None) != (self.stats.unanswered is None)
+        return is_half or not _JUDGED_BY.isdisjoint(self.stats.missing) or not _READ_BY.isdisjoint(self.stats.unread)
 
     @property
     def is_low(self) -> bool:
@@ -225,9 +246,10 @@ class Shared:
 class Survey:
     """All tasks at a glance, and what they add up to; taken in piece by piece, so that others can run in between.
 
-    ``active`` counts the active outbound tasks with fresh statistics that are not empty, ``running`` those of them that the
+    ``active`` counts the active outbound tasks with fresh statistics that say enough, ``running`` those of them that the
     platform lists as running, and ``inbound`` the like that are inbound. ``unread`` counts the tasks of an account that are failing or overdue, or were not read at two polls or
-    more and never before. ``shaky`` and ``never_read`` count tasks that are late, and ``low`` those that answer too few calls, blocked ones too. ``worst`` is the task that needs a look most, and ``causes`` are the tasks by cause.
+    more and never before. ``shaky`` and ``never_read`` count tasks that are late, and ``low`` those that answer too few calls, blocked ones too;
+    ``unjudged`` count those whose answers say too little, and ``missing`` running tasks by documented field that is not there. ``worst`` is the task that needs a look most, and ``causes`` are the tasks by cause.
     """
 
     now: float
@@ -241,6 +263,8 @@ class Survey:
     low: int = 0
     shaky: int = 0
     never_read: int = 0
+    unjudged: int = 0
+    missing: Counter[str] = field(default_factory=Counter)
     active: int = 0
     running: int = 0
     inbound: int = 0
@@ -264,10 +288,12 @@ class Survey:
                 self.shaky += each.is_shaky
             if record.status.interval is not None:
                 self.polled[task.ref.account] += 1
+                self.unjudged += each.is_unjudged
+                self.missing.update(each.missing)
                 is_shown = each.is_fresh and each.is_active and not each.is_empty
                 if is_shown and each.threshold is None:
                     self.inbound += 1
-                elif is_shown or each.answers_too_few:
+                elif each.answers_too_few or (is_shown and not each.is_unjudged):
                     self.active += 1
                     self.running += task.state is TaskState.RUNNING
 

@@ -62,9 +62,9 @@ def failure_clause(seen: Glance) -> Phrase:
 
 def why_empty(stats: Sequence[TaskStats]) -> Phrase:
     """Return why tasks have neither calls nor numbers, all of them for the same kind of reason (``empty_kind``)."""
-    missing = _names(field for each in stats for field in each.missing if is_counted(field))
-    unread = _names(field for each in stats for field in each.unread if is_counted(field))
-    unknown = _names(field for each in stats for field in each.unknown)
+    missing = show_fields(field for each in stats for field in each.missing if is_counted(field))
+    unread = show_fields(field for each in stats for field in each.unread if is_counted(field))
+    unknown = show_fields(field for each in stats for field in each.unknown)
     match empty_kind(stats[0]):
         case "instead":
             return phrase("empty.instead", fields=missing, unknown=unknown)
@@ -75,7 +75,7 @@ def why_empty(stats: Sequence[TaskStats]) -> Phrase:
     return phrase("empty.nothing")
 
 
-def _names(fields: Iterable[str]) -> str:
+def show_fields(fields: Iterable[str]) -> str:
     """Return the first few distinct names as a text."""
     distinct = [*dict.fromkeys(fields)]
     return ", ".join(distinct[:_MOST_NAMES]) + (", …" if len(distinct) > _MOST_NAMES else "")
@@ -90,8 +90,8 @@ def task_problem(seen: Glance, now: float, *, is_account_down: bool) -> Phrase |
         case Standing.OVERDUE:
             late = Span(max(0.0, now - (status.due or now)))
             return phrase("task.overdue_account" if is_account_down else "task.overdue", late=late)
-        case Standing.EMPTY:
-            return phrase("task.empty", why=why_empty([seen.stats]))
+        case Standing.EMPTY | Standing.WELL if seen.is_empty or seen.is_unjudged:
+            return phrase("task.empty" if seen.is_empty else "task.unjudged", why=why_empty([seen.stats]))
         case Standing.LOW | Standing.BLOCKED:
             return _trouble(seen)
         case Standing.LATE if status.up:

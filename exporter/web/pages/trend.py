@@ -39,7 +39,9 @@ class Trend:
 
 
 def task_trend(seen: Glance, now: float) -> Trend | None:
-    """Return the picture of a task's last hour; None: nothing was seen of it yet."""
+    """Return the picture of a task's last hour; None: nothing is known of its calls, or not of both outcomes."""
+    if seen.calls is None:
+        return None
     bins = trend(seen.record.recent, now)
     since = None if seen.since is None else now - seen.since
     return make_trend(bins, seen.threshold, since)

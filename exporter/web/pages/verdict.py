@@ -12,7 +12,7 @@ from exporter.web.pages.account_rows import AccountRow, Problem, Tone
 from exporter.web.pages.causes import TONES, Cause
 from exporter.web.pages.judging import Glance, Standing, Survey
 from exporter.web.pages.language import Moment, Phrase, phrase
-from exporter.web.pages.problems import short_problem, why_empty
+from exporter.web.pages.problems import short_problem, show_fields, why_empty
 
 _ORDER: Final = [Tone.BAD, Tone.WARN, Tone.MUTED, Tone.GOOD]
 
@@ -53,6 +53,8 @@ def _word(survey: Survey, accounts: Sequence[AccountRow], notices: int) -> tuple
     if survey.looks:
         tones = (TONES[standing] for standing, count in survey.standings.items() if count and standing.needs_look)
         return phrase("verdict.need", n=survey.looks), min(tones, key=_ORDER.index)
+    if survey.unjudged:
+        return phrase("verdict.unjudged", n=survey.unjudged), Tone.WARN
     if survey.shaky:
         return phrase("verdict.late", n=survey.shaky), Tone.WARN
     if not polled:
@@ -96,6 +98,8 @@ def _rest_on_tasks(survey: Survey, worst: Glance | Cause | None) -> list[Phrase]
     if survey.active:  # of those that cannot be read nothing can be said
         low, kind = survey.low, "running" if survey.running == survey.active else "active"
         said.append(phrase(f"rest.{'low' if low else 'no_low'}_{kind}", n=low, of=survey.active))
+    if survey.unjudged:
+        said.append(phrase("rest.unjudged", n=survey.unjudged))
     if survey.inbound:
         said.append(phrase("rest.inbound", n=survey.inbound))
     return said or ([] if survey.unread.total() else [phrase("rest.idle")])
@@ -121,6 +125,14 @@ def _rest_on_accounts(survey: Survey, accounts: Sequence[AccountRow]) -> list[Ph
     is_collecting = survey.standings[Standing.NEW] < survey.polled.total()
     is_well = not any(survey.standings[each] for each in (Standing.FAILING, Standing.OVERDUE, Standing.LATE))
     return [phrase("rest.served")] if is_collecting and is_well else []
+
+
+def format_notices(survey: Survey) -> list[Problem]:
+    """Return that answers of running tasks lack documented fields, if so."""
+    if not survey.missing:
+        return []
+    most = max(survey.missing.values())
+    return [Problem(phrase("exporter.missing", n=most, fields=show_fields(sorted(survey.missing))), Tone.WARN)]
 
 
 def exporter_notices(exporter: Exporter) -> list[Problem]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from exporter.api.errors import Failure
 from exporter.api.model import TaskState, TaskStats
 from exporter.metrics.records import PollOutcome
@@ -98,6 +100,34 @@ def test_running_tasks_without_calls_and_numbers_are_not_called_fine(filled: Fil
     assert filled.worst() == "b: read, but with neither calls nor numbers"
     filled.store.forget(filled.task("a").ref)
     assert filled.verdict() == (f"{empty}; collecting normally", Tone.WARN)
+
+
+def test_a_task_that_cannot_be_judged_is_not_called_fine(filled: Filled) -> None:
+    """Without both outcomes nothing is above a threshold; the fields that are missing need attention, as the alert says."""
+    filled.task("a", stats(0.5))
+    filled.task("b", TaskStats(answered=2, missing=("answer_rate.noAnswer", "number_status")))
+    view = filled.overview()
+    said, tone = filled.verdict()
+    assert said.startswith("1 task cannot be judged. none of 1 running task is below its answer-rate threshold; ")
+    assert said.endswith("; the answers of 1 running task lack calls or numbers; collecting normally")
+    assert tone is Tone.WARN
+    assert ENGLISH(view.notices[0].words).startswith(
+        "The platform's answers for 1 running task lack documented fields: answer_rate.noAnswer, number_status."
+    )
+    assert view.all_well == 0
+    problems = {row.seen.record.status.task.name: row.problem and ENGLISH(row.problem) for row in view.rows}
+    why = "It was read, but its calls cannot be judged: the answer lacks answer_rate.noAnswer, number_status."
+    assert problems == {"a": None, "b": why}
+
+
+def test_other_missing_fields_need_attention(filled: Filled) -> None:
+    """The tasks are judged all the same; what the older edition of the documentation does not have is not missing."""
+    filled.task("a", replace(stats(0.5), missing=("tags", "llm_tags")))
+    assert filled.verdict()[0].startswith("Fine. ")
+    filled.task("a", replace(stats(0.5), missing=("intention.percent",)))
+    said, tone = filled.verdict()
+    assert said.startswith("Tasks fine, 1 thing needs attention. none of 1 running task is below")
+    assert tone is Tone.WARN
 
 
 def test_the_worst_is_named_with_what_and_for_how_long(filled: Filled) -> None:
