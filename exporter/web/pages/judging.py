@@ -215,9 +215,11 @@ def glance(record: TaskRecord, now: float) -> Glance:
     seen = Glance(record=record, standing=standing, since=since, is_fresh=is_fresh)
     if record.stats is None or standing not in _JUDGED_BY_NUMBERS:
         return seen
+    judged_at = record.judged_at(now)
     for trouble, found in (record.trouble and zip(_TROUBLES, record.trouble, strict=True)) or ():
-        if found is not None and found.holds(now):
-            seen = replace(seen, standing=trouble, since=found.since)
+        if found is not None and found.holds(judged_at):
+            since = now - (judged_at - found.since) / record.pace
+            seen = replace(seen, standing=trouble, since=since)
     if seen.is_empty:
         return replace(seen, standing=Standing.EMPTY, since=None)
     return seen
@@ -319,9 +321,9 @@ def _standing(record: TaskRecord, now: float, *, is_fresh: bool) -> tuple[Standi
         return Standing.WELL, None
     count, failed_since = failing_since(record.polls)
     if status.last_success is None:
-        is_unread = count > 1 and now - failed_since >= STALE_PENDING
+        is_unread = count > 1 and (now - failed_since) * record.pace >= STALE_PENDING
     else:
-        is_unread = is_stale(now - status.last_success, status.interval)
+        is_unread = is_stale((now - status.last_success) * record.pace, status.interval * record.pace)
     if status.up:
         return Standing.OVERDUE if is_unread else Standing.LATE, status.due
     return Standing.FAILING if is_unread else Standing.LATE, failed_since or None

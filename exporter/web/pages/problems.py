@@ -117,7 +117,7 @@ def _trouble(seen: Glance) -> Phrase | None:
         span=Span(finding.span),
         share=Share(finding.found.share),
         threshold=Share(seen.record.status.task.min_answer_ratio),
-        since=Moment(finding.since),
+        since=Moment(seen.since or 0.0),
     )
 
 

@@ -42,8 +42,8 @@ def task_trend(seen: Glance, now: float) -> Trend | None:
     """Return the picture of a task's last hour; None: nothing is known of its calls, or not of both outcomes."""
     if seen.calls is None:
         return None
-    bins = trend(seen.record.recent, now)
-    since = None if seen.since is None else now - seen.since
+    bins = trend(seen.record.recent, seen.record.judged_at(now))
+    since = None if seen.since is None else (now - seen.since) * seen.record.pace
     return make_trend(bins, seen.threshold, since)
 
 
