@@ -58,11 +58,17 @@ def make_surroundings(
     return Surroundings(store, metrics, time.time, random.Random(), TokenGates(spending))
 
 
-def make_daemon(settings: Settings, tokens: dict[str, Token], load: Load, config: Watched | None = None) -> Daemon:
-    """Wire a daemon; it calls ``load`` to reload: on request, or when the configuration file changes."""
+def make_daemon(
+    settings: Settings, tokens: dict[str, Token], load: Load, config: Watched | None = None, pace: float = 1.0
+) -> Daemon:
+    """Wire a daemon; it calls ``load`` to reload: on request, or when the configuration file changes.
+
+    ``pace`` is how many times as fast as time the calls are judged.
+    """
     renderer = TaskRenderer(settings.info_labels)
     clock = SteadyClock()
     around = make_surroundings(renderer, settings.poll.stale_after, clock)
+    around.store.pace = pace
     return Daemon(Running(settings, tokens, renderer, around), load, config or Watched(), clock)
 
 

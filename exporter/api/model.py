@@ -113,6 +113,11 @@ class TaskStats:
     missing: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
 
+    @property
+    def has_outcomes(self) -> bool:
+        """Whether the calls of both outcomes are there."""
+        return self.answered is not None and self.unanswered is not None
+
 
 def parse_stats(data: object) -> TaskStats:
     """Parse the ``data`` of a statistics response, whatever it is."""

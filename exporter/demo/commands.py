@@ -22,7 +22,7 @@ from exporter.demo.guide import show
 from exporter.demo.replay import Replay
 from exporter.demo.simulator import Fault, Simulator, SimulatorOptions, incident
 from exporter.demo.simulator.faults import PARTS
-from exporter.demo.stack import Stack, standing
+from exporter.demo.stack import Stack, rules_pace, standing
 from exporter.logs import set_up
 from exporter.web.server import listen_error
 from exporter.words.demo import DEMO
@@ -126,7 +126,7 @@ async def _demo(arguments: Namespace) -> None:
         tokens = {
             each.name: Token(account.token) for each, account in zip(settings.accounts, simulator.accounts, strict=True)
         }
-        daemon = make_daemon(settings, tokens, lambda: (settings, tokens))
+        daemon = make_daemon(settings, tokens, lambda: (settings, tokens), pace=rules_pace(arguments.speed))
         showing = asyncio.create_task(show(daemon, simulator, url, settings, around))
         try:  # a task group would wrap the one clear error of a taken port
             await daemon.run()

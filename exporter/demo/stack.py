@@ -56,6 +56,11 @@ class Addresses:
     grafana: str
 
 
+def rules_pace(speed: float) -> float:
+    """Return how many times as fast as they are written for the rules run, in a demo of some speed."""
+    return min(max(speed, 1.0), MOST_PACE)
+
+
 def accelerate(text: str, pace: float) -> str:
     """Return rules or a configuration for time that runs ``pace`` times as fast, from 1 to MOST_PACE: every span is that much shorter.
 
@@ -218,7 +223,7 @@ async def standing(exporter: str, first_port: int, speed: float) -> AsyncIterato
 
     Raises FileNotFoundError without a checkout.
     """
-    pace = min(max(speed, 1.0), MOST_PACE)
+    pace = rules_pace(speed)
     at = Addresses(exporter, *(f"127.0.0.1:{first_port + offset}" for offset in range(3)))
     with TemporaryDirectory(prefix="yunfu-demo-", ignore_cleanup_errors=True) as name:
         directory = Path(name)

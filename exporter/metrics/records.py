@@ -12,6 +12,7 @@ from exporter.api.errors import Exchange, Failure
 from exporter.api.model import Task, TaskStats
 from exporter.api.quota import QuotaUse
 from exporter.metrics import poll_history, recent_calls
+from exporter.metrics.recent_calls import HALF_DAY
 from exporter.metrics.trouble import Trouble
 
 DAY: Final = 86_400.0
@@ -156,6 +157,9 @@ class WindowLines:
         return replace(self, read_at=read_at, due=self.due + seconds, expires=expires)
 
 
+_AGE: Final = 99_000.0 * HALF_DAY  # packed moments have 32 bits, which a fast clock would soon not fit into
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRecord:
     """The latest of one task, rendered.
@@ -164,7 +168,7 @@ class TaskRecord:
     ``stats`` are the statistics of ``stats_lines``, and ``polls`` are the last polls, packed by ``poll_history``; ``exchange``
     is the last one's request for the statistics, None since a restart.
     ``recent`` are the recent calls, packed by ``recent_calls``, and ``trouble`` is what was wrong with them at the last
-    poll; None: nothing.
+    poll; None: nothing. Both are by a clock that runs ``pace`` times as fast as the store's, see ``judged_at``.
     """
 
     status: TaskStatus
@@ -176,12 +180,17 @@ class TaskRecord:
     polls: bytes = b""
     recent: bytes = b""
     trouble: Trouble | None = None
+    pace: float = 1.0
     exchange: Exchange | None = None
 
     def is_fresh(self, now: float) -> bool:
         """Return whether the statistics may still be shown at a moment (Unix seconds)."""
         due = self.status.due
         return due is not None and now <= due + self.stale_after
+
+    def judged_at(self, now: float) -> float:
+        """Return a moment (Unix seconds) by the clock that recent calls are judged by."""
+        return now * self.pace % _AGE
 
     def is_gone(self, now: float) -> bool:
         """Return whether the platform has been denying the task for too long to show it at a moment (Unix seconds)."""
@@ -217,8 +226,8 @@ class TaskRecord:
             status=self.status.shifted(seconds),
             windows={name: window.shifted(seconds) for name, window in (self.windows or {}).items()},
             polls=poll_history.shifted(self.polls, seconds),
-            recent=recent_calls.shifted(self.recent, seconds),
-            trouble=self.trouble and self.trouble.shifted(seconds),
+            recent=recent_calls.shifted(self.recent, seconds * self.pace),
+            trouble=self.trouble and self.trouble.shifted(seconds * self.pace),
         )
 
 

@@ -44,11 +44,13 @@ class Renderer(Protocol):
 class Store:
     """Holds one record per task and one status per account. ``clock`` is Unix time that nobody steps, ``stale_after`` is seconds.
 
+    Tasks are judged as if time ran ``pace`` times as fast.
     ``task_changed`` and ``account_changed`` are called with the name of each that is put, changed or dropped.
     """
 
     def __init__(self, renderer: Renderer, clock: Callable[[], float], stale_after: float = 0.0) -> None:
         self.clock = clock
+        self.pace = 1.0
         self.task_changed: Callable[[TaskRef], None] = _ignore
         self.account_changed: Callable[[str], None] = _ignore
         self._renderer = renderer
@@ -111,15 +113,16 @@ class Store:
         ref, now = task.ref, self.clock()
         before = (kept := self._records.get(ref)) and kept.paced(interval, now)
         status = _status_after(before.status if before else TaskStatus(task), task, outcome, interval, now)
-        record = before or TaskRecord(status=status, status_lines=(), stale_after=self._stale_after)
+        record = before or TaskRecord(status=status, status_lines=(), stale_after=self._stale_after, pace=self.pace)
         moved, growth, stats, lines, windows = False, Growth(), record.stats, record.stats_lines, record.windows
         if isinstance(outcome.stats, TaskStats):
             stats = outcome.stats
             moved, growth, lines = self._count(ref, stats)
+            growth = _of_both_outcomes(growth, record.stats, stats)
         if outcome.windows:
             windows = {**(windows or {}), **_windows(self._renderer, ref, outcome, now, interval, windows or {})}
         poll = Poll(now, seconds, outcome.failure.reason if outcome.failure else "")
-        recent, trouble = watch(record.recent, record.trouble, task, growth, now)
+        recent, trouble = watch(record.recent, record.trouble, task, growth, record.judged_at(now))
         self._keep(
             replace(
                 record,
@@ -208,7 +211,7 @@ class Store:
         """Put back a record of before a restart, which lacks only its lines; its counters go on from ``sums``."""
         self._counters[saved.status.task.ref] = TaskCounters(sums or Sums())
         record = _rendered(saved, sums if shows_counters else None, self._renderer)
-        self._records[saved.status.task.ref] = replace(record, stale_after=self._stale_after)
+        self._records[saved.status.task.ref] = replace(record, stale_after=self._stale_after, pace=self.pace)
 
     def count_states(self) -> Counter[tuple[str, TaskState]]:
         """Count the tasks by account and state."""
@@ -223,7 +226,7 @@ class Store:
         return moved, counters.counted().since(before), self._renderer.stats(ref, counted)
 
     def _put(self, status: TaskStatus, before: TaskRecord | None) -> None:
-        record = before or TaskRecord(status=status, status_lines=(), stale_after=self._stale_after)
+        record = before or TaskRecord(status=status, status_lines=(), stale_after=self._stale_after, pace=self.pace)
         trouble = record.trouble if is_dialling(status.task) else None  # as the alerts end, at once
         self._keep(replace(record, status=status, status_lines=self._renderer.status(status, before), trouble=trouble))
 
@@ -273,6 +276,12 @@ def _counted(stats: TaskStats, sums: Sums | None) -> CountedStats:
 def _shifted(record: TaskRecord, seconds: float, renderer: Renderer) -> TaskRecord:
     shifted = record.shifted(seconds)
     return replace(shifted, status_lines=renderer.status(shifted.status, record))
+
+
+def _of_both_outcomes(growth: Growth, before: TaskStats | None, stats: TaskStats) -> Growth:
+    """Return a growth without its calls if those of an outcome are unknown before or after: their share would say nothing."""
+    is_known = before is not None and before.has_outcomes and stats.has_outcomes
+    return growth if is_known else growth._replace(calls=0, answered=0)
 
 
 def _ignore(_: object) -> None:

@@ -12,6 +12,8 @@ VERDICT: Final = {
     "verdict.attention": Text(
         "Tasks fine, {n} {n:thing needs|things need} attention", "任务正常，另有 {n} 件事需要留意"
     ),
+    "verdict.late": Text("{n} {n:task has|tasks have} no new data", "{n} 个任务没有新数据"),
+    "verdict.unjudged": Text("{n} {n:task|tasks} cannot be judged", "{n} 个任务无法判断"),
     "verdict.none": Text("No task is polled", "没有采集任何任务"),
     "verdict.starting": Text("Starting", "正在启动"),
     "worst.separator": Text(": ", "："),
@@ -34,9 +36,14 @@ VERDICT: Final = {
     "rest.no_low_active": Text(
         "none of {of} active {of:task|tasks} is below its answer-rate threshold", "{of} 个进行中的任务，接通率均达标"
     ),
+    "rest.unjudged": Text(
+        "the answers of {n} running {n:task|tasks} lack calls or numbers", "{n} 个外呼中的任务缺少呼叫或号码数据"
+    ),
+    "rest.inbound": Text("{n} inbound {n:task is|tasks are} active", "{n} 个呼入任务进行中"),
     "rest.failing": Text("{n} {n:task|tasks} cannot be read", "{n} 个任务读取失败"),
     "rest.blocked": Text("the carrier blocks many calls of {n} {n:task|tasks}", "{n} 个任务的大量呼叫被运营商拦截"),
     "rest.late": Text("{n} {n:task has|tasks have} not been read at the last try", "{n} 个任务最近一次未能读到数据"),
+    "rest.never_read": Text("{n} {n:task has|tasks have} never been read", "{n} 个任务从未读到数据"),
     "rest.overdue": Text("{n} {n:task is|tasks are} overdue", "{n} 个任务的数据已过期"),
     "rest.empty": Text(
         "{n} running {n:task is|tasks are} read, but {n:has|have} neither calls nor numbers ({why})",
@@ -89,6 +96,11 @@ EXPORTER: Final = {
     "exporter.shard": Text(
         "This is shard {number} of {total} (shard.ordinal {ordinal}): only its tasks are polled and shown here.",
         "这是 {total} 个分片中的第 {number} 个（shard.ordinal {ordinal}）：此处只采集和显示属于它的任务。",
+    ),
+    "exporter.missing": Text(
+        "The platform's answers for {n} running {n:task|tasks} lack documented fields: {fields}. What is missing has no metrics and "
+        "no alerts. The tasks' pages say what came instead: please report it.",
+        "{n} 个外呼中的任务的应答缺少文档所列的字段：{fields}。缺少的数据没有指标，也不会告警。任务页面上有实际收到的字段，请反馈给我们。",
     ),
     "exporter.no_shard": Text(
         "shard.ordinal is {ordinal}, but shard.total is {total}: no task belongs to this exporter.",

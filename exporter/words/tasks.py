@@ -45,6 +45,7 @@ TASKS: Final = {
     "trend.unseen": Text(
         "No phone call has been seen since the exporter started.", "exporter 启动以来还没有看到呼叫。"
     ),
+    "trend.unread": Text("No data yet on calls and their outcomes.", "还没有呼叫及其结果的数据。"),
     "trend.share": Text("answered: {ratio}", "接通率：{ratio}"),
     "trend.volume": Text(
         "{calls} {calls:call|calls}, at most {peak} per minute", "{calls} 通呼叫，每分钟最多 {peak} 通"
@@ -89,6 +90,9 @@ TASKS: Final = {
     "task.empty": Text(
         "It is running and was read, but has neither calls nor numbers: {why}.",
         "外呼中的任务能读到，却既没有呼叫也没有号码：{why}。",
+    ),
+    "task.unjudged": Text(
+        "It was read, but its calls cannot be judged: {why}.", "任务能读到，但无法判断呼叫情况：{why}。"
     ),
     "empty.missing": Text("the answer lacks {fields}", "应答中缺少 {fields}"),
     "empty.instead": Text(

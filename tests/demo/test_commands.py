@@ -14,9 +14,13 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from exporter.api.tokens import Token
 from exporter.cli import run
+from exporter.config.settings import Settings
+from exporter.daemon import Daemon, make_daemon
 from exporter.demo import commands as demo
 from exporter.demo.simulator import Fault, SimulatorOptions
+from exporter.reloading import Load
 from tests.support.programs import (
     answers,
     demo_addresses,
@@ -147,6 +151,24 @@ def test_bad_flags_are_told_in_one_line(command: str, flag: str, capsys: pytest.
     assert usage.startswith(f"usage: yunfu-exporter {command} ")
     assert reported.startswith(BAD_FLAGS[flag])
     assert reported.count("\n") == 1
+
+
+@pytest.mark.parametrize(("speed", "pace"), [("0.5", 1.0), ("20", 20.0), ("600", 60.0)])
+async def test_the_demo_judges_tasks_at_its_pace(monkeypatch: pytest.MonkeyPatch, speed: str, pace: float) -> None:
+    """As fast as its rules run, so that the page says what the alerts say."""
+    made: list[Daemon] = []
+
+    def make(settings: Settings, tokens: dict[str, Token], load: Load, *, pace: float) -> Daemon:
+        made.append(make_daemon(settings, tokens, load, pace=pace))
+        raise InterruptedError
+
+    monkeypatch.setattr(demo, "make_daemon", make)
+    parser = ArgumentParser()
+    demo.add_demo_options(parser)
+    words = [f"--simulator-listen=127.0.0.1:{free_port()}", "--tasks=1", f"--speed={speed}"]
+    with pytest.raises(InterruptedError):
+        await demo._demo(parser.parse_args(words))
+    assert [daemon._running.around.store.pace for daemon in made] == [pace]
 
 
 async def test_simulate_serves_what_it_prints() -> None:

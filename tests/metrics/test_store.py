@@ -5,6 +5,7 @@ import pytest
 
 from exporter.api.errors import Failure
 from exporter.api.model import Task, TaskRef, TaskState, TaskStats
+from exporter.metrics.recent_calls import trend
 from exporter.metrics.records import (
     UNCHANGED,
     AccountStatus,
@@ -391,3 +392,13 @@ def test_a_window_hidden_by_a_shift_may_be_unchanged(kept: StoreInTime) -> None:
     hidden = list(kept.record.fresh_windows(kept.now))
     kept.record_poll(PollOutcome(UNCHANGED, (WindowStats("today", UNCHANGED, 86_400),)), kept.now + 60)
     assert (hidden, list(kept.record.fresh_windows(kept.now))) == ([], [(b"today 5",)])
+
+
+def test_of_one_outcome_alone_no_recent_calls_are_made(kept: StoreInTime) -> None:
+    """Their share would be of nothing: neither while one outcome is missing, nor with what it has grown by meanwhile."""
+    both = TaskStats(answered=10, unanswered=10)
+    for minute, stats in enumerate((both, TaskStats(answered=30), TaskStats(answered=40, unanswered=90))):
+        kept.record_poll(PollOutcome(stats), NOW + 60 * minute)
+    assert [(each.calls, each.answered) for each in trend(kept.record.recent, kept.now) if each.calls] == []
+    kept.record_poll(PollOutcome(TaskStats(answered=41, unanswered=93)), NOW + 180)
+    assert [(each.calls, each.answered) for each in trend(kept.record.recent, kept.now) if each.calls] == [(4, 1)]

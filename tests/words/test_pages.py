@@ -35,7 +35,7 @@ MADE_UP = {
     *(f"reason.list_http_{status}" for status in (401, 403, 404)),
     *(f"absent.{family.absence}" for family in ALL_FAMILIES),
     *(f"rest.{which}_{kind}" for which in ("low", "no_low") for kind in ("running", "active")),
-    *(f"rest.{standing}" for standing in ("blocked", "failing", "overdue", "late", "new")),
+    *(f"rest.{standing}" for standing in ("blocked", "failing", "overdue", "never_read", "late", "new")),
     *(f"short.{standing}" for standing in ("failing", "overdue", "empty", "low", "blocked")),
     *("task.low", "task.blocked"),
     *(f"clause.{reason}" for reason in REASONS if reason not in ("http_403", "http_5xx")),

@@ -63,6 +63,12 @@ class AccountRow:
         return self.status.up is False
 
     @property
+    def is_never_listed(self) -> bool:
+        """Whether discovery has failed so far, and nothing else says which tasks there are."""
+        has_failed = self.facts.discovery_failure is not None and not self.facts.keeps_previous_list
+        return has_failed and self.status.discovery_last_success is None and not self.polled
+
+    @property
     def quota(self) -> float:
         """The calls that are needed as a share of those that are allowed."""
         return self.facts.calls_needed / self.facts.calls_allowed

@@ -19,7 +19,7 @@ from exporter.polling.facts import AccountFacts
 from exporter.web.exporter import Exporter
 from exporter.web.pages.account_rows import Tone
 from exporter.web.pages.causes import TONES
-from exporter.web.pages.judging import Glance, glance
+from exporter.web.pages.judging import Glance, Standing, glance
 from exporter.web.pages.language import Ago, Ahead, Phrase, phrase
 from exporter.web.pages.problems import list_failure_phrase, task_problem
 from exporter.web.pages.trend import Trend, task_trend
@@ -77,6 +77,11 @@ class Detail:
         return {name: count for name, count in counts.items() if count} if self.seen.record.status.up else {}
 
     @property
+    def unread(self) -> Sequence[str]:
+        """The fields of the last answer that cannot be read; those that are not known are counted beside them."""
+        return [field for field in self.seen.stats.unread if field != "unknown"]
+
+    @property
     def unknown(self) -> Phrase | None:
         """The fields of the last answer that are not known; None if there are none."""
         fields = self.seen.stats.unknown
@@ -97,6 +102,8 @@ class Detail:
     @property
     def tone(self) -> Tone:
         """How good the news of the task are."""
+        if self.seen.standing is Standing.WELL and self.seen.is_unjudged:
+            return Tone.WARN
         return TONES.get(self.seen.standing, Tone.MUTED)
 
 

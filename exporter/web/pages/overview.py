@@ -18,7 +18,7 @@ from exporter.web.pages.language import Phrase
 from exporter.web.pages.problems import task_problem
 from exporter.web.pages.question import Question, Show, Sort
 from exporter.web.pages.trend import Trend, task_trend
-from exporter.web.pages.verdict import Verdict, make_verdict
+from exporter.web.pages.verdict import Verdict, format_notices, make_verdict
 
 PER_PAGE: Final = 50
 """Tasks on one page: what a browser shows at once, and a server renders in some milliseconds."""
@@ -82,6 +82,7 @@ def make_overview(
     if question.is_folding:
         folded = {each.key for each in shown_causes}
         chosen = [each for each in chosen if each.cause not in folded] if folded else chosen
+    notices = [*notices, *format_notices(survey)]
     total = len(chosen) + len(hidden)
     pages = max(1, -(-total // PER_PAGE))
     question = replace(question, page=min(question.page, pages))
@@ -101,7 +102,9 @@ def make_overview(
         total=total,
         known=len(survey.seen),
         looks=survey.looks,
-        all_well=well if (well := survey.standings[Standing.WELL]) == survey.polled.total() else 0,
+        all_well=well
+        if (well := survey.standings[Standing.WELL]) == survey.polled.total() and not survey.unjudged
+        else 0,
         first=min(start + 1, total),
         pages=pages,
     )

@@ -8,7 +8,7 @@ from typing import Final
 from exporter.api.errors import Failure
 from exporter.api.model import TaskStats
 from exporter.metrics.poll_history import failing_since
-from exporter.web.pages.judging import Glance, Standing
+from exporter.web.pages.judging import Glance, Standing, empty_kind, is_counted
 from exporter.web.pages.language import Ago, Moment, Phrase, Share, Span, phrase
 from exporter.words.pages import WORDS
 
@@ -61,23 +61,21 @@ def failure_clause(seen: Glance) -> Phrase:
 
 
 def why_empty(stats: Sequence[TaskStats]) -> Phrase:
-    """Return why tasks have neither calls nor numbers: what their answers lack, have instead, or have in an unknown form."""
-    missing = _names(field for each in stats for field in each.missing if _is_counted(field))
-    unread = _names(field for each in stats for field in each.unread if _is_counted(field))
-    unknown = _names(field for each in stats for field in each.unknown)
-    if missing and unknown:
-        return phrase("empty.instead", fields=missing, unknown=unknown)
-    if missing:
-        return phrase("empty.missing", fields=missing)
-    return phrase("empty.unread", fields=unread) if unread else phrase("empty.nothing")
+    """Return why tasks have neither calls nor numbers, all of them for the same kind of reason (``empty_kind``)."""
+    missing = show_fields(field for each in stats for field in each.missing if is_counted(field))
+    unread = show_fields(field for each in stats for field in each.unread if is_counted(field))
+    unknown = show_fields(field for each in stats for field in each.unknown)
+    match empty_kind(stats[0]):
+        case "instead":
+            return phrase("empty.instead", fields=missing, unknown=unknown)
+        case "missing":
+            return phrase("empty.missing", fields=missing)
+        case "unread":
+            return phrase("empty.unread", fields=unread)
+    return phrase("empty.nothing")
 
 
-def _is_counted(field: str) -> bool:
-    """Return whether calls or numbers are read from a field of the platform's."""
-    return field.partition(".")[0] in ("answer_rate", "number_status")
-
-
-def _names(fields: Iterable[str]) -> str:
+def show_fields(fields: Iterable[str]) -> str:
     """Return the first few distinct names as a text."""
     distinct = [*dict.fromkeys(fields)]
     return ", ".join(distinct[:_MOST_NAMES]) + (", …" if len(distinct) > _MOST_NAMES else "")
@@ -92,8 +90,8 @@ def task_problem(seen: Glance, now: float, *, is_account_down: bool) -> Phrase |
         case Standing.OVERDUE:
             late = Span(max(0.0, now - (status.due or now)))
             return phrase("task.overdue_account" if is_account_down else "task.overdue", late=late)
-        case Standing.EMPTY:
-            return phrase("task.empty", why=why_empty([seen.stats]))
+        case Standing.EMPTY | Standing.WELL if seen.is_empty or seen.is_unjudged:
+            return phrase("task.empty" if seen.is_empty else "task.unjudged", why=why_empty([seen.stats]))
         case Standing.LOW | Standing.BLOCKED:
             return _trouble(seen)
         case Standing.LATE if status.up:
@@ -119,7 +117,7 @@ def _trouble(seen: Glance) -> Phrase | None:
         span=Span(finding.span),
         share=Share(finding.found.share),
         threshold=Share(seen.record.status.task.min_answer_ratio),
-        since=Moment(finding.since),
+        since=Moment(seen.since or 0.0),
     )
 
 

@@ -20,7 +20,7 @@ WIDTH, HEIGHT = 360, 100
 class Trend:
     """The last hour. ``peak`` is the most calls per minute, which is as high as the picture.
 
-    ``threshold`` is how far below the top the threshold is, and ``since`` how far from the left the trouble begins, None: not
+    ``threshold`` is how far below the top the threshold is, None: there is none, and ``since`` how far from the left the trouble begins, None: not
     within the hour.
     """
 
@@ -29,7 +29,7 @@ class Trend:
     calls: int
     answered: int
     peak: float
-    threshold: int
+    threshold: int | None
     since: int | None
 
     @property
@@ -39,13 +39,15 @@ class Trend:
 
 
 def task_trend(seen: Glance, now: float) -> Trend | None:
-    """Return the picture of a task's last hour; None: nothing was seen of it yet."""
-    bins = trend(seen.record.recent, now)
-    since = None if seen.since is None else now - seen.since
-    return make_trend(bins, seen.record.status.task.min_answer_ratio, since)
+    """Return the picture of a task's last hour; None: nothing is known of its calls, or not of both outcomes."""
+    if seen.calls is None:
+        return None
+    bins = trend(seen.record.recent, seen.record.judged_at(now))
+    since = None if seen.since is None else (now - seen.since) * seen.record.pace
+    return make_trend(bins, seen.threshold, since)
 
 
-def make_trend(bins: Sequence[Bin], threshold: float, seconds_since: float | None) -> Trend | None:
+def make_trend(bins: Sequence[Bin], threshold: float | None, seconds_since: float | None) -> Trend | None:
     """Return the picture of bins, the oldest first; None: there are none. ``seconds_since`` the trouble began, if it did."""
     if not bins:
         return None
@@ -57,7 +59,7 @@ def make_trend(bins: Sequence[Bin], threshold: float, seconds_since: float | Non
         calls=sum(each.calls for each in bins),
         answered=sum(each.answered for each in bins),
         peak=peak,
-        threshold=_height(threshold),
+        threshold=None if threshold is None else _height(threshold),
         since=_place(seconds_since) if has_begun and seconds_since is not None else None,
     )
 

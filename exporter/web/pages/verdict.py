@@ -12,7 +12,7 @@ from exporter.web.pages.account_rows import AccountRow, Problem, Tone
 from exporter.web.pages.causes import TONES, Cause
 from exporter.web.pages.judging import Glance, Standing, Survey
 from exporter.web.pages.language import Moment, Phrase, phrase
-from exporter.web.pages.problems import short_problem, why_empty
+from exporter.web.pages.problems import short_problem, show_fields, why_empty
 
 _ORDER: Final = [Tone.BAD, Tone.WARN, Tone.MUTED, Tone.GOOD]
 
@@ -53,18 +53,22 @@ def _word(survey: Survey, accounts: Sequence[AccountRow], notices: int) -> tuple
     if survey.looks:
         tones = (TONES[standing] for standing, count in survey.standings.items() if count and standing.needs_look)
         return phrase("verdict.need", n=survey.looks), min(tones, key=_ORDER.index)
+    if survey.unjudged:
+        return phrase("verdict.unjudged", n=survey.unjudged), Tone.WARN
+    if survey.shaky:
+        return phrase("verdict.late", n=survey.shaky), Tone.WARN
+    if not polled:
+        return phrase("verdict.none"), Tone.WARN if notices else Tone.MUTED
     if notices:
         return phrase("verdict.attention", n=notices), Tone.WARN
-    if not polled:
-        return phrase("verdict.none"), Tone.MUTED
     if survey.standings[Standing.NEW] == polled:
         return phrase("verdict.starting"), Tone.MUTED
     return phrase("verdict.fine"), Tone.GOOD
 
 
 def _is_untrusted(row: AccountRow, survey: Survey) -> bool:
-    """Return whether what the page says of an account says nothing of now: it is down, or most of its tasks are not read."""
-    return row.is_down or survey.unread[row.name] > survey.polled[row.name] / 2
+    """Return whether what the page says of an account says nothing of now: it is down or never listed, or most tasks are not read."""
+    return row.is_down or row.is_never_listed or survey.unread[row.name] > survey.polled[row.name] / 2
 
 
 def _rest_on_tasks(survey: Survey, worst: Glance | Cause | None) -> list[Phrase]:
@@ -73,16 +77,31 @@ def _rest_on_tasks(survey: Survey, worst: Glance | Cause | None) -> list[Phrase]
         return [phrase("rest.none")]
     if standings[Standing.NEW] == polled:
         return [phrase("rest.starting", n=polled)]
+    counts = {
+        "blocked": (Standing.BLOCKED, standings[Standing.BLOCKED]),
+        "failing": (Standing.FAILING, standings[Standing.FAILING]),
+        "overdue": (Standing.OVERDUE, standings[Standing.OVERDUE]),
+        "never_read": (Standing.LATE, survey.never_read),
+        "late": (Standing.LATE, standings[Standing.LATE] - survey.never_read),
+        "new": (Standing.NEW, standings[Standing.NEW]),
+    }
     said = [
-        phrase(f"rest.{standing.name.lower()}", n=standings[standing])
-        for standing in (Standing.BLOCKED, Standing.FAILING, Standing.OVERDUE, Standing.LATE, Standing.NEW)
-        if standings[standing] and not (isinstance(worst, Cause) and worst.is_all_of(standing, standings[standing]))
+        phrase(f"rest.{key}", n=count)
+        for key, (standing, count) in counts.items()
+        if count and not (isinstance(worst, Cause) and worst.is_all_of(standing, standings[standing]))
     ]
-    if empty := standings[Standing.EMPTY]:
-        said.append(phrase("rest.empty", n=empty, why=why_empty([each.stats for each in survey.causes["empty"].tasks])))
+    said += [
+        phrase("rest.empty", n=len(each.tasks), why=why_empty([task.stats for task in each.tasks]))
+        for each in survey.causes.values()
+        if each.tasks[0].standing is Standing.EMPTY
+    ]
     if survey.active:  # of those that cannot be read nothing can be said
-        low, kind = standings[Standing.LOW], "running" if survey.running == survey.active else "active"
+        low, kind = survey.low, "running" if survey.running == survey.active else "active"
         said.append(phrase(f"rest.{'low' if low else 'no_low'}_{kind}", n=low, of=survey.active))
+    if survey.unjudged:
+        said.append(phrase("rest.unjudged", n=survey.unjudged))
+    if survey.inbound:
+        said.append(phrase("rest.inbound", n=survey.inbound))
     return said or ([] if survey.unread.total() else [phrase("rest.idle")])
 
 
@@ -106,6 +125,14 @@ def _rest_on_accounts(survey: Survey, accounts: Sequence[AccountRow]) -> list[Ph
     is_collecting = survey.standings[Standing.NEW] < survey.polled.total()
     is_well = not any(survey.standings[each] for each in (Standing.FAILING, Standing.OVERDUE, Standing.LATE))
     return [phrase("rest.served")] if is_collecting and is_well else []
+
+
+def format_notices(survey: Survey) -> list[Problem]:
+    """Return that answers of running tasks lack documented fields, if so."""
+    if not survey.missing:
+        return []
+    most = max(survey.missing.values())
+    return [Problem(phrase("exporter.missing", n=most, fields=show_fields(sorted(survey.missing))), Tone.WARN)]
 
 
 def exporter_notices(exporter: Exporter) -> list[Problem]:

@@ -75,6 +75,15 @@ def test_overdue_tasks_are_laid_to_their_account_if_that_is_down(filled: Filled)
     assert ENGLISH(cause.words) == "3 tasks are overdue: their account cannot use the platform, since 12:54:20 UTC+8"
 
 
+def test_tasks_that_lack_their_numbers_for_different_causes_are_different_lines(filled: Filled) -> None:
+    """What one answer lacks is not said of another that has it in an unknown form."""
+    for name in "abc":
+        filled.task(name, TaskStats(missing=("answer_rate",)))
+        filled.task(name + name, TaskStats(unread={"answer_rate.answered": 1}))
+    said = [ENGLISH(cause.words).partition(": ")[2] for cause in filled.overview().causes]
+    assert said == ["the answer lacks answer_rate", "the answer's answer_rate.answered cannot be read"]
+
+
 def test_the_worst_cause_comes_first(filled: Filled) -> None:
     """By standing, then by how many tasks share it; fewer than three share nothing."""
     filled.fail(*"abc", outcome=PollOutcome(failure=REFUSED))
@@ -82,4 +91,4 @@ def test_the_worst_cause_comes_first(filled: Filled) -> None:
     for name in "hij":
         filled.task(name, TaskStats())
     filled.fail(*"kl", outcome=PollOutcome(failure=Failure("tls", "x")))
-    assert [each.key for each in filled.overview().causes] == ["failing-connect", "failing-http_401", "empty"]
+    assert [each.key for each in filled.overview().causes] == ["failing-connect", "failing-http_401", "empty-nothing"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exporter.api.errors import Failure
-from exporter.api.model import Task, TaskRef, TaskState, TaskStats
+from exporter.api.model import Task, TaskRef, TaskState, TaskStats, parse_stats
 from exporter.metrics.records import PollOutcome, WindowStats
 from exporter.polling.discovery import Choice, HidingRule
 from exporter.polling.facts import AccountFacts
@@ -40,6 +40,14 @@ def test_a_task_s_page_shows_its_last_polls(filled: Filled) -> None:
         (NOW + 60, 10.0, "timeout"),
         (NOW, 0.25, ""),
     ]
+
+
+def test_unknown_fields_are_no_field_that_cannot_be_read(filled: Filled) -> None:
+    """They are counted among those that cannot be read, but have a line for themselves."""
+    view = filled.detail(filled.task("a", parse_stats({"answer_rate": {"answered": "x"}, "callRate": {}})))
+    assert view.unread == ["answer_rate.answered"]
+    assert view.unknown is not None
+    assert ENGLISH(view.unknown).endswith(": callRate.")
 
 
 def test_why_a_series_is_not_there_is_said(filled: Filled) -> None:

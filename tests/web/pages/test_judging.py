@@ -9,7 +9,7 @@ import pytest
 from exporter.api.model import TaskState, TaskStats
 from exporter.metrics.recent_calls import Part
 from exporter.metrics.records import UNCHANGED, PollOutcome
-from exporter.metrics.trouble import Finding, Trouble
+from exporter.metrics.trouble import PENDING, Finding, Trouble
 from exporter.web.pages.judging import Standing
 from tests.support.pages import BLOCKED, FAILED, INTERVAL, LOW, NOW, STALE_AFTER, Filled, stats
 
@@ -92,6 +92,36 @@ def test_a_task_never_read_is_an_alarm_after_five_minutes(filled: Filled) -> Non
     assert filled.overview().rows[0].seen.standing is Standing.LATE
     filled.store.record_poll(task, FAILED, INTERVAL)
     assert filled.overview().rows[0].seen.standing is Standing.FAILING
+
+
+@pytest.mark.parametrize(("pace", "standing"), [(1.0, Standing.WELL), (20.0, Standing.LOW)])
+def test_at_a_faster_pace_calls_are_judged_sooner(filled: Filled, pace: float, standing: Standing) -> None:
+    """By the same spans, each that much shorter; since when is a moment of real time."""
+    filled.store.pace = pace
+    task = filled.task("a", stats(0.0, calls=0))
+    for calls in range(10, 210, 10):
+        filled.now += 3
+        filled.store.record_poll(task, PollOutcome(stats(0.0, calls=calls)), 3)
+    (row,) = filled.overview().rows
+    assert row.seen.standing is standing
+    if standing is Standing.LOW:
+        assert row.seen.since is not None
+        assert NOW < row.seen.since <= filled.now - PENDING / pace
+        assert row.trend is not None
+        assert row.trend.calls == 200
+
+
+@pytest.mark.parametrize(("pace", "standing"), [(1.0, Standing.LATE), (20.0, Standing.FAILING)])
+def test_at_a_faster_pace_tasks_that_are_not_read_need_a_look_sooner(
+    filled: Filled, pace: float, standing: Standing
+) -> None:
+    """Those that were read before, and those that never were."""
+    filled.store.pace = pace
+    tasks = filled.task("a", stats(0.5)), filled.task("b", FAILED)
+    filled.now += 200
+    for task in tasks:
+        filled.store.record_poll(task, FAILED, INTERVAL)
+    assert {row.seen.standing for row in filled.overview().rows} == {standing}
 
 
 def test_a_success_that_is_overdue_is_late_before_it_is_an_alarm(filled: Filled) -> None:

@@ -141,7 +141,7 @@ def test_tasks_that_share_a_cause_are_one_line(filled: Filled) -> None:
     assert filled.names(q="b") == ["b"]
     assert filled.names(sort="name") == ["a", "b", "c", "d", "e", "fine"]
     assert filled.names(cause="failing-timeout") == ["a", "b", "c"]
-    assert filled.names(cause="empty") == ["d", "e"]
+    assert filled.names(cause="empty-nothing") == ["d", "e"]
     assert filled.names(cause="nonsense") == []
     assert [each.key for each in filled.overview(cause="failing-timeout").causes] == ["failing-timeout"]
     assert filled.overview(account="other").causes == []

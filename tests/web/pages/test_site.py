@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 
 import pytest
@@ -247,6 +247,24 @@ async def test_a_task_s_page_shows_its_last_request_without_host_and_token() -> 
     assert "Fields read" not in failed.text
     assert "api.example.com" not in page.text + failed.text
     assert "planted" not in page.text + failed.text
+
+
+async def test_an_inbound_task_is_marked_and_has_no_threshold() -> None:
+    """On the overview and on the task's page: the threshold is for calls that go out."""
+    async with site() as it:
+        it.fill("first")
+        record = it.store.record(TaskRef("main", TASK))
+        assert record is not None
+        it.store.put_task(replace(record.status.task, kind="outbound"), 60)
+        outbound = [(await it.get(path)).text for path in ("/", PATHS[2])]
+        it.store.put_task(replace(record.status.task, kind="inbound"), 60)
+        inbound = [(await it.get(path)).text for path in ("/", PATHS[2])]
+    assert "Inbound" not in outbound[0]
+    assert all('class="tick"' in page for page in outbound)
+    for page in inbound:
+        assert "Inbound" in page
+        assert 'class="tick"' not in page
+        assert "<dt>Threshold" not in page
 
 
 async def test_a_paused_account_s_tasks_say_until_when() -> None:

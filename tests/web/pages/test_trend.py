@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from exporter.api.model import TaskStats
 from exporter.metrics.recent_calls import Bin
 from exporter.web.pages.trend import make_trend
+from tests.support.pages import FAILED, Filled, stats
 
 
 def test_bars_are_calls_per_minute_and_the_line_is_the_share() -> None:
@@ -13,6 +15,14 @@ def test_bars_are_calls_per_minute_and_the_line_is_the_share() -> None:
     assert trend.bars == "M0 100V50H179V100zM180 100V0H269V100zM270 100V75H359V100z"
     assert trend.line == "M0 80H180V0H270V100H360"
     assert (trend.calls, trend.answered, trend.peak, trend.threshold, trend.since) == (675, 360, 20, 80, None)
+
+
+def test_without_both_outcomes_there_is_no_picture(filled: Filled) -> None:
+    """Calls that were never read, or of which only those answered are, are not shown as none, nor as all answered."""
+    filled.task("never", FAILED)
+    filled.task("half", TaskStats(answered=2))
+    filled.task("read", stats(0.5))
+    assert [row.trend is None for row in filled.overview(sort="name").rows] == [True, True, False]
 
 
 def test_what_began_within_the_hour_is_marked() -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from exporter.api.errors import Failure
 from exporter.api.model import TaskState, TaskStats
 from exporter.metrics.records import PollOutcome
+from exporter.metrics.trouble import Trouble
 from exporter.polling.facts import AccountFacts
 from exporter.polling.shards import Shard
 from exporter.web.exporter import Broken
 from exporter.web.pages.account_rows import Tone
 from exporter.web.pages.verdict import exporter_notices
 from tests.support.exporter import FakeExporter
-from tests.support.pages import BLOCKED, ENGLISH, FAILED, LOW, NOW, REFUSED, Filled, stats
+from tests.support.pages import BLOCKED, ENGLISH, FAILED, INTERVAL, LOW, NOW, REFUSED, Filled, stats
 
 
 def test_the_verdict_is_one_word_and_the_rest(filled: Filled) -> None:
@@ -31,6 +34,9 @@ def test_the_verdict_is_one_word_and_the_rest(filled: Filled) -> None:
     assert filled.verdict() == (both, Tone.BAD)
     filled.task("b", stats(0.5), trouble=BLOCKED)
     blocked = "2 tasks need you. the carrier blocks many calls of 1 task; 1 task cannot be read; "
+    below = f"{blocked}1 of 2 running tasks is below its answer-rate threshold"
+    assert filled.verdict() == (below, Tone.BAD)  # what is blocked can be below as well
+    filled.task("b", stats(0.5), trouble=Trouble(blocked=BLOCKED.blocked))
     assert filled.verdict() == (f"{blocked}none of 2 running tasks is below its answer-rate threshold", Tone.BAD)
     filled.now += 750
     assert filled.verdict() == ("Cannot be trusted. 1 task cannot be read; 2 tasks are overdue", Tone.BAD)
@@ -48,6 +54,29 @@ def test_one_failed_poll_is_said_but_is_no_alarm(filled: Filled) -> None:
     assert tone is Tone.GOOD
 
 
+def test_a_task_that_was_never_read_is_not_called_fine(filled: Filled) -> None:
+    """In orange from its first failed poll on; of most tasks of an account, nothing is to be trusted after the second."""
+    task = filled.task("a", FAILED)
+    assert filled.verdict() == ("1 task has no new data. 1 task has never been read", Tone.WARN)
+    filled.store.record_poll(task, FAILED, INTERVAL)
+    assert filled.verdict() == ("Cannot be trusted. 1 task has never been read", Tone.BAD)
+    filled.task("b", stats(0.5))
+    said, tone = filled.verdict()
+    assert said.startswith("1 task has no new data. 1 task has never been read; none of 1 running task is below")
+    assert tone is Tone.WARN
+
+
+def test_polls_that_fail_again_and_again_are_not_called_fine(filled: Filled) -> None:
+    """One is nothing; two are said in orange, long before an alert."""
+    task = filled.task("a", stats(0.5))
+    filled.store.record_poll(task, FAILED, INTERVAL)
+    assert filled.verdict()[1] is Tone.GOOD
+    filled.store.record_poll(task, FAILED, INTERVAL)
+    said, tone = filled.verdict()
+    assert said.startswith("1 task has no new data. 1 task has not been read at the last try; ")
+    assert tone is Tone.WARN
+
+
 def test_nothing_running_is_fine_too(filled: Filled) -> None:
     """It is said, since it may not be meant."""
     filled.task("a", stats(0.5), TaskState.PAUSED)
@@ -59,14 +88,46 @@ def test_running_tasks_without_calls_and_numbers_are_not_called_fine(filled: Fil
     filled.task("a", stats(0.3))
     filled.task("b", TaskStats(missing=("answer_rate", "number_status"), unknown=("callRate",)))
     filled.task("c", TaskStats(missing=("answer_rate",)))
-    why = "the answer lacks answer_rate, number_status, and has unknown fields instead: callRate"
+    whys = (
+        "the answer lacks answer_rate, number_status, and has unknown fields instead: callRate",
+        "the answer lacks answer_rate",
+    )
     well = "none of 1 running task is below its answer-rate threshold; collecting normally"
-    empty = f"2 tasks need you. 2 running tasks are read, but have neither calls nor numbers ({why})"
+    each = "1 running task is read, but has neither calls nor numbers"
+    empty = f"2 tasks need you. {'; '.join(f'{each} ({why})' for why in whys)}"
     assert filled.verdict() == (f"{empty}; {well}", Tone.WARN)
     assert filled.names(show="look") == ["b", "c"]
     assert filled.worst() == "b: read, but with neither calls nor numbers"
     filled.store.forget(filled.task("a").ref)
     assert filled.verdict() == (f"{empty}; collecting normally", Tone.WARN)
+
+
+def test_a_task_that_cannot_be_judged_is_not_called_fine(filled: Filled) -> None:
+    """Without both outcomes nothing is above a threshold; the fields that are missing need attention, as the alert says."""
+    filled.task("a", stats(0.5))
+    filled.task("b", TaskStats(answered=2, missing=("answer_rate.noAnswer", "number_status")))
+    view = filled.overview()
+    said, tone = filled.verdict()
+    assert said.startswith("1 task cannot be judged. none of 1 running task is below its answer-rate threshold; ")
+    assert said.endswith("; the answers of 1 running task lack calls or numbers; collecting normally")
+    assert tone is Tone.WARN
+    assert ENGLISH(view.notices[0].words).startswith(
+        "The platform's answers for 1 running task lack documented fields: answer_rate.noAnswer, number_status."
+    )
+    assert view.all_well == 0
+    problems = {row.seen.record.status.task.name: row.problem and ENGLISH(row.problem) for row in view.rows}
+    why = "It was read, but its calls cannot be judged: the answer lacks answer_rate.noAnswer, number_status."
+    assert problems == {"a": None, "b": why}
+
+
+def test_other_missing_fields_need_attention(filled: Filled) -> None:
+    """The tasks are judged all the same; what the older edition of the documentation does not have is not missing."""
+    filled.task("a", replace(stats(0.5), missing=("tags", "llm_tags")))
+    assert filled.verdict()[0].startswith("Fine. ")
+    filled.task("a", replace(stats(0.5), missing=("intention.percent",)))
+    said, tone = filled.verdict()
+    assert said.startswith("Tasks fine, 1 thing needs attention. none of 1 running task is below")
+    assert tone is Tone.WARN
 
 
 def test_the_worst_is_named_with_what_and_for_how_long(filled: Filled) -> None:
@@ -125,6 +186,32 @@ def test_an_account_without_polled_tasks_is_not_called_polled(filled: Filled) ->
     filled.task("b", stats(0.5), account="second")
     filled.account("second")
     assert filled.verdict()[0].endswith("; collecting normally")
+
+
+def test_without_a_polled_task_the_tasks_are_not_called_fine(filled: Filled) -> None:
+    """No task is polled, in orange if anything needs attention; before any list was read, nothing is to be trusted."""
+    filled.account(tasks_left_out=1)
+    said, tone = filled.verdict()
+    assert said.startswith("No task is polled. ")
+    assert tone is Tone.WARN
+    filled.facts["main"] = AccountFacts(
+        calls_needed=1, calls_allowed=9, discovery_failure=Failure("http_5xx", "HTTP 502")
+    )
+    filled.account(discovery_interval=300.0)
+    said, tone = filled.verdict()
+    assert said.startswith("Cannot be trusted. ")
+    assert tone is Tone.BAD
+    filled.account(discovery_interval=300.0, discovery_last_success=NOW)
+    assert filled.verdict()[0].startswith("No task is polled. ")
+
+
+def test_inbound_tasks_are_counted_for_themselves(filled: Filled) -> None:
+    """They have no threshold, so that none is below it is not said of them."""
+    filled.task("a", stats(0.1), kind="inbound")
+    assert filled.verdict() == ("Fine. 1 inbound task is active; collecting normally", Tone.GOOD)
+    filled.task("b", stats(0.5))
+    well = "none of 1 running task is below its answer-rate threshold"
+    assert filled.verdict() == (f"Fine. {well}; 1 inbound task is active; collecting normally", Tone.GOOD)
 
 
 def test_what_needs_attention_beside_the_tasks_is_counted(filled: Filled) -> None:
