@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import platform
 from collections.abc import Iterable
 from itertools import product
@@ -116,7 +117,8 @@ class AccountCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         """Fill the families from the store."""
         families = self._families()
-        counts = self._store.count_states()
+        tasks = (record.status.task for record in self._store.records())
+        counts = collections.Counter((task.ref.account, task.state) for task in tasks)
         for status in self._store.accounts():
             for row, family in zip(ACCOUNT_FAMILIES.values(), families, strict=True):
                 if row.read is None:

@@ -6,12 +6,11 @@ when the task is polled, so a scrape has only to join them. The numbers stay bes
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Protocol
 
-from exporter.api.model import Task, TaskRef, TaskState, TaskStats
+from exporter.api.model import Task, TaskRef, TaskStats
 from exporter.metrics.counters import Sums, TaskCounters
 from exporter.metrics.poll_history import Poll, add_poll
 from exporter.metrics.recent_calls import Growth
@@ -212,10 +211,6 @@ class Store:
         self._counters[saved.status.task.ref] = TaskCounters(sums or Sums())
         record = _rendered(saved, sums if shows_counters else None, self._renderer)
         self._records[saved.status.task.ref] = replace(record, stale_after=self._stale_after, pace=self.pace)
-
-    def count_states(self) -> Counter[tuple[str, TaskState]]:
-        """Count the tasks by account and state."""
-        return Counter((ref.account, record.status.task.state) for ref, record in self._records.items())
 
     def _count(self, ref: TaskRef, stats: TaskStats) -> tuple[bool, Growth, Lines]:
         """Count what has grown; return whether anything moved, the growth, and the lines of statistics and counters."""
