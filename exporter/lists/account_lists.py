@@ -18,14 +18,6 @@ _LACKING: Final = (
 )
 
 
-class ListError(ApiError):
-    """A task list cannot be read; the reason is that of the API call that failed."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.text, failure.said)
-        self.reason = failure.reason
-
-
 class AccountLists:
     """The lists that an account's tasks are in. One that fails or is lacking leaves the others alone."""
 
@@ -39,14 +31,20 @@ class AccountLists:
         """What is odd about lists, for people, by the lists' endpoints."""
 
     @property
+    def failures(self) -> list[Failure]:
+        """Why lists could not be read last time."""
+        return list(self._failures.values())
+
+    @property
     def failure(self) -> Failure | None:
         """Why a list could not be read last time; with several, of the first."""
         return next(iter(self._failures.values()), None)
 
     @property
     def lacking(self) -> frozenset[str]:
-        """The endpoints of the lists that the platform lacks, while it has others."""
-        return frozenset(watch.list.endpoint for watch in self._watches if watch.lacking and not self._lacks_all)
+        """The endpoints of the lists that the platform lacks; none unless another list was read last time."""
+        lacking = frozenset(watch.list.endpoint for watch in self._watches if watch.lacking)
+        return lacking if len(lacking | self._failures.keys()) < len(self._watches) else frozenset()
 
     @property
     def keeps_previous(self) -> bool:
@@ -127,7 +125,7 @@ class AccountLists:
         odd = {
             watch.list.endpoint: _LACKING.format(path=watch.list.path) if watch.lacking else watch.oddity
             for watch in self._watches
-            if watch.oddity or watch.list.endpoint in self.lacking
+            if watch.oddity or (watch.lacking and not self._lacks_all)
         }
         for endpoint, why in odd.items():
             if self.odd_lists.get(endpoint) != why:
