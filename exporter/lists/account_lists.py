@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
@@ -25,6 +26,7 @@ class AccountLists:
         self._account = account
         self._watches = watches
         self._failures: dict[str, Failure] = {}
+        self._logged: defaultdict[str, set[str]] = defaultdict(set)  # the reasons logged since the list was last read
         self.has_previous = False
         """Whether tasks are in use that were known before any list was read."""
         self.odd_lists: Mapping[str, str] = {}
@@ -107,14 +109,16 @@ class AccountLists:
         return all(watch.lacking for watch in self._watches)
 
     def _record(self, watch: ListWatch, error: ApiError | None, *, logs: bool) -> None:
-        """Record whether a list can be read, and log a change of that."""
+        """Record whether a list can be read, and log a change of that; while it cannot be, each reason once."""
         endpoint = watch.list.endpoint
         if error is None:
+            self._logged.pop(endpoint, None)
             if self._failures.pop(endpoint, None):
                 log.info("discovery works again", account=self._account, list=endpoint)
             return
         failure = _failure(watch, error)
-        if endpoint not in self._failures and logs:
+        if failure.reason not in self._logged[endpoint] and logs:
+            self._logged[endpoint].add(failure.reason)
             has_tasks = watch.tasks or self.has_previous
             what = "discovery fails; the previous list stays in use" if has_tasks else "discovery fails"
             log.warning(what, account=self._account, list=endpoint, error=str(failure))

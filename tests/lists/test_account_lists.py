@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from exporter.api.client import YunfuClient
-from exporter.api.errors import ApiError, ConnectError, Failure, HttpError, NotFound, Unauthorized
+from exporter.api.errors import ApiError, ConnectError, Failure, HttpError, MalformedError, NotFound, Unauthorized
 from exporter.lists.account_lists import AccountLists
 from exporter.lists.entries import task_lists
 from exporter.lists.reader import ListReader
@@ -120,6 +120,17 @@ async def test_a_lacking_list_is_not_set_beside_others_that_fail(caplog: pytest.
     await account.round()
     assert account.lists.lacking == {"new_tasks"}
     assert [what for what, name in said(caplog) if name == "new_tasks"] == ["a task list is odd"]
+
+
+async def test_a_list_that_fails_for_another_reason_is_said_again(caplog: pytest.LogCaptureFixture) -> None:
+    """A token that is refused after an outage reaches the log; reasons that take turns are each said once until the list is read."""
+    account = Account()
+    errors: tuple[ApiError, ...] = (MalformedError("an HTML page"), Unauthorized(401, "no"))
+    for error in (*errors * 3, None, *errors):
+        account.platform.envelopes = {} if error is None else {("tasks", 1): error}
+        await account.round()
+    reasons = [vars(record)["fields"]["error"] for record in caplog.records]
+    assert reasons == ["malformed: the list tasks: an HTML page", "http_401: the list tasks: no"] * 2
 
 
 async def test_a_list_without_ids_fails_and_keeps_its_tasks(caplog: pytest.LogCaptureFixture) -> None:
