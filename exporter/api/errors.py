@@ -12,7 +12,7 @@ ApiError
 │   └── Throttled             throttled    429: the account has to wait
 ├── EnvelopeError             api_error    HTTP 200, but the JSON body has another code
 └── MalformedError            malformed    not JSON, damaged, too large, not the platform's
-    └── UnknownFormat         unknown_format  statistics with none of the documented parts
+    └── UnknownFormat         unknown_format  statistics with none of the documented parts, entries without id
 """
 
 from __future__ import annotations
@@ -197,7 +197,7 @@ class MalformedError(ApiError):
 
 
 class UnknownFormat(MalformedError):
-    """The statistics of a task hold none of the documented parts."""
+    """The statistics of a task hold none of the documented parts, or the entries of a list no id."""
 
     reason = "unknown_format"
     is_tasks_own = True

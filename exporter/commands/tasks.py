@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Final
 
 from exporter import threads
-from exporter.api.errors import ApiError
 from exporter.api.tokens import Token
 from exporter.commands import FAILED, OK, complain
 from exporter.commands.setup import load, opened
@@ -49,11 +48,9 @@ async def _choose(settings: Settings, tokens: dict[str, Token]) -> tuple[list[Ch
     failures: list[str] = []
     async with opened(settings, tokens, TaskRenderer(settings.info_labels)) as (accounts, _):
         for account in accounts:
-            try:
-                choices += await account.discover()
-            except ApiError as error:
-                choices += [Choice(task) for task in account.configured]
-                failures.append(f"account {account.name}: discovery failed: {error.failure}")
+            found, faults = await account.discover()
+            choices += found
+            failures += [f"account {account.name}: discovery failed: {fault}" for fault in faults]
     return choices, failures
 
 

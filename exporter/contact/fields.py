@@ -57,6 +57,11 @@ class ListFound:
     fields: Fields | None
     is_contradictory: bool = False
 
+    @property
+    def has_no_id(self) -> bool:
+        """Whether entries came and the id of none can be read."""
+        return self.fields is not None and not self.tasks
+
 
 @dataclass(frozen=True, slots=True)
 class StatFound:

@@ -13,8 +13,8 @@ _LEAST_GRAVE: Final = frozenset({"failure.list_lacking", "failure.sub_list_lacki
 
 
 def works(contact: Contact) -> bool:
-    """Return whether no API call failed and a documented number was found."""
-    return not contact.failed and contact.stat is not None and contact.stat.has_number
+    """Return whether no API call failed, ids were found in what is listed, and a documented number was found."""
+    return not contact.failed and not _without_ids(contact) and contact.stat is not None and contact.stat.has_number
 
 
 def judge(contact: Contact) -> list[Sentence]:
@@ -31,7 +31,9 @@ def judge(contact: Contact) -> list[Sentence]:
 def _judge_findings(contact: Contact) -> Iterator[Sentence]:
     """Yield what is not as documented although it was answered."""
     asked = next((exchange for exchange in contact.exchanges if exchange.endpoint == "stat"), None)
-    if asked is None and not contact.failed:
+    if lists := _without_ids(contact):
+        yield Sentence("verdict.no_id", {"lists": ", ".join(lists)})
+    elif asked is None and not contact.failed:
         yield Sentence("verdict.no_task", {"user_id": contact.account.user_id})
     if asked is None or contact.stat is None:
         return
@@ -41,6 +43,12 @@ def _judge_findings(contact: Contact) -> Iterator[Sentence]:
         yield Sentence("verdict.no_number", {"path": contact.full_path(asked)})
     elif lacking := _lacking(contact):
         yield Sentence("verdict.partial", {"names": ", ".join(lacking)})
+
+
+def _without_ids(contact: Contact) -> list[str]:
+    """Return the paths of the lists in whose entries no id can be read."""
+    lists = {name for name, found in contact.lists.items() if found.has_no_id}
+    return [contact.full_path(exchange) for exchange in contact.exchanges if exchange.endpoint in lists]
 
 
 def _lacking(contact: Contact) -> list[str]:

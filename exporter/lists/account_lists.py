@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
@@ -18,14 +19,6 @@ _LACKING: Final = (
 )
 
 
-class ListError(ApiError):
-    """A task list cannot be read; the reason is that of the API call that failed."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.text, failure.said)
-        self.reason = failure.reason
-
-
 class AccountLists:
     """The lists that an account's tasks are in. One that fails or is lacking leaves the others alone."""
 
@@ -33,10 +26,16 @@ class AccountLists:
         self._account = account
         self._watches = watches
         self._failures: dict[str, Failure] = {}
+        self._logged: defaultdict[str, set[str]] = defaultdict(set)  # the reasons logged since the list was last read
         self.has_previous = False
         """Whether tasks are in use that were known before any list was read."""
         self.odd_lists: Mapping[str, str] = {}
         """What is odd about lists, for people, by the lists' endpoints."""
+
+    @property
+    def failures(self) -> list[Failure]:
+        """Why lists could not be read last time."""
+        return list(self._failures.values())
 
     @property
     def failure(self) -> Failure | None:
@@ -45,8 +44,9 @@ class AccountLists:
 
     @property
     def lacking(self) -> frozenset[str]:
-        """The endpoints of the lists that the platform lacks, while it has others."""
-        return frozenset(watch.list.endpoint for watch in self._watches if watch.lacking and not self._lacks_all)
+        """The endpoints of the lists that the platform lacks; none unless another list was read last time."""
+        lacking = frozenset(watch.list.endpoint for watch in self._watches if watch.lacking)
+        return lacking if len(lacking | self._failures.keys()) < len(self._watches) else frozenset()
 
     @property
     def keeps_previous(self) -> bool:
@@ -109,14 +109,16 @@ class AccountLists:
         return all(watch.lacking for watch in self._watches)
 
     def _record(self, watch: ListWatch, error: ApiError | None, *, logs: bool) -> None:
-        """Record whether a list can be read, and log a change of that."""
+        """Record whether a list can be read, and log a change of that; while it cannot be, each reason once."""
         endpoint = watch.list.endpoint
         if error is None:
+            self._logged.pop(endpoint, None)
             if self._failures.pop(endpoint, None):
                 log.info("discovery works again", account=self._account, list=endpoint)
             return
         failure = _failure(watch, error)
-        if endpoint not in self._failures and logs:
+        if failure.reason not in self._logged[endpoint] and logs:
+            self._logged[endpoint].add(failure.reason)
             has_tasks = watch.tasks or self.has_previous
             what = "discovery fails; the previous list stays in use" if has_tasks else "discovery fails"
             log.warning(what, account=self._account, list=endpoint, error=str(failure))
@@ -127,7 +129,7 @@ class AccountLists:
         odd = {
             watch.list.endpoint: _LACKING.format(path=watch.list.path) if watch.lacking else watch.oddity
             for watch in self._watches
-            if watch.oddity or watch.list.endpoint in self.lacking
+            if watch.oddity or (watch.lacking and not self._lacks_all)
         }
         for endpoint, why in odd.items():
             if self.odd_lists.get(endpoint) != why:

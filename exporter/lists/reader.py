@@ -11,7 +11,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from exporter.api.client import YunfuClient
-from exporter.api.errors import ApiError, HttpError
+from exporter.api.errors import ApiError, HttpError, UnknownFormat
 from exporter.api.model import TaskState
 from exporter.lists.entries import PER_PAGE, ListedTask, Page, TaskList, parse_page, parse_task
 
@@ -20,6 +20,11 @@ MAX_PAGES: Final = 1000
 
 PAGE_TRIES: Final = 3
 """How often a page is tried that times out, breaks off, is answered 5xx or cannot be read."""
+
+NO_ID: Final = (
+    "no id (uuid) can be read in the entries that came, {entries}; "
+    "please report the file that `yunfu-exporter capture` writes"
+)
 
 _ASKED: Final = {"2": TaskState.RUNNING, "3": TaskState.WAITING}
 """The state of the tasks that a filter of a list of generation 1 gives; in generation 2, 3 is either."""
@@ -62,7 +67,10 @@ class ListReader:
         self.max_entries = max_entries
 
     async def read(self, tasks: TaskList, status: str = "") -> ListReading:
-        """Return the tasks of a list, with ``status`` those that its filter gives. Raises ApiError if a page fails."""
+        """Return the tasks of a list, with ``status`` those that its filter gives.
+
+        Raises ApiError if a page fails, or if entries came and the id of none can be read.
+        """
         found = _Found(self.max_entries)
         asked = _ASKED.get(status) if tasks.generation == "1" else None
         while found.goes_on:
@@ -73,6 +81,8 @@ class ListReader:
                     await asyncio.sleep(0)  # a page may have more entries than were asked for
                 parsed.append(parse_task(entry, tasks.generation, self._timezone, self._unread, asked))
             found.add(page, parsed)
+        if found.without_id and not found.tasks:
+            raise UnknownFormat(NO_ID.format(entries=found.without_id))
         return ListReading(found.tasks, found.pages, found.flaw)
 
 
@@ -86,7 +96,7 @@ class _Found:
         self._flaw: Flaw | None = None
         self._max_entries = max_entries
         self._totals: set[int | None] = set()
-        self._without_id = 0
+        self.without_id = 0
         self._was_empty = False
 
     @property
@@ -97,7 +107,7 @@ class _Found:
         if self._flaw is not None:
             return self._flaw
         claimed = next(iter(self._totals), None)
-        is_right = claimed is None or claimed == len(self.tasks) + self._without_id
+        is_right = claimed is None or claimed == len(self.tasks) + self.without_id
         return None if is_right else Flaw.MISCOUNTED
 
     def add(self, page: Page, parsed: Sequence[ListedTask | None]) -> None:
@@ -110,7 +120,7 @@ class _Found:
         for task in parsed:
             if task is not None:
                 self.tasks.setdefault(task.id, task)
-        self._without_id += parsed.count(None)
+        self.without_id += parsed.count(None)
         self._totals.add(page.total)
         is_empty = not page.entries and (page.last > self.pages or (self.pages == page.last and bool(page.total)))
         is_repeated = bool(page.entries) and self.pages > 1 and len(self.tasks) == before

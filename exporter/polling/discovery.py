@@ -14,10 +14,10 @@ from hashlib import blake2b
 from typing import Final
 
 from exporter.api.client import YunfuClient
-from exporter.api.errors import ApiError
+from exporter.api.errors import Failure
 from exporter.api.model import Task, TaskRef, TaskState
 from exporter.config.settings import AccountSettings, DiscoverySettings, Settings
-from exporter.lists.account_lists import AccountLists, ListError
+from exporter.lists.account_lists import AccountLists
 from exporter.lists.entries import PER_PAGE, ListedTask, task_lists
 from exporter.lists.reader import ListReader
 from exporter.lists.watch import ListWatch
@@ -198,26 +198,23 @@ class Discovery:
             await asyncio.sleep(started + interval - loop.time())
 
     async def run_once(self) -> bool:
-        """Read the lists and update the tasks once; return whether that worked, else the configured ones are polled."""
-        try:
-            self.update(await self.discover(), is_complete=True)
-        except ApiError as error:
-            what = "discovery fails; the token is refused, so no task is polled"
-            is_refused = self._poller.gate.refused.is_set()
-            log.warning(what if is_refused else "discovery fails", account=self._account.name, error=str(error.failure))
-            self.update(self._divide([Choice(task) for task in self.configured]), is_complete=False)
-            return False
-        return True
+        """Read the lists and update the tasks once; return whether all lists could be read."""
+        choices, failures = await self.discover()
+        what = "discovery fails; the token is refused, so no task is polled"
+        is_refused = self._poller.gate.refused.is_set()
+        for failure in failures:
+            log.warning(what if is_refused else "discovery fails", account=self._account.name, error=str(failure))
+        self.update(choices, is_complete=not failures)
+        return not failures
 
-    async def discover(self) -> list[Choice]:
-        """Return all tasks that are configured, and that are listed if the lists are read. Raises ApiError."""
+    async def discover(self) -> tuple[list[Choice], list[Failure]]:
+        """Return all tasks that are configured or in a list that can be read, and why other lists cannot be."""
         if self._settings is None:
-            return self._divide([Choice(task) for task in self.configured])
+            return self._divide([Choice(task) for task in self.configured]), []
         now = asyncio.get_running_loop().time()
         await self.account_lists.read(partial(ListWatch.read_whole, now=now), logs_failures=False)
-        if self.account_lists.failure is not None:
-            raise ListError(self.account_lists.failure)
-        return self._choose(self._settings)
+        is_refused = self._poller.gate.refused.is_set()  # which is the account's failure, and not each list's
+        return self._choose(self._settings), self.account_lists.failures[: 1 if is_refused else None]
 
     async def _apply(self, settings: DiscoverySettings) -> None:
         """Update the tasks to what the lists have brought."""

@@ -31,6 +31,9 @@ log = get_logger(__name__)
 EARLY_SHARE: Final = 0.98
 """The part of a window's interval after which a poll reads it again: the poll that falls due with it may be a little early."""
 
+OLDER_ANSWERS: Final = 3
+"""How many answers have to lack only what the older edition lacks before it is logged: a single one may be odd."""
+
 _WHOLE_LIFE: Final = ""
 _PLATFORM_FORMAT: Final = "%Y-%m-%d %H:%M:%S"
 
@@ -105,7 +108,8 @@ class TaskReader:
         self._tag_limit = settings.labels.tag_limit
         self._clock = clock
         self._metrics = metrics
-        self._is_edition_logged = False
+        self._has_tags = False
+        self._older_answers = 0
 
     async def read(self, ref: TaskRef, memory: Memory) -> tuple[PollOutcome, ApiError | None]:
         """Read the whole life, then each window that is due, up to the first API call that fails; update ``memory``."""
@@ -151,6 +155,7 @@ class TaskReader:
             self._report(ref.account, before)
             return UNCHANGED, response.exchange
         stats = parse_stats(response.data)
+        self._has_tags |= not OLDER_EDITION_LACKS.isdisjoint(response.data)
         memory.responses[window] = parsed = _Parsed(response.digest, stats.unread, stats.missing)
         self._report(ref.account, parsed)
         if max(len(stats.tag_calls), len(stats.llm_tag_calls)) <= self._tag_limit:
@@ -160,13 +165,18 @@ class TaskReader:
         return replace(stats, tag_calls=tags, llm_tag_calls=llm_tags), response.exchange
 
     def _report(self, account: str, parsed: _Parsed) -> None:
-        """Count what could not be read and what was missing; what the older edition lacks is logged once instead."""
+        """Count what could not be read and what was missing.
+
+        What the older edition lacks is logged once instead, unless an answer of the account has had it.
+        """
         for name, count in parsed.unread.items():
             self._metrics.unread_fields.labels(account, name).inc(count)
-        known = OLDER_EDITION_LACKS if {*parsed.missing} >= OLDER_EDITION_LACKS else frozenset()
-        if known and not self._is_edition_logged:
-            self._is_edition_logged = True
-            log.info("the platform is of an older edition, which has no tags", account=account)
+        is_older = not self._has_tags and {*parsed.missing} >= OLDER_EDITION_LACKS
+        known = OLDER_EDITION_LACKS if is_older else frozenset()
+        if known and {*parsed.missing} == known:
+            self._older_answers += 1
+            if self._older_answers == OLDER_ANSWERS:
+                log.info("the platform is of an older edition, which has no tags", account=account)
         for name in parsed.missing:
             if name not in known:
                 self._metrics.missing_fields.labels(account, name).inc()

@@ -96,6 +96,12 @@ VERDICTS: Final = {
         "read: check again when a task is running.",
         "平台有应答，但所查任务还没有统计数据（{path} 为空），尚不知能否识别：请在有任务外呼时再检查一次。",
     ),
+    "no_id": Text(
+        "The platform accepts token and user_id, but in the entries of its task list {lists} no id (uuid) can be read, so their "
+        "statistics cannot be asked for: please report the file that `yunfu-exporter capture` writes.",
+        "平台接受 token 和 user_id，但任务列表 {lists} 的条目中读不出 ID（uuid），无法查询这些任务的统计数据："
+        "请反馈 `yunfu-exporter capture` 生成的文件。",
+    ),
     "no_task": Text(
         "The platform accepts token and user_id, but lists no task, so it is not known whether statistics can be read: check "
         "that {user_id} is the account that has the tasks, set discovery.sub_accounts if its sub-accounts have them, or create one.",

@@ -79,6 +79,19 @@ FAILURES: Final = {
         "The platform has no such task list. Check discovery.generations, user_id and base_url.",
         "平台上没有这个任务列表。请检查 discovery.generations、user_id 和 base_url。",
     ),
+    "reason.list_unknown_format": Text(
+        "Entries came in this task list, but their ids (uuid) cannot be read. Look for a newer version of the exporter, "
+        "or report the file that `yunfu-exporter capture` writes.",
+        "这个任务列表有条目，但读不出它们的 ID（uuid）。请升级 exporter，或反馈 `yunfu-exporter capture` 生成的文件。",
+    ),
+    "reason.account_http_403": Text(
+        "The platform refuses every call of the account. Check user_id, and ask the platform's operator what the account may do.",
+        "平台拒绝该账号的所有请求。请检查 user_id，并向平台运营方确认账号的权限。",
+    ),
+    "reason.account_http_404": Text(
+        "The platform knows none of the account's tasks and lists. Check base_url and user_id.",
+        "平台上没有该账号的任何任务和列表。请检查 base_url 和 user_id。",
+    ),
     "reason.said": Text("{why} The platform says: “{said}”", "{why}平台提示：“{said}”"),
     "reason.other": Text("The last poll failed; the log says more.", "上次采集失败，详见日志。"),
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from exporter.api.errors import ApiError, ApiTimeout, EnvelopeError, HttpError, NotFound, Throttled, Unauthorized
@@ -43,6 +45,60 @@ def test_a_resource_that_fails_among_answers_fails_alone(answer: ApiError | None
         if turn % 2:
             account.record("good", answer)
         assert account.is_up
+
+
+Refuse = Callable[[], ApiError]
+DENIALS: dict[str, Refuse] = {
+    "code 402": lambda: EnvelopeError(402, "no"),
+    "402": lambda: HttpError(402, "no"),
+    "403": lambda: HttpError(403, "no"),
+}
+
+
+@pytest.mark.parametrize("refuse", DENIALS.values(), ids=DENIALS)
+@pytest.mark.parametrize(("resources", "needed"), [(2, 2), (3, 3), (30, ENOUGH)])
+def test_a_refusal_of_all_is_the_accounts(refuse: Refuse, resources: int, needed: int) -> None:
+    """The same refusal of several resources in a row is not each one's, and nothing is held; the first answer ends it."""
+    account, seen = service(resources), []
+    for number in range(needed + 1):
+        refusal = refuse()
+        account.record(f"{number % resources}", refusal)
+        seen.append((account.is_up, refusal.is_tasks_own, refusal.holds))
+    assert seen == [(True, True, False)] * (needed - 1) + [(False, False, False)] * 2
+    account.record("0", NotFound(404, "none"))
+    assert not account.is_up
+    account.record("0", None)
+    assert account.is_up
+
+
+def test_a_single_resource_that_is_refused_is_not_the_account() -> None:
+    """With nothing to compare it with, a refusal is about what was asked for, however often it comes."""
+    account = service(1)
+    for _ in range(2 * MANY_CALLS):
+        account.record("a", refusal := EnvelopeError(422, "no"))
+        assert (account.is_up, refusal.is_tasks_own) == (True, True)
+
+
+def test_tasks_that_are_missing_are_the_account_only_if_all_are() -> None:
+    """Some deleted tasks in a row are no failure of the account; if every task and list is missing, it is."""
+    account, seen = service(5), []
+    for number in range(5):
+        account.record(f"{number}", NotFound(404, "none"))
+        seen.append(account.is_up)
+    assert seen == [True] * 4 + [False]
+
+
+@pytest.mark.parametrize("refuse", DENIALS.values(), ids=DENIALS)
+def test_a_few_that_are_always_refused_in_a_row_are_the_account_once_at_most(refuse: Refuse) -> None:
+    """An answer shows that they are refused alone; so the account does not go down and up round after round."""
+    account, seen = service(10), []
+    for number in [*range(10)] * 5:
+        account.record(f"{number}", refuse() if number < ENOUGH else None)
+        seen.append(account.is_up)
+    assert seen.count(False) == 1
+    for number in range(10):  # what is the account's is seen nevertheless
+        account.record(f"{number}", refuse())
+    assert not account.is_up
 
 
 def test_failures_of_the_account_are_seen_beside_those_of_a_resource() -> None:

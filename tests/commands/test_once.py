@@ -57,3 +57,18 @@ def test_once_tells_a_task_that_failed(platform: Platform, command: Command) -> 
     assert sorted(sample.value for sample in families["yunfu_task_up"].samples) == [0, 1, 1, 1, 1]
     assert done.err.count("\n") == 1
     assert f"task={task}" in done.err
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_once_polls_the_tasks_of_the_lists_that_can_be_read(platform: Platform, command: Command, status: int) -> None:
+    """One list failing makes status 1 and one line that names it; the tasks of the other are polled."""
+    platform.simulator.faults.append(Fault(kind="status", status=status, endpoint="new_tasks"))
+    done = command("once")
+    assert done.status == 1
+    families = {family.name: family for family in text_string_to_metric_families(done.out)}
+    polled = {sample.labels["task"]: sample.value for sample in families["yunfu_task_up"].samples}
+    first = [task.id for task in platform.simulator.accounts[0].tasks.values() if task.generation == 1]
+    assert first
+    assert polled == dict.fromkeys(first, 1)
+    assert done.err.count("\n") == 1
+    assert "the list new_tasks: " in done.err

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from exporter.demo.simulator import Fault
 from tests.support.commands import Command
 from tests.support.programs import (
     Platform,
@@ -64,6 +65,33 @@ def test_tasks_tells_a_discovery_that_failed(env: dict[str, str], command: Comma
         assert "no tasks" not in done.out
         assert done.err.startswith("yunfu-exporter: account default: discovery failed: connect: ")
         assert done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("status", [403, 500])
+@pytest.mark.parametrize("endpoint", ["tasks", "new_tasks"])
+def test_a_list_that_fails_leaves_the_tasks_of_the_other(
+    platform: Platform, command: Command, endpoint: str, status: int
+) -> None:
+    """The failing list is one line and status 1; the tasks of the other are listed all the same."""
+    platform.simulator.faults.append(Fault(kind="status", status=status, endpoint=endpoint))
+    done = command("tasks", "--json")
+    assert done.status == 1
+    generation = 1 if endpoint == "new_tasks" else 2
+    expected = {task.id for task in platform.simulator.accounts[0].tasks.values() if task.generation == generation}
+    assert expected
+    assert {row["id"] for row in json.loads(done.out)} == expected
+    assert done.err.startswith(
+        f"yunfu-exporter: account default: discovery failed: http_{'403' if status == 403 else '5xx'}: the list {endpoint}: "
+    )
+    assert done.err.count("\n") == 1
+
+
+def test_tasks_whose_ids_cannot_be_read_are_not_no_tasks(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Entries with a renamed id are status 1, and a line that says what to do."""
+    monkeypatch.setattr("exporter.demo.simulator.platform.list_entry", lambda *_: {"id": "x", "task_name": "a"})
+    done = command("tasks")
+    assert (done.status, done.out) == (1, "")
+    assert "the list tasks: no id (uuid) can be read in the entries that came" in done.err
 
 
 def test_a_terminal_without_chinese_gets_escapes(

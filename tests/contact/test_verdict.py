@@ -9,7 +9,7 @@ import pytest
 from exporter.contact.verdict import judge, works
 from exporter.demo.simulator.server import Response
 from tests.support.contact import Endpoints, contact_with, entry2, envelope, page, refusal
-from tests.support.lists import entry
+from tests.support.lists import entry, uuid
 from tests.support.tools import documented
 
 
@@ -19,6 +19,7 @@ def without(*names: str) -> bytes:
 
 
 EMPTY = page()
+RENAMED_IDS = page({"id": uuid(1), "task_name": "a", "is_enable": 1})
 RENAMED = envelope({"callStatistics": {"connected": 61}})
 
 
@@ -35,6 +36,8 @@ RENAMED = envelope({"callStatistics": {"connected": 61}})
         ({"stat": envelope({"answer_rate": {}, "rounds": []})}, ["verdict.no_number"], False),
         ({"stat": envelope([])}, ["verdict.empty_stat"], False),
         ({"tasks": EMPTY, "new_tasks": EMPTY}, ["verdict.no_task"], False),
+        ({"tasks": RENAMED_IDS, "new_tasks": EMPTY}, ["verdict.no_id"], False),
+        ({"tasks": RENAMED_IDS}, ["verdict.no_id", "verdict.partial"], False),
         ({"tasks": refusal(404)}, ["failure.list_lacking"], False),
         ({"tasks": refusal(404), "stat": without("rounds")}, ["verdict.partial", "failure.list_lacking"], False),
         ({"tasks": refusal(404), "new_tasks": EMPTY}, ["failure.list_lacking"], False),

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from exporter.api.client import YunfuClient
-from exporter.api.errors import ApiError, ConnectError, Failure, HttpError, NotFound, Unauthorized
+from exporter.api.errors import ApiError, ConnectError, Failure, HttpError, MalformedError, NotFound, Unauthorized
 from exporter.lists.account_lists import AccountLists
 from exporter.lists.entries import task_lists
 from exporter.lists.reader import ListReader
@@ -101,6 +101,50 @@ async def test_an_account_whose_lists_are_all_lacking_fails(caplog: pytest.LogCa
     assert account.lists.odd_lists == {}
     assert not account.lists.lacking
     assert said(caplog) == [("discovery fails", name) for name in ("tasks", "all_tasks", "new_tasks", "subset_tasks")]
+
+
+async def test_a_lacking_list_is_not_set_beside_others_that_fail(caplog: pytest.LogCaptureFixture) -> None:
+    """That the others are read is only said while one of them is; in the log, the outage changes nothing about the list."""
+    account = Account(tasks=[entry(1)])
+    account.platform.envelopes["new_tasks", 1] = NotFound(404, "the platform knows no such task")
+    await account.round()
+    for name in ("tasks", "all_tasks", "subset_tasks"):
+        assert account.lists.lacking == {"new_tasks"}
+        account.platform.envelopes[name, 1] = HttpError(403, "forbidden")
+        await account.round()
+    assert not account.lists.lacking
+    assert len(account.lists.failures) == 3
+    account.platform.envelopes = {
+        key: each for key, each in account.platform.envelopes.items() if key[0] == "new_tasks"
+    }
+    await account.round()
+    assert account.lists.lacking == {"new_tasks"}
+    assert [what for what, name in said(caplog) if name == "new_tasks"] == ["a task list is odd"]
+
+
+async def test_a_list_that_fails_for_another_reason_is_said_again(caplog: pytest.LogCaptureFixture) -> None:
+    """A token that is refused after an outage reaches the log; reasons that take turns are each said once until the list is read."""
+    account = Account()
+    errors: tuple[ApiError, ...] = (MalformedError("an HTML page"), Unauthorized(401, "no"))
+    for error in (*errors * 3, None, *errors):
+        account.platform.envelopes = {} if error is None else {("tasks", 1): error}
+        await account.round()
+    reasons = [vars(record)["fields"]["error"] for record in caplog.records]
+    assert reasons == ["malformed: the list tasks: an HTML page", "http_401: the list tasks: no"] * 2
+
+
+async def test_a_list_without_ids_fails_and_keeps_its_tasks(caplog: pytest.LogCaptureFixture) -> None:
+    """Entries whose ids are renamed are no list of no tasks: it is said once, and what was known stays in use."""
+    account = Account(tasks=[entry(1)], new_tasks=[entry(2)])
+    await account.round()
+    account.platform.lists["tasks"] = [{"id": uuid(1), "task_name": "a", "is_enable": 1}]
+    for _ in range(3):
+        failure = await account.round()
+        assert failure is not None
+        assert failure.reason == "unknown_format"
+        assert "no id (uuid) can be read" in failure.text
+    assert account.lists.tasks().keys() == {uuid(1), uuid(2)}
+    assert said(caplog) == [("discovery fails; the previous list stays in use", "tasks")]
 
 
 @pytest.mark.parametrize("has_previous", [False, True])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -14,7 +13,6 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from exporter.api.client import YunfuClient
-from exporter.lists.account_lists import ListError
 from exporter.lists.entries import PER_PAGE, task_lists
 from exporter.lists.reader import ListReader
 from tests.support.lists import (
@@ -65,9 +63,9 @@ async def test_what_is_no_whole_list_is_refused(envelope: Mapping[str, Any], mes
     """A page that is no list, or does not say how many pages there are, fails the whole."""
     lists = Lists()
     lists.envelopes["tasks", 1] = envelope
-    with pytest.raises(ListError) as caught:
-        await chosen(lists)
-    assert str(caught.value.failure) == f"malformed: the list tasks: {message}"
+    choices, failures = await account_of(lists, {})[0].discover()
+    assert choices == []
+    assert [str(failure) for failure in failures] == [f"malformed: the list tasks: {message}"]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +92,7 @@ async def test_what_is_no_whole_list_is_refused(envelope: Mapping[str, Any], mes
 async def test_what_cannot_be_read_is_skipped_and_counted(odd: object, field: str) -> None:
     """One bad entry or field costs itself, not the list; a task without a good id is no task."""
     account, around = account_of(Lists(tasks=[entry(1), odd, entry(3)]), {})
-    ids = {choice.task.ref.id for choice in await account.discover()}
+    ids = {choice.task.ref.id for choice in (await account.discover())[0]}
     assert ids == {uuid(1), uuid(3)} | (set() if field in {"tasks", "tasks.uuid"} else {uuid(2)})
     labels = {"account": "main", "field": field}
     assert around.metrics.registry.get_sample_value("yunfu_exporter_unread_fields_total", labels) == 1
@@ -187,7 +185,7 @@ async def test_the_status_prevails_over_the_flags(
     extra = ... if call_status is ... else {"call_status": call_status}
     lists = Lists(tasks=[entry(1, enable=enable, new_task_extra=extra, status=status)])
     account, around = account_of(lists, {"states": ["running", "waiting", "paused"]})
-    assert (await account.discover())[0].task.state == state
+    assert (await account.discover())[0][0].task.state == state
     labels = {"account": "main", "field": "tasks.status"}
     counted = around.metrics.registry.get_sample_value("yunfu_exporter_unread_fields_total", labels)
     assert counted == (1 if disagrees else None)
@@ -245,16 +243,15 @@ odd_entries = st.fixed_dictionaries(
 @effort(max_examples=100, deadline=None)
 @given(st.lists(odd_entries | json_values, max_size=4), json_values)
 def test_any_json_is_a_list_or_a_failure(entries: list[Any], meta: Any) -> None:
-    """Whatever the platform lists, discovery chooses and renders it, or raises an ApiError."""
+    """Whatever the platform lists, discovery chooses and renders it, or says why a list cannot be read."""
 
     async def scenario() -> None:
         lists = Lists(tasks=entries)
         account, around = account_of(lists, {"generations": [1]})
-        account._discovery.update(await account.discover(), is_complete=True)
+        account._discovery.update((await account.discover())[0], is_complete=True)
         assert len(around.store.records()) <= len(entries)
         page(around)
         lists.envelopes["tasks", 1] = {"code": 200, "data": entries, "meta": meta}
-        with suppress(ListError):
-            await account.discover()
+        await account.discover()
 
     asyncio.run(scenario())

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from exporter.api.client import YunfuClient
+from exporter.api.errors import UnknownFormat
 from exporter.api.model import TaskState
 from exporter.demo.simulator import Fault, SimulatorOptions
 from exporter.lists.entries import task_lists
@@ -47,6 +48,19 @@ async def test_what_has_no_id_is_counted_by_the_list() -> None:
     """Entries that cannot be read are missing from the tasks, and not from the list."""
     found = await reading(Lists(tasks=[entry(1), "?", entry(2, uuid=None)]))
     assert (numbers(found), found.flaw) == ([1], None)
+
+
+async def test_entries_without_any_id_are_no_empty_list() -> None:
+    """A list that names the id otherwise fails, in words that say how many entries came and what to do."""
+    renamed = [{"id": uuid(number), "task_name": "a", "is_enable": 1} for number in range(250)]
+    with pytest.raises(UnknownFormat) as caught:
+        await reading(Lists(tasks=renamed[:1]))
+    assert str(caught.value) == (
+        "no id (uuid) can be read in the entries that came, 1; "
+        "please report the file that `yunfu-exporter capture` writes"
+    )
+    with pytest.raises(UnknownFormat, match="came, 200;"):  # the second page brings nothing new either
+        await reading(Lists(tasks=renamed))
 
 
 @pytest.mark.parametrize("status", ["2", "3"])

@@ -72,7 +72,7 @@ async def test_lists_agree_with_the_simulator(generations: tuple[int, ...], *, s
         given = {**account, "base_url": url, "rate_limit": 1000, "discovery": discovery}
         settings = Settings.model_validate({"accounts": [given]})
         async with open_account(settings, settings.accounts[0], Token(simulated.token), around) as opened:
-            choices = await opened.discover()
+            choices, _ = await opened.discover()
             assert await opened.run_once()
     expected = {
         (
@@ -175,7 +175,7 @@ async def test_over_max_tasks_the_most_alive_and_oldest_stay(caplog: pytest.LogC
         ]
     )
     account, around = account_of(lists, {"max_tasks": 3, "interval": 60, "full_interval": 60}, [{"id": uuid(30)}])
-    choices = await account.discover()
+    choices, _ = await account.discover()
     assert reasons(choices) == {
         "configured": "",
         "running, old": "",
@@ -221,7 +221,7 @@ async def test_configured_tasks_are_completed_and_always_polled() -> None:
         {"id": uuid(7)},
     ]
     account, around = account_of(lists, {"sub_accounts": True, "include": "one", "states": ["running"]}, tasks)
-    choices = await account.discover()
+    choices, _ = await account.discover()
     assert reasons(choices) == {"three": "", "mine": "", "": "", "one": ""}
     three, mine, unlisted, one = (choice.task for choice in choices)
     assert (three.ref.sub_user_id, three.min_answer_ratio, three.state) == (SUB_USER, 0.5, "running")
@@ -507,7 +507,7 @@ async def test_a_platform_that_ignores_the_page_is_not_watched_in_part_silently(
 async def test_the_kind_of_a_task_is_known() -> None:
     """Whether a task calls or is called is taken from the lists."""
     lists = Lists(tasks=[entry(1, task_type=5), entry(2, is_call_in=0), entry(3)])
-    kinds = {choice.task.ref.id: choice.task.kind for choice in await account_of(lists, {})[0].discover()}
+    kinds = {choice.task.ref.id: choice.task.kind for choice in await chosen(lists)}
     assert kinds == {uuid(1): "inbound", uuid(2): "outbound", uuid(3): ""}
 
 

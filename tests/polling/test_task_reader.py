@@ -207,6 +207,24 @@ async def test_what_an_older_edition_lacks_is_logged_once_and_not_counted(caplog
     ]
 
 
+@in_virtual_time
+async def test_an_odd_answer_is_no_older_edition(caplog: pytest.LogCaptureFixture) -> None:
+    """A task without tags beside others that have them lacks a field, and so does one that lacks much else."""
+    caplog.set_level(logging.INFO, "exporter")
+    whole: dict[str, Any] = {name: [] for name in ("answer_rate", "intention", "number_status", "rounds")}
+    tagged = Bench()
+    tagged.client.answers = {"a": lambda _: whole, "b": lambda _: {**whole, "tags": [], "llm_tags": []}}
+    async with tagged.polling(task("a"), task("b")):
+        await asyncio.sleep(10 * INTERVAL)
+    assert missed(tagged).keys() == {"tags", "llm_tags"}
+    assert min(missed(tagged).values()) >= len(tagged.client.calls["a"]) - 1
+    odd = Bench()
+    odd.client.answers = {"a": lambda _: {"rounds": []}}
+    async with odd.polling(task("a")):
+        await asyncio.sleep(10 * INTERVAL)
+    assert not [record for record in caplog.records if "older edition" in record.message]
+
+
 @pytest.mark.parametrize("lost", ["forgotten", "fault", "cancelled"])
 @in_virtual_time
 async def test_a_response_that_did_not_reach_the_store_is_read_anew(lost: str, monkeypatch: pytest.MonkeyPatch) -> None:

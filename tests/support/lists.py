@@ -185,4 +185,4 @@ async def living(account: Account) -> AsyncIterator[None]:
 
 async def chosen(lists: Lists, tasks: Sequence[Mapping[str, Any]] = (), **discovery: Any) -> list[Choice]:
     """Return what is chosen of lists under these settings."""
-    return await account_of(lists, discovery, tasks)[0].discover()
+    return (await account_of(lists, discovery, tasks)[0].discover())[0]

@@ -94,6 +94,7 @@ ERRORS: dict[str, Callable[[], ApiError]] = {
     "401": lambda: Unauthorized(401, "no"),
     "code 401": lambda: EnvelopeError(401, "no"),
     "time-out": lambda: ApiTimeout("slow"),
+    "code 402": lambda: EnvelopeError(402, "no"),
     "502": lambda: HttpError(502, "broken"),
 }
 
@@ -117,6 +118,36 @@ def test_one_task_that_always_fails_leaves_the_others_and_the_account_alone(
     assert 3 <= len(platform.calls[BAD]) <= 20
     warned = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert [vars(record)["fields"]["task"] for record in warned] == [BAD]
+
+
+@pytest.mark.parametrize(
+    "refuse", [lambda: EnvelopeError(402, "no", "余额不足"), lambda: HttpError(402, "no")], ids=["code 402", "402"]
+)
+def test_an_account_that_is_refused_everything_is_down(
+    refuse: Callable[[], ApiError], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Thirty tasks that get the same refusal are one line after the first two, and the account is down but not held."""
+    is_paid = True
+    platform = Platform(lambda _: None if is_paid else refuse())
+
+    @in_virtual_time
+    async def scenario() -> None:
+        nonlocal is_paid
+        async with platform.account(monkeypatch, tasks=30) as (account, around):
+            assert await looks(account, around, 5 * INTERVAL) == {True: 5 * INTERVAL}
+            is_paid = False
+            seen = await looks(account, around, 20 * INTERVAL)
+            assert seen[False] > 19 * INTERVAL
+            assert account.client.held_seconds == 0
+            failure = around.store.account("main").failure
+            assert failure == refuse().failure
+            is_paid = True
+            await looks(account, around, 20 * INTERVAL)
+            assert around.store.account("main").up
+
+    scenario()
+    warned = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert warned == ["task cannot be read", "task cannot be read", "calls fail"]
 
 
 @pytest.mark.parametrize("kind", ["401", "code 401"])

@@ -33,6 +33,8 @@ MADE_UP = {
     *(f"reason.{reason}" for reason in REASONS),
     *("reason.http_407", "reason.http_3xx"),
     *(f"reason.list_http_{status}" for status in (401, 403, 404)),
+    "reason.list_unknown_format",
+    *(f"reason.account_http_{status}" for status in (403, 404)),
     *(f"absent.{family.absence}" for family in ALL_FAMILIES),
     *(f"rest.{which}_{kind}" for which in ("low", "no_low") for kind in ("running", "active")),
     *(f"rest.{standing}" for standing in ("blocked", "failing", "overdue", "never_read", "late", "new")),

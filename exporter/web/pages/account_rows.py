@@ -14,7 +14,7 @@ from exporter.metrics.records import AccountStatus
 from exporter.polling.facts import CREDENTIALS_UNREADABLE, QUOTA_CONTENDED, AccountFacts
 from exporter.web.pages.judging import Survey
 from exporter.web.pages.language import Ago, Ahead, Moment, Phrase, Span, phrase
-from exporter.web.pages.problems import failure_phrase, list_failure_phrase
+from exporter.web.pages.problems import account_failure_phrase, list_failure_phrase
 from exporter.words.labels import ENDPOINTS, LIMIT_REASONS
 
 SOON_SECONDS: Final = 7 * 86_400
@@ -138,7 +138,7 @@ def _problems_of_access(account: AccountStatus, facts: AccountFacts, now: float)
     if left is not None and left <= 0:
         yield Problem(phrase("account.token_expired", when=Ago(-left)), Tone.BAD, _summary(account.failure))
     elif account.up is False:
-        yield Problem(failure_phrase(account.failure), Tone.BAD, _summary(account.failure))
+        yield Problem(account_failure_phrase(account.failure), Tone.BAD, _summary(account.failure))
     elif left is not None and left < SOON_SECONDS:
         yield Problem(phrase("account.token_soon", when=Ahead(left)), Tone.WARN)
     if facts.token_fault:

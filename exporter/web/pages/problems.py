@@ -27,7 +27,16 @@ def failure_phrase(failure: Failure | None, *, is_account_down: bool = True) -> 
 
 def list_failure_phrase(failure: Failure) -> Phrase:
     """Return what the failure of a task list means and what to do; some reasons mean another thing for a task."""
-    key = f"reason.list_{failure.reason}"
+    return _phrase_of("list", failure)
+
+
+def account_failure_phrase(failure: Failure | None) -> Phrase:
+    """Return what it means, and what to do, that all calls of an account fail; some reasons mean another thing for a task."""
+    return failure_phrase(None) if failure is None else _phrase_of("account", failure)
+
+
+def _phrase_of(what: str, failure: Failure) -> Phrase:
+    key = f"reason.{what}_{failure.reason}"
     return _with_message(phrase(key) if key in WORDS else _explain(failure), failure)
 
 

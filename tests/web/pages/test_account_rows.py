@@ -21,6 +21,12 @@ from tests.support.pages import ENGLISH, NOW, REFUSED, Filled, stats
         ({"up": False, "failure": REFUSED}, {}, ["The platform does not accept the token."], Tone.BAD),
         ({"up": False, "failure": Failure("connect", "x")}, {}, ["The platform cannot be reached."], Tone.BAD),
         (
+            {"up": False, "failure": Failure("http_403", "x", said="余额不足")},
+            {},
+            ["The platform refuses every call of the account."],
+            Tone.BAD,
+        ),
+        (
             {"up": False, "failure": REFUSED, "token_expiry": NOW - 7200},
             {"held_seconds": 40},
             [
