@@ -30,6 +30,7 @@ EMPTY: dict[str, str] = {
         "the simulator sends nothing that cannot be read",
     'yunfu:account_missing_fields:increase1h{account="main"}': "its answers hold all that is documented",
     'yunfu:account_tasks:empty{account="main"}': "the simulator's running tasks have calls and numbers",
+    'yunfu_account_lists_lacking{account="main"} > 0': "the simulator has all lists",
 }  # fmt: skip
 """Queries that have no answer on such a day, and why."""
 
