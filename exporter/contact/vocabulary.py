@@ -1,7 +1,7 @@
 """The vocabulary that a capture keeps: names of fields, and texts of the vendor's documentation. All else is replaced.
 
-The names and texts are those of the vendor's public documentation; beside them stand names that fields of such platforms
-usually have, so that many a field nobody has documented yet is seen by its name.
+The names and texts are those of the vendor's public documentation; beside them stand words that field names of such
+platforms are made of, so that a field nobody has documented yet is seen by its name.
 """
 
 from __future__ import annotations
@@ -50,9 +50,14 @@ _FIELD_WORDS: Final = frozenset(
     totals transfer trial trunk try type types unit unlimited unread unused up update updated upper url usable usage
     use used user username users uuid valid validity value values vendor version vip voice vos wait waiting wallet
     warn warning wday week weekday weight white whitelist width withdraw work workday yesterday year yearly zone
+    """.split()  # noqa: SIM905  # a word list is read as text
+)
+
+_PINYIN: Final = frozenset(
+    """
     bianma chongzhi dengji feiyong haoma jine jifei keyong leixing mingcheng qianfei renwu shengyu shijian shouji shuliang
     taocan xianlu xiaofei yue zhanghao zhanghu zhuangtai zonge
-    """.split()  # noqa: SIM905  # a word list is read as text
+    """.split()  # noqa: SIM905
 )
 
 _DOCUMENTED_NAMES: Final = frozenset(
@@ -72,18 +77,19 @@ _DOCUMENTED_NAMES: Final = frozenset(
     """.split()  # noqa: SIM905
 )
 
-_LIKELY_NAMES: Final = frozenset(
-    """
-    account_balance accountBalance account_id account_name available_amount available_balance availableBalance balance_amount
-    call_count call_duration call_time company_id company_name credit_amount credit_limit creditLimit current_balance expire_at
-    expire_time expired_at expires_at expires_in expires_time frozen_balance is_expired last_login_at limit_amount package_id
-    package_name parent_id per_price remaining_balance remaining_minutes request_id task_count task_name total_balance
-    total_count total_money total_pages trace_id used_amount user_name valid_until
-    """.split()  # noqa: SIM905
-)
-"""Names of the usual make, for what no document shows, such as a balance."""
+_COMPOSABLE: Final = _FIELD_WORDS - {"bill", "can", "grant", "lang", "long"} | {
+    "expires",
+    "trace",
+    "until",
+}
+"""Words of which names of fields are put together. Those that are also names of people are not among them."""
 
-_NAMES: Final = _FIELD_WORDS | _DOCUMENTED_NAMES | _LIKELY_NAMES
+_COMPOSED: Final = re.compile(r"_?[a-z]+(_[a-z]+)+\d{0,2}|[a-z]+([A-Z][a-z]+)+", re.ASCII)
+"""Names of two words or more, such as ``call_duration`` and ``callDuration``."""
+
+_WORD: Final = re.compile(r"[A-Z]?[a-z]+", re.ASCII)
+
+_NAMES: Final = _FIELD_WORDS | _PINYIN | _DOCUMENTED_NAMES
 
 _POSITION: Final = re.compile(r"\d{1,3}|\d{1,3}~\d{1,3}|>\d{1,3}", re.ASCII)
 """The place in a list that PHP writes as an object, or a number of conversation rounds."""
@@ -130,5 +136,11 @@ PAGES: Final = frozenset({"has_pages", "last_page", "current_page", "per_page"})
 
 
 def is_field_name(key: str) -> bool:
-    """Return whether a key of an object is the name of a field, and not data: words of names make no name together."""
-    return bool(_POSITION.fullmatch(key)) or key in _NAMES
+    """Return whether a key of an object is the name of a field, and not data.
+
+    One that nobody has documented is recognized by its words: a platform that names its fields differently is understood by
+    nothing else than their names.
+    """
+    if _POSITION.fullmatch(key) or key in _NAMES:
+        return True
+    return bool(_COMPOSED.fullmatch(key)) and all(word.lower() in _COMPOSABLE for word in _WORD.findall(key))
