@@ -8,13 +8,13 @@ from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from exporter.api.client import Answer, YunfuClient
+from exporter.api.client import API_PATH, Answer, YunfuClient, stat_path
 from exporter.api.errors import ApiError, ConnectError, UnknownFormat
-from exporter.api.model import TaskState
+from exporter.api.model import TaskRef, TaskState
 from exporter.api.responses import parse_envelope, parse_stat_response
 from exporter.config.settings import AccountSettings
 from exporter.contact.fields import ListFound, StatFound, read_list, read_stat
-from exporter.lists.entries import PER_PAGE, ListedTask, Page, TaskList, parse_page, task_lists
+from exporter.lists.entries import ListedTask, Page, TaskList, page_query, parse_page, task_lists
 
 Found = TypeVar("Found")
 
@@ -60,7 +60,7 @@ class Contact:
 
     def full_path(self, exchange: Exchange) -> str:
         """Return the path of the URL that was asked, with that of ``base_url``."""
-        return f"{urlsplit(self.account.base_url).path}/agent-api{exchange.path}"
+        return f"{urlsplit(self.account.base_url).path}{API_PATH}{exchange.path}"
 
     @property
     def failed(self) -> list[Exchange]:
@@ -103,16 +103,15 @@ class ContactMaker:
         return contact
 
     async def _read_list(self, tasks: TaskList) -> None:
-        query = [("page", "1"), ("per_page", str(PER_PAGE))]
         page: Page | None = await self._call(
-            tasks.endpoint, tasks.path, query, lambda body: parse_page(1, parse_envelope(body))
+            tasks.endpoint, tasks.path, page_query(1), lambda body: parse_page(1, parse_envelope(body))
         )
         if page is not None:
             self._contact.lists[tasks.endpoint] = read_list(page, tasks.generation, self._timezone)
 
     async def _read_stat(self, task: AskedTask) -> None:
         query = [("sub_user_id", task.sub_user_id)] if task.sub_user_id else []
-        path = f"/user/{self._contact.account.user_id}/task/{task.id}/stat"
+        path = stat_path(self._contact.account.user_id, TaskRef(self._contact.account.name, task.id))
         response = await self._call("stat", path, query, parse_stat_response)
         exchange = self._contact.exchanges[-1]
         if response is not None and response.data is not None:

@@ -12,6 +12,7 @@ from math import ceil
 from typing import Final
 
 from exporter import __version__
+from exporter.api.client import API_PATH
 from exporter.api.responses import read_hold
 from exporter.api.scalars import read_count
 from exporter.contact.calls import Contact, Exchange
@@ -59,8 +60,7 @@ def _account(number: int, contact: Contact, redactor: Redactor) -> dict[str, obj
 def _call(exchange: Exchange, redactor: Redactor) -> dict[str, object]:
     call: dict[str, object] = {
         "endpoint": exchange.endpoint,
-        "path": "/agent-api"
-        + "/".join(redactor.text(part) if "-" in part else part for part in exchange.path.split("/")),
+        "path": API_PATH + "/".join(redactor.text(part) if "-" in part else part for part in exchange.path.split("/")),
         "query": {name: redactor.text(value, name) for name, value in exchange.query if name == "sub_user_id"}
         | {name: value for name, value in exchange.query if name != "sub_user_id"},
         "failure": None if exchange.error is None else exchange.error.reason,

@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from exporter.api.client import API_PATH
 from exporter.api.errors import ApiError, ApiTimeout, ConnectError, EnvelopeError, HttpError, MalformedError, TlsError
 from exporter.contact.calls import Contact, Exchange
 
-_OWN_PATH: Final = re.compile(r"/agent-api(/.*)?$")
+_OWN_PATH: Final = re.compile(rf"{API_PATH}(/.*)?$")
 _NOT_HERE: Final = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
 _NOT_HERE_KEYS: Final = {
     "stat": "stat_refused",

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
+from exporter.api.client import API_PATH
 from exporter.api.errors import ApiError, ConnectError, Failure
 from exporter.api.model import TaskState
 from exporter.lists.entries import ListedTask
@@ -14,9 +15,7 @@ from exporter.logs import get_logger
 
 log = get_logger(__name__)
 
-_LACKING: Final = (
-    "the platform has no task list at /agent-api{path}; expected one: see discovery.generations, user_id and base_url"
-)
+_LACKING: Final = f"the platform has no task list at {API_PATH}{{path}}; expected one: see discovery.generations, user_id and base_url"
 
 
 class AccountLists:

@@ -84,6 +84,11 @@ def task_lists(user_id: str, generations: Collection[int], *, sub_accounts: bool
     return lists
 
 
+def page_query(page: int) -> list[tuple[str, str]]:
+    """Return the query for a page of a list, of which 1 is the first."""
+    return [("page", str(page)), ("per_page", str(PER_PAGE))]
+
+
 class Page(NamedTuple):
     """A page of a list: its entries, the number of the last page, and how many tasks the list claims to have."""
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from exporter.api.client import YunfuClient
 from exporter.api.errors import ApiError, HttpError, UnknownFormat
 from exporter.api.model import TaskState
-from exporter.lists.entries import PER_PAGE, ListedTask, Page, TaskList, parse_page, parse_task
+from exporter.lists.entries import PER_PAGE, ListedTask, Page, TaskList, page_query, parse_page, parse_task
 
 MAX_PAGES: Final = 1000
 """The most pages that are read of one list, whatever the platform claims."""
@@ -42,7 +42,7 @@ class Flaw(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ListReading:
-    """The tasks of a list, or of its part with one status, by task id; and how many pages were read.
+    """The tasks that a list gave, or its filter for one status, by task id, and the number of pages that were read.
 
     Without a flaw these are all tasks that were asked for.
     """
@@ -140,7 +140,7 @@ async def _read_page(client: YunfuClient, tasks: TaskList, page: int, status: st
 
     A page that fails by chance is tried again: of a hundred pages one will, and the others would be read in vain.
     """
-    query = [("page", str(page)), ("per_page", str(PER_PAGE))]
+    query = page_query(page)
     if status:
         query.append(("status", status))
     for left in reversed(range(PAGE_TRIES)):
