@@ -6,13 +6,14 @@ what the redaction does not know is replaced, and of the headers only what is li
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import Final
 
 from exporter import __version__
+from exporter.api.bodies import parse_json
 from exporter.api.client import API_PATH
+from exporter.api.errors import MalformedError
 from exporter.api.responses import read_hold
 from exporter.api.scalars import read_count
 from exporter.contact.calls import Contact, Exchange
@@ -95,7 +96,7 @@ def _headers(headers: Mapping[str, str], asked_at: float) -> dict[str, str]:
 def _body(body: bytes, redactor: Redactor) -> dict[str, object]:
     """Return the JSON of a body redacted; of another body its size, and whether it is a page."""
     try:
-        document = json.loads(body.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
+        document = parse_json(body, len(body))  # however many values it has
+    except MalformedError:
         return {"not_json": {"bytes": len(body), "is_page": body.lstrip()[:1] == b"<"}}
     return {"json": redactor.value(document)}

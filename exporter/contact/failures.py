@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from exporter.api.bodies import parse_json
 from exporter.api.client import API_PATH
 from exporter.api.errors import ApiError, ApiTimeout, ConnectError, EnvelopeError, HttpError, MalformedError, TlsError
 from exporter.contact.calls import Contact, Exchange
@@ -191,8 +191,9 @@ def _body(exchange: Exchange) -> bytes:
 def _document(exchange: Exchange) -> Any:
     """Return the JSON of an answer; None: it is none."""
     try:
-        return json.loads(_body(exchange))
-    except (ValueError, RecursionError):
+        body = _body(exchange)
+        return parse_json(body, len(body))  # however many values it has
+    except MalformedError:
         return None
 
 

@@ -165,6 +165,13 @@ async def test_failed_calls_are_in_it() -> None:
     assert second["headers"] == {"Content-Type": "text/html", "Retry-After": "7"}
 
 
+async def test_what_the_client_reads_as_json_is_json_in_it() -> None:
+    """A body with two byte order marks, which the client reads, is in the document as what it says."""
+    respond = Endpoints(tasks=Response(2 * b"\xef\xbb\xbf" + page(entry(1))))
+    document, _ = await captured(respond)
+    assert document["accounts"][0]["calls"][0]["json"]["code"] == 200
+
+
 async def test_several_accounts_share_one_redaction() -> None:
     """The same person in two accounts is the same in the file."""
     platform = Endpoints(tasks=page(entry(1, name=NAME)))
