@@ -18,7 +18,7 @@ from exporter.config.values import printable
 from exporter.contact.capture import EXTRAS, make_capture
 from exporter.contact.redaction import Redactor
 from exporter.words.contact import CONTACT
-from exporter.words.terminal import terminal_language
+from exporter.words.terminal import say
 
 FLAGS: Final = {
     "--output FILE": "the file to write, a new one that only you can read",
@@ -37,10 +37,10 @@ def run(options: Namespace, words: Sequence[str]) -> int:
         contacts = threads.run(make_contacts(settings, tokens, EXTRAS))
         json.dump(make_capture(contacts, redactor, blanks_numbers=blanks), file, ensure_ascii=False, indent=1)
         file.write("\n")
-    exchanges = [exchange for contact in contacts for exchange in contact.exchanges]
-    answered = sum(exchange.answer is not None for exchange in exchanges)
+    calls = [call for contact in contacts for call in contact.calls]
+    answered = sum(call.answer is not None for call in calls)
     numbers = _say("numbers.blank" if blanks else "numbers.kept")
-    print(_say("written", file=printable(options.output), calls=len(exchanges), answered=answered, numbers=numbers))
+    print(_say("written", file=printable(options.output), calls=len(calls), answered=answered, numbers=numbers))
     if redactor.replaced_keys:
         print(_say("keys"))
     for key, made in [*redactor.replaced_keys.items()][:_MOST_KEYS]:
@@ -67,4 +67,4 @@ def _new_file(path: Path) -> Iterator[TextIO]:
 
 
 def _say(name: str, **values: object) -> str:
-    return CONTACT[f"capture.{name}"].say(terminal_language(os.environ)).format(**values)
+    return say(CONTACT[f"capture.{name}"], **values)

@@ -25,7 +25,7 @@ _PREFERENCE: Final = (TaskState.RUNNING, TaskState.UNKNOWN, TaskState.WAITING, T
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class Call:
     """An API call: what was asked, when (Unix time), and what came of it: an answer, an error, or both."""
 
     endpoint: str
@@ -51,21 +51,21 @@ class Contact:
     """What the first contact with an account brought. ``lists`` has what was found by endpoint."""
 
     account: AccountSettings
-    exchanges: list[Exchange] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
     lists: dict[str, ListFound] = field(default_factory=dict)
     task: AskedTask | None = None
     stat: StatFound | None = None
     granted: int | None = None
     token_expiry: float | None = None
 
-    def full_path(self, exchange: Exchange) -> str:
+    def full_path(self, call: Call) -> str:
         """Return the path of the URL that was asked, with that of ``base_url``."""
-        return f"{urlsplit(self.account.base_url).path}{API_PATH}{exchange.path}"
+        return f"{urlsplit(self.account.base_url).path}{API_PATH}{call.path}"
 
     @property
-    def failed(self) -> list[Exchange]:
+    def failed(self) -> list[Call]:
         """The API calls that failed."""
-        return [exchange for exchange in self.exchanges if exchange.error is not None]
+        return [call for call in self.calls if call.error is not None]
 
     @property
     def tasks(self) -> int | None:
@@ -113,13 +113,11 @@ class ContactMaker:
         query = [("sub_user_id", task.sub_user_id)] if task.sub_user_id else []
         path = stat_path(self._contact.account.user_id, TaskRef(self._contact.account.name, task.id))
         response = await self._call("stat", path, query, parse_stat_response)
-        exchange = self._contact.exchanges[-1]
+        call = self._contact.calls[-1]
         if response is not None and response.data is not None:
             self._contact.stat = read_stat(response.data)
-        elif isinstance(exchange.error, UnknownFormat) and exchange.answer is not None:
-            self._contact.stat = read_stat(
-                parse_envelope(exchange.answer.body)["data"]
-            )  # what came instead is to be named
+        elif isinstance(call.error, UnknownFormat) and call.answer is not None:
+            self._contact.stat = read_stat(parse_envelope(call.answer.body)["data"])  # what came instead is to be named
 
     async def _call(
         self, endpoint: str, path: str, query: list[tuple[str, str]], read: Callable[[bytes], Found]
@@ -135,7 +133,7 @@ class ContactMaker:
             failure = error
             self._is_over = error.holds or isinstance(error, ConnectError)
         answer = answers[-1] if answers else None
-        self._contact.exchanges.append(Exchange(endpoint, path, query, asked_at, answer, failure))
+        self._contact.calls.append(Call(endpoint, path, query, asked_at, answer, failure))
         return found
 
 

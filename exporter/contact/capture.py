@@ -16,7 +16,7 @@ from exporter.api.client import API_PATH
 from exporter.api.errors import MalformedError
 from exporter.api.responses import read_hold
 from exporter.api.scalars import read_count
-from exporter.contact.calls import Contact, Exchange
+from exporter.contact.calls import Call, Contact
 from exporter.contact.redaction import Redactor
 from exporter.contact.report import clock_difference
 
@@ -46,7 +46,7 @@ def make_capture(contacts: Sequence[Contact], redactor: Redactor, *, blanks_numb
 
 def _account(number: int, contact: Contact, redactor: Redactor) -> dict[str, object]:
     discovery, expiry = contact.account.discovery, contact.token_expiry
-    asked_at = contact.exchanges[0].asked_at
+    asked_at = contact.calls[0].asked_at
     return {
         "name": f"account-{number}",
         "user_id": redactor.uuid(contact.account.user_id),
@@ -54,27 +54,27 @@ def _account(number: int, contact: Contact, redactor: Redactor) -> dict[str, obj
         "sub_accounts": discovery is not None and discovery.sub_accounts,
         "tasks": [redactor.uuid(task.id) for task in contact.account.tasks],
         "token_expires_in_days": None if expiry is None else int((expiry - asked_at) // 86_400),
-        "calls": [_call(exchange, redactor) for exchange in contact.exchanges],
+        "calls": [_call(call, redactor) for call in contact.calls],
     }
 
 
-def _call(exchange: Exchange, redactor: Redactor) -> dict[str, object]:
-    call: dict[str, object] = {
-        "endpoint": exchange.endpoint,
-        "path": API_PATH + "/".join(redactor.text(part) if "-" in part else part for part in exchange.path.split("/")),
-        "query": {name: redactor.text(value, name) for name, value in exchange.query if name == "sub_user_id"}
-        | {name: value for name, value in exchange.query if name != "sub_user_id"},
-        "failure": None if exchange.error is None else exchange.error.reason,
+def _call(call: Call, redactor: Redactor) -> dict[str, object]:
+    asked: dict[str, object] = {
+        "endpoint": call.endpoint,
+        "path": API_PATH + "/".join(redactor.text(part) if "-" in part else part for part in call.path.split("/")),
+        "query": {name: redactor.text(value, name) for name, value in call.query if name == "sub_user_id"}
+        | {name: value for name, value in call.query if name != "sub_user_id"},
+        "failure": None if call.error is None else call.error.reason,
     }
-    if exchange.answer is None:
-        return call | {"status": None}
-    difference = clock_difference(exchange)
-    return call | {
-        "status": exchange.answer.status,
-        "seconds": round(exchange.answer.seconds, 3),
+    if call.answer is None:
+        return asked | {"status": None}
+    difference = clock_difference(call)
+    return asked | {
+        "status": call.answer.status,
+        "seconds": round(call.answer.seconds, 3),
         "clock_difference_seconds": None if difference is None else round(difference),
-        "headers": _headers(exchange.answer.headers, exchange.asked_at),
-        **_body(exchange.answer.body, redactor),
+        "headers": _headers(call.answer.headers, call.asked_at),
+        **_body(call.answer.body, redactor),
     }
 
 

@@ -15,7 +15,7 @@ import aiohttp
 from exporter.api.bodies import parse_json
 from exporter.api.client import API_PATH
 from exporter.api.errors import ApiError, ApiTimeout, ConnectError, EnvelopeError, HttpError, MalformedError, TlsError
-from exporter.contact.calls import Contact, Exchange
+from exporter.contact.calls import Call, Contact
 
 _OWN_PATH: Final = re.compile(rf"{API_PATH}(/.*)?$")
 _NOT_HERE: Final = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
@@ -44,49 +44,49 @@ class Sentence:
 
 def explain_all(contact: Contact) -> Sentence:
     """Return why all calls failed."""
-    exchange = contact.failed[0]
-    values, base, code = _values(contact, exchange), contact.account.base_url, _code(exchange)
-    extra, document = urlsplit(base).path, _document(exchange)
+    call = contact.failed[0]
+    values, base, code = _values(contact, call), contact.account.base_url, _code(call)
+    extra, document = urlsplit(base).path, _document(call)
     is_doubled = _OWN_PATH.search(base) is not None
-    if extra and (code == HTTPStatus.NOT_FOUND or (is_doubled and isinstance(exchange.error, MalformedError))):
+    if extra and (code == HTTPStatus.NOT_FOUND or (is_doubled and isinstance(call.error, MalformedError))):
         try_url = _OWN_PATH.sub("", base) if is_doubled else base.removesuffix(extra)
         return Sentence("failure.path_too_much", {**values, "extra": extra, "try_url": try_url})
     if code in _NOT_HERE:
         is_platforms = isinstance(document, dict) and "code" in document
-        key = "no_api" if not is_platforms else "stat_refused" if exchange.endpoint == "stat" else "user_id_refused"
+        key = "no_api" if not is_platforms else "stat_refused" if call.endpoint == "stat" else "user_id_refused"
         return Sentence(f"failure.{key}", values)
-    return _explain(contact, exchange)
+    return _explain(contact, call)
 
 
-def explain_one(contact: Contact, exchange: Exchange) -> Sentence:
+def explain_one(contact: Contact, call: Call) -> Sentence:
     """Return why a call failed where others did not."""
-    if _code(exchange) not in _NOT_HERE:
-        explained = _explain(contact, exchange)
+    if _code(call) not in _NOT_HERE:
+        explained = _explain(contact, call)
         return replace(explained, key="failure.refused_alone") if explained.key in _OF_ALL else explained
-    return Sentence(f"failure.{_NOT_HERE_KEYS.get(exchange.endpoint, 'refused_alone')}", _values(contact, exchange))
+    return Sentence(f"failure.{_NOT_HERE_KEYS.get(call.endpoint, 'refused_alone')}", _values(contact, call))
 
 
-def _explain(contact: Contact, exchange: Exchange) -> Sentence:
+def _explain(contact: Contact, call: Call) -> Sentence:
     """Return why a call failed, as far as the call itself shows it."""
-    values, error, code = _values(contact, exchange), exchange.error, _code(exchange)
+    values, error, code = _values(contact, call), call.error, _code(call)
     expiry, key = contact.token_expiry, "refused_said" if values["said"] else "refused"
-    if code == HTTPStatus.UNAUTHORIZED and expiry is not None and expiry < exchange.asked_at:
+    if code == HTTPStatus.UNAUTHORIZED and expiry is not None and expiry < call.asked_at:
         return Sentence("failure.token_expired", {**values, "when": format_moment(expiry)})
     if code in _BY_CODE:
         return Sentence(f"failure.{_BY_CODE[HTTPStatus(int(code or 0))]}", values)
     match error:
         case ConnectError():
             return _explain_connection(contact, error, values)
-        case MalformedError() if exchange.answer is None:  # such as an alert of TLS, which is no HTTP
+        case MalformedError() if call.answer is None:  # such as an alert of TLS, which is no HTTP
             return _explain_connection(contact, error, values)
         case HttpError() if error.status < HTTPStatus.BAD_REQUEST:
-            return _explain_redirect(contact, exchange, values)
-        case HttpError() if _PLAIN_TO_TLS in _body(exchange):
+            return _explain_redirect(contact, call, values)
+        case HttpError() if _PLAIN_TO_TLS in _body(call):
             return Sentence("failure.wants_https", {**values, "try_url": _other_scheme(contact)})
         case ApiTimeout():  # a server without TLS can wait for the rest of what it takes for a request
             return _explain_silence(contact, values)
         case MalformedError():
-            key = _kind_of_body(exchange)
+            key = _kind_of_body(call)
         case HttpError() if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             key = "platform_error"
     return Sentence(f"failure.{key}", values)
@@ -106,13 +106,13 @@ def _explain_connection(contact: Contact, error: Exception, values: Mapping[str,
 
 
 def _explain_silence(contact: Contact, values: Mapping[str, object]) -> Sentence:
-    is_first = contact.failed[0] is contact.exchanges[0] and contact.account.base_url.startswith("https:")
+    is_first = contact.failed[0] is contact.calls[0] and contact.account.base_url.startswith("https:")
     other = {**values, "try_url": _other_scheme(contact)}
     return Sentence("failure.wants_http", other) if is_first else Sentence("failure.timeout", values)
 
 
-def _explain_redirect(contact: Contact, exchange: Exchange, values: Mapping[str, object]) -> Sentence:
-    location = "" if exchange.answer is None else exchange.answer.headers.get("Location", "")
+def _explain_redirect(contact: Contact, call: Call, values: Mapping[str, object]) -> Sentence:
+    location = "" if call.answer is None else call.answer.headers.get("Location", "")
     base = urlsplit(contact.account.base_url)
     try:
         to = urlsplit(location)
@@ -124,34 +124,34 @@ def _explain_redirect(contact: Contact, exchange: Exchange, values: Mapping[str,
     return Sentence("failure.redirect", values)
 
 
-def _kind_of_body(exchange: Exchange) -> str:
+def _kind_of_body(call: Call) -> str:
     """Return what came instead of the API's JSON."""
-    if _body(exchange).lstrip()[:1] == b"<":
+    if _body(call).lstrip()[:1] == b"<":
         return "web_page"
-    document = _document(exchange)
+    document = _document(call)
     if isinstance(document, dict) and "code" in document:
         return "not_documented"
     return "not_json" if document is None else "other_json"
 
 
-def _values(contact: Contact, exchange: Exchange) -> dict[str, object]:
+def _values(contact: Contact, call: Call) -> dict[str, object]:
     """Return what sentences about a failed call can fill in."""
-    code = exchange.error.code if isinstance(exchange.error, EnvelopeError) else None
-    http = None if exchange.answer is None else exchange.answer.status
+    code = call.error.code if isinstance(call.error, EnvelopeError) else None
+    http = None if call.answer is None else call.answer.status
     answer = Sentence("status.none") if http is None else Sentence("status.http", {"status": http})
     if code is not None:
         answer = Sentence("status.code", {"status": http, "code": f"{code:g}"})
-    said = "" if exchange.error is None else exchange.error.said
+    said = "" if call.error is None else call.error.said
     return {
-        "path": contact.full_path(exchange),
+        "path": contact.full_path(call),
         "answer": answer,
         "said": said,
         "status": Sentence("status.said", {"status": answer, "said": said}) if said else answer,
         "base": contact.account.base_url,
         "user_id": contact.account.user_id,
-        "why": Sentence(_why(exchange.error), {"text": str(exchange.error)}),
-        "call": Sentence(f"endpoint.{exchange.endpoint}"),
-        "generation": "2" if exchange.path.startswith("/new/") else "1",
+        "why": Sentence(_why(call.error), {"text": str(call.error)}),
+        "call": Sentence(f"endpoint.{call.endpoint}"),
+        "generation": "2" if call.path.startswith("/new/") else "1",
         "task": "" if contact.task is None else contact.task.id,
     }
 
@@ -170,9 +170,9 @@ def _why(error: ApiError | None) -> str:
     return "why.other"
 
 
-def _code(exchange: Exchange) -> float | None:
+def _code(call: Call) -> float | None:
     """Return the HTTP status of a refusal, or the code that means the same."""
-    error = exchange.error
+    error = call.error
     if isinstance(error, HttpError):
         return error.status
     return error.code if isinstance(error, EnvelopeError) else None
@@ -184,14 +184,14 @@ def _other_scheme(contact: Contact) -> str:
     return base._replace(scheme="http" if base.scheme == "https" else "https").geturl()
 
 
-def _body(exchange: Exchange) -> bytes:
-    return b"" if exchange.answer is None else exchange.answer.body
+def _body(call: Call) -> bytes:
+    return b"" if call.answer is None else call.answer.body
 
 
-def _document(exchange: Exchange) -> Any:
+def _document(call: Call) -> Any:
     """Return the JSON of an answer; None: it is none."""
     try:
-        body = _body(exchange)
+        body = _body(call)
         return parse_json(body, len(body))  # however many values it has
     except MalformedError:
         return None

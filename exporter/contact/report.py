@@ -10,7 +10,7 @@ from typing import Final
 from exporter.api.documented import show_names
 from exporter.api.responses import read_quota
 from exporter.config.values import printable
-from exporter.contact.calls import Contact, Exchange
+from exporter.contact.calls import Call, Contact
 from exporter.contact.failures import Sentence, format_moment
 from exporter.contact.fields import Fields
 from exporter.contact.verdict import judge
@@ -29,15 +29,15 @@ def report_lines(contact: Contact, language: str) -> list[str]:
     return [*_Report(contact, language).lines()]
 
 
-def clock_difference(exchange: Exchange) -> float | None:
+def clock_difference(call: Call) -> float | None:
     """Return the seconds by which the platform's clock is ahead of ours, by the Date header; None: it has none."""
-    if exchange.answer is None:
+    if call.answer is None:
         return None
     try:
-        theirs = parsedate_to_datetime(exchange.answer.headers.get("Date", "")).timestamp()
+        theirs = parsedate_to_datetime(call.answer.headers.get("Date", "")).timestamp()
     except (ValueError, OverflowError):
         return None
-    return theirs + 0.5 - (exchange.asked_at + exchange.answer.seconds / 2)  # it is cut to the second
+    return theirs + 0.5 - (call.asked_at + call.answer.seconds / 2)  # it is cut to the second
 
 
 class _Report:
@@ -50,9 +50,9 @@ class _Report:
         contact = self._contact
         yield ""
         yield self._say("report.account", account=contact.account.name, base=contact.account.base_url)
-        yield from (f"  {line}" for line in align([self._head(), *map(self._row, contact.exchanges)]))
-        for exchange in contact.exchanges:
-            yield from (f"  {line}" for line in self._names(exchange))
+        yield from (f"  {line}" for line in align([self._head(), *map(self._row, contact.calls)]))
+        for call in contact.calls:
+            yield from (f"  {line}" for line in self._names(call))
         yield from (f"  {line}" for line in align([*self._facts()]))
         verdict, *others = judge(contact)
         for other in others:
@@ -62,26 +62,26 @@ class _Report:
     def _head(self) -> list[str]:
         return [self._say(f"report.head.{name}") for name in ("call", "answer", "time", "tasks", "found")]
 
-    def _row(self, exchange: Exchange) -> list[str]:
-        answer, fields = exchange.answer, self._fields(exchange)
-        found = self._contact.lists.get(exchange.endpoint)
+    def _row(self, call: Call) -> list[str]:
+        answer, fields = call.answer, self._fields(call)
+        found = self._contact.lists.get(call.endpoint)
         return [
-            self._call(exchange),
-            self._status(exchange),
+            self._call(call),
+            self._status(call),
             _NONE if answer is None else self._say("report.time", ms=round(answer.seconds * 1000)),
             _NONE if found is None or found.total is None else f"{found.total}",
             _NONE if fields is None else self._say("report.found", found=len(fields.found), of=fields.documented),
         ]
 
-    def _status(self, exchange: Exchange) -> str:
-        status = _NONE if exchange.answer is None else f"HTTP {exchange.answer.status}"
-        return status if exchange.error is None else f"{status} ({exchange.error.reason})"
+    def _status(self, call: Call) -> str:
+        status = _NONE if call.answer is None else f"HTTP {call.answer.status}"
+        return status if call.error is None else f"{status} ({call.error.reason})"
 
-    def _names(self, exchange: Exchange) -> Iterator[str]:
+    def _names(self, call: Call) -> Iterator[str]:
         """Yield the names of fields: those found are many, and shown where some are not."""
-        if (fields := self._fields(exchange)) is None:
+        if (fields := self._fields(call)) is None:
             return
-        call = self._call(exchange)
+        name = self._call(call)
         is_whole = not fields.absent and not fields.unreadable
         for kind, names in (
             ("found", () if is_whole else fields.found),
@@ -90,7 +90,7 @@ class _Report:
             ("unknown", show_names(list(fields.unknown), len(fields.unknown))),
         ):
             if names:
-                yield self._say(f"report.fields.{kind}", call=call, names=", ".join(names))
+                yield self._say(f"report.fields.{kind}", call=name, names=", ".join(names))
 
     def _facts(self) -> Iterator[list[str]]:
         contact = self._contact
@@ -102,13 +102,13 @@ class _Report:
             counts = {"answered": contact.stat.stats.answered, "unanswered": contact.stat.stats.unanswered}
             shown_counts = {name: _NONE if count is None else count for name, count in counts.items()}
             yield [self._say("report.fact.numbers"), self._say("report.numbers", **shown_counts)]
-        if any(exchange.answer is not None for exchange in contact.exchanges):
+        if any(call.answer is not None for call in contact.calls):
             yield [self._say("report.fact.clock"), self._clock()]
             yield [self._say("report.fact.quota"), self._quota()]
         yield [self._say("report.fact.token"), self._token()]
 
     def _clock(self) -> str:
-        differences = [each for each in map(clock_difference, self._contact.exchanges) if each is not None]
+        differences = [each for each in map(clock_difference, self._contact.calls) if each is not None]
         if not differences:
             return self._say("report.clock.unknown")
         least = min(differences, key=abs)
@@ -117,7 +117,7 @@ class _Report:
         return self._say(f"report.clock.{'ahead' if least > 0 else 'behind'}", seconds=f"{abs(least):.0f}")
 
     def _quota(self) -> str:
-        answers = [exchange.answer for exchange in self._contact.exchanges if exchange.answer is not None]
+        answers = [call.answer for call in self._contact.calls if call.answer is not None]
         quotas = [quota for answer in answers if (quota := read_quota(answer.headers)) is not None]
         if not quotas:
             return self._say("report.quota.unknown")
@@ -128,19 +128,19 @@ class _Report:
         expiry = self._contact.token_expiry
         if expiry is None:
             return self._say("report.token.opaque")
-        now = self._contact.exchanges[-1].asked_at
+        now = self._contact.calls[-1].asked_at
         key = "report.token.expired" if expiry < now else "report.token.expires"
         return self._say(key, when=format_moment(expiry), days=int((expiry - now) // _DAY))
 
-    def _fields(self, exchange: Exchange) -> Fields | None:
+    def _fields(self, call: Call) -> Fields | None:
         contact = self._contact
-        if exchange.endpoint == "stat":
+        if call.endpoint == "stat":
             return None if contact.stat is None else contact.stat.fields
-        found = contact.lists.get(exchange.endpoint)
+        found = contact.lists.get(call.endpoint)
         return None if found is None else found.fields
 
-    def _call(self, exchange: Exchange) -> str:
-        return ENDPOINTS[exchange.endpoint].say(self._language)
+    def _call(self, call: Call) -> str:
+        return ENDPOINTS[call.endpoint].say(self._language)
 
     def _say(self, key: str, **values: object) -> str:
         """Return a text of ``words.contact``, or the name of an endpoint, with values filled in."""

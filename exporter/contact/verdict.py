@@ -19,10 +19,10 @@ def works(contact: Contact) -> bool:
 
 def judge(contact: Contact) -> list[Sentence]:
     """Return the verdict, and after it what else is to be said."""
-    if len(contact.failed) == len(contact.exchanges):
+    if len(contact.failed) == len(contact.calls):
         return [explain_all(contact)]
-    failed = (exchange for exchange in contact.failed if not isinstance(exchange.error, UnknownFormat))
-    failures = [explain_one(contact, exchange) for exchange in failed]
+    failed = (call for call in contact.failed if not isinstance(call.error, UnknownFormat))
+    failures = [explain_one(contact, call) for call in failed]
     grave = [each for each in failures if each.key not in _LEAST_GRAVE]
     lacking = [each for each in failures if each.key in _LEAST_GRAVE]
     return [*([*grave, *_judge_findings(contact), *lacking] or [_praise(contact)]), *_remarks(contact)]
@@ -30,7 +30,7 @@ def judge(contact: Contact) -> list[Sentence]:
 
 def _judge_findings(contact: Contact) -> Iterator[Sentence]:
     """Yield what is not as documented although it was answered."""
-    asked = next((exchange for exchange in contact.exchanges if exchange.endpoint == "stat"), None)
+    asked = next((call for call in contact.calls if call.endpoint == "stat"), None)
     if lists := _without_ids(contact):
         yield Sentence("verdict.no_id", {"lists": ", ".join(lists)})
     elif asked is None and not contact.failed:
@@ -48,7 +48,7 @@ def _judge_findings(contact: Contact) -> Iterator[Sentence]:
 def _without_ids(contact: Contact) -> list[str]:
     """Return the paths of the lists in whose entries no id can be read."""
     lists = {name for name, found in contact.lists.items() if found.has_no_id}
-    return [contact.full_path(exchange) for exchange in contact.exchanges if exchange.endpoint in lists]
+    return [contact.full_path(call) for call in contact.calls if call.endpoint in lists]
 
 
 def _lacking(contact: Contact) -> list[str]:

@@ -18,15 +18,15 @@ async def test_each_list_and_one_task_are_read() -> None:
     assert platform.asked == ["tasks", "new_tasks", "stat"]
     assert contact.failed == []
     assert contact.tasks == 2
-    assert [exchange.asked_at for exchange in contact.exchanges] == [NOW] * 3
-    assert contact.exchanges[0].query == [("page", "1"), ("per_page", "100")]
-    assert all(exchange.answer and exchange.answer.status == 200 for exchange in contact.exchanges)
+    assert [call.asked_at for call in contact.calls] == [NOW] * 3
+    assert contact.calls[0].query == [("page", "1"), ("per_page", "100")]
+    assert all(call.answer and call.answer.status == 200 for call in contact.calls)
 
 
 async def test_extras_are_asked_last() -> None:
     """The capture's own calls come after the others; the partner's token has no user in its path."""
     contact = await contact_with(Endpoints(), extras=EXTRAS)
-    assert [exchange.path for exchange in contact.exchanges][-2:] == [f"/user/{USER}/message", "/token"]
+    assert [call.path for call in contact.calls][-2:] == [f"/user/{USER}/message", "/token"]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ async def test_a_running_task_is_asked_for_if_there_is_one(
 async def test_a_task_of_a_sub_account_is_asked_for_on_its_behalf() -> None:
     """Its owner goes along as sub_user_id."""
     contact = await contact_with(Endpoints(tasks=page(entry(1, user_id=SUB_USER)), new_tasks=page()))
-    assert contact.exchanges[-1].query == [("sub_user_id", SUB_USER)]
+    assert contact.calls[-1].query == [("sub_user_id", SUB_USER)]
 
 
 async def test_without_discovery_only_the_configured_task_is_asked_for() -> None:
@@ -61,7 +61,7 @@ async def test_without_discovery_only_the_configured_task_is_asked_for() -> None
     platform = Endpoints()
     contact = await contact_with(platform, discovery=None, tasks=(TaskSettings(id=task_id(7), sub_user_id=SUB_USER),))
     assert platform.asked == ["stat"]
-    assert contact.exchanges[0].query == [("sub_user_id", SUB_USER)]
+    assert contact.calls[0].query == [("sub_user_id", SUB_USER)]
     assert contact.tasks is None
 
 
@@ -69,7 +69,7 @@ async def test_without_discovery_only_the_configured_task_is_asked_for() -> None
 async def test_calls_end_where_the_others_would_fail_alike(response: Response) -> None:
     """After a refused token, a throttle or a broken connection nothing more is asked."""
     contact = await contact_with(Endpoints(every=response), extras=EXTRAS)
-    assert len(contact.exchanges) == 1
+    assert len(contact.calls) == 1
     assert contact.task is None
 
 
@@ -78,7 +78,7 @@ async def test_a_list_that_fails_alone_leaves_the_others() -> None:
     platform = Endpoints(tasks=refusal(404))
     contact = await contact_with(platform)
     assert platform.asked == ["tasks", "new_tasks", "stat"]
-    assert [exchange.endpoint for exchange in contact.failed] == ["tasks"]
+    assert [call.endpoint for call in contact.failed] == ["tasks"]
 
 
 async def test_lists_of_sub_accounts_are_read_too() -> None:
@@ -91,4 +91,4 @@ async def test_lists_of_sub_accounts_are_read_too() -> None:
 async def test_the_path_that_was_asked_has_that_of_the_base_url() -> None:
     """What a person sees is the path that the platform saw."""
     contact = await contact_at("http://127.0.0.1:9/prefix")
-    assert contact.full_path(contact.exchanges[0]) == f"/prefix/agent-api/user/{USER}/task"
+    assert contact.full_path(contact.calls[0]) == f"/prefix/agent-api/user/{USER}/task"

@@ -123,7 +123,7 @@ async def test_the_clocks_are_compared(ahead: int, said: str) -> None:
 async def test_a_date_that_is_none_is_not_known(date: str) -> None:
     """A header that cannot be read is as good as none."""
     contact = await contact_with(Endpoints(stat=stat(Date=date)))
-    assert clock_difference(contact.exchanges[-1]) is None
+    assert clock_difference(contact.calls[-1]) is None
     assert "clock not known: the answers have no Date header" in shown(contact)
 
 

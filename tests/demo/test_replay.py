@@ -76,7 +76,7 @@ async def test_a_timeout_is_a_timeout_again() -> None:
     async with replay.serve() as url:
         user_id = json.loads(replay.accounts(url))[0]["user_id"]
         after = await contact_at(url, timeout_seconds=0.3, user_id=user_id)
-    assert [exchange.error and exchange.error.reason for exchange in after.exchanges] == ["timeout", None, None]
+    assert [call.error and call.error.reason for call in after.calls] == ["timeout", None, None]
 
 
 async def replayed() -> Replay:
