@@ -172,7 +172,7 @@ class Daemon:
         if file is None:
             yield
             return
-        source, shard = StoreSource(self.store), find_shard(self.settings.shard)
+        source, shard = StoreSource(self.store), self.shard
         names = {account.name for account in self.settings.accounts}
         state = await asyncio.to_thread(file.load)
         source.restore(state, lambda ref: ref.account in names and shard.owns(ref.id))

@@ -46,7 +46,7 @@ async def open_session(*, timeout_seconds: float) -> AsyncIterator[aiohttp.Clien
             "User-Agent": f"yunfu-exporter/{__version__}",
         },
         timeout=aiohttp.ClientTimeout(total=timeout_seconds),
-        auto_decompress=False,  # see responses.read_body
+        auto_decompress=False,  # see bodies.read_body
         max_line_size=MAX_HEADER_BYTES,
         max_field_size=MAX_HEADER_BYTES,
     )

@@ -32,6 +32,9 @@ class Tone(StrEnum):
     MUTED = "muted"
 
 
+GRAVEST_FIRST: Final = [Tone.BAD, Tone.WARN, Tone.MUTED, Tone.GOOD]
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """A problem in words, and in ``detail`` the failure behind it or the words of the log, if there are any.
@@ -113,8 +116,7 @@ def account_rows(
         )
         for account in accounts
     ]
-    order = [Tone.BAD, Tone.WARN, Tone.MUTED, Tone.GOOD]
-    return sorted(rows, key=lambda row: order.index(row.tone))
+    return sorted(rows, key=lambda row: GRAVEST_FIRST.index(row.tone))
 
 
 def _token(account: AccountStatus, now: float) -> Phrase:

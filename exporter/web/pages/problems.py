@@ -7,7 +7,6 @@ from typing import Final
 
 from exporter.api.errors import Failure
 from exporter.api.model import TaskStats
-from exporter.metrics.poll_history import failing_since
 from exporter.web.pages.judging import Glance, Standing, empty_kind, is_counted
 from exporter.web.pages.language import Ago, Moment, Phrase, Share, Span, phrase
 from exporter.words.pages import WORDS
@@ -107,7 +106,7 @@ def task_problem(seen: Glance, now: float, *, is_account_down: bool) -> Phrase |
             return phrase("task.late", late=Span(max(0.0, now - (status.due or now))))
         case Standing.LATE:
             why = failure_phrase(status.failure, is_account_down=is_account_down)
-            return phrase("task.late_failing", n=failing_since(seen.record.polls)[0], why=why)
+            return phrase("task.late_failing", n=seen.failed_polls, why=why)
         case Standing.NEW:
             return phrase("task.new")
         case Standing.LEAVING:

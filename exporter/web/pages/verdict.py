@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Final
 
 from exporter.web.exporter import Exporter
-from exporter.web.pages.account_rows import AccountRow, Problem, Tone
+from exporter.web.pages.account_rows import GRAVEST_FIRST, AccountRow, Problem, Tone
 from exporter.web.pages.causes import TONES, Cause
 from exporter.web.pages.judging import Glance, Standing, Survey
 from exporter.web.pages.language import Moment, Phrase, phrase
 from exporter.web.pages.problems import short_problem, show_fields, why_empty
-
-_ORDER: Final = [Tone.BAD, Tone.WARN, Tone.MUTED, Tone.GOOD]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +49,7 @@ def _word(survey: Survey, accounts: Sequence[AccountRow], notices: int) -> tuple
         return phrase("verdict.untrusted"), Tone.BAD
     if survey.looks:
         tones = (TONES[standing] for standing, count in survey.standings.items() if count and standing.needs_look)
-        return phrase("verdict.need", n=survey.looks), min(tones, key=_ORDER.index)
+        return phrase("verdict.need", n=survey.looks), min(tones, key=GRAVEST_FIRST.index)
     if survey.unjudged:
         return phrase("verdict.unjudged", n=survey.unjudged), Tone.WARN
     if survey.shaky:
