@@ -112,14 +112,14 @@ class Store:
         ref, now = task.ref, self.clock()
         before = (kept := self._records.get(ref)) and kept.paced(interval, now)
         status = _status_after(before.status if before else TaskStatus(task), task, outcome, interval, now)
-        record = before or TaskRecord(status=status, status_lines=(), stale_after=self._stale_after, pace=self.pace)
+        record = before or self._begin(status)
         moved, growth, stats, lines, windows = False, Growth(), record.stats, record.stats_lines, record.windows
         if isinstance(outcome.stats, TaskStats):
             stats = outcome.stats
             moved, growth, lines = self._count(ref, stats)
             growth = _of_both_outcomes(growth, record.stats, stats)
         if outcome.windows:
-            windows = {**(windows or {}), **_windows(self._renderer, ref, outcome, now, interval, windows or {})}
+            windows = _windows(self._renderer, ref, outcome, now, interval, windows or {})
         poll = Poll(now, seconds, outcome.failure.reason if outcome.failure else "")
         recent, trouble = watch(record.recent, record.trouble, task, growth, record.judged_at(now))
         self._keep(
@@ -143,13 +143,12 @@ class Store:
         before, now = self._records.get(task.ref), self.clock()
         last = before.status if before else TaskStatus(task)
         status = replace(last, task=task, up=outcome.failure is None, failure=outcome.failure)
-        record = before or TaskRecord(status=status, status_lines=(), stale_after=self._stale_after)
+        record = before or self._begin(status)
         lines = record.stats_lines
         if isinstance(outcome.stats, TaskStats):
             status = replace(status, last_success=now, due=now + (last.interval or 0))
             lines = self._renderer.stats(task.ref, _counted(outcome.stats, self.sums(task.ref)))
-        windows = dict(record.windows or {})
-        windows |= _windows(self._renderer, task.ref, outcome, now, 0, windows)
+        windows = _windows(self._renderer, task.ref, outcome, now, 0, record.windows or {})
         shown = self._renderer.status(status)
         return replace(record, status=status, status_lines=shown, stats_lines=lines, windows=windows)
 
@@ -221,14 +220,16 @@ class Store:
         return moved, counters.counted().since(before), self._renderer.stats(ref, counted)
 
     def _put(self, status: TaskStatus, before: TaskRecord | None) -> None:
-        record = before or TaskRecord(status=status, status_lines=(), stale_after=self._stale_after, pace=self.pace)
+        record = before or self._begin(status)
         trouble = record.trouble if is_dialling(status.task) else None  # as the alerts end, at once
         self._keep(replace(record, status=status, status_lines=self._renderer.status(status, before), trouble=trouble))
 
+    def _begin(self, status: TaskStatus) -> TaskRecord:
+        return TaskRecord(status=status, status_lines=(), stale_after=self._stale_after, pace=self.pace)
+
     def _keep(self, record: TaskRecord) -> None:
-        ref = record.status.task.ref
-        self._records[ref] = record
-        self.task_changed(ref)
+        self._records[record.status.task.ref] = record
+        self.task_changed(record.status.task.ref)
 
 
 def _windows(
@@ -239,8 +240,11 @@ def _windows(
     interval: float,
     before: Mapping[str, WindowLines],
 ) -> dict[str, WindowLines]:
-    """Return the windows that a poll has read, rendered; unchanged ones keep the lines of ``before``."""
-    return {
+    """Return the windows after a poll: those that it has read, rendered, and the others of ``before``.
+
+    Unchanged ones keep the lines of ``before``.
+    """
+    return {**before} | {
         window: replace(before[window], read_at=now, due=now + max(interval, least), expires=expires, interval=least)
         if stats is UNCHANGED
         else WindowLines(
