@@ -342,6 +342,13 @@ class Loader:
         return make_daemon(self.settings, self.tokens(), self)
 
 
+async def start(daemon: Daemon) -> asyncio.Task[None]:
+    """Run a daemon, and wait until it is ready."""
+    running = asyncio.create_task(daemon.run())
+    await daemon.ready.wait()
+    return running
+
+
 async def end(daemon: Daemon, running: asyncio.Task[None]) -> None:
     """Stop a daemon and wait for its end."""
     daemon.stop()
@@ -353,8 +360,7 @@ async def test_reloads_come_one_after_the_other() -> None:
     """While one reload is under way the next one waits."""
     loader = Loader()
     daemon = loader.daemon()
-    running = asyncio.create_task(daemon.run())
-    await daemon.ready.wait()
+    running = await start(daemon)
     first = asyncio.ensure_future(daemon.reload())
     await asyncio.to_thread(loader.asked.wait, 10)
     second = asyncio.ensure_future(daemon.reload())
@@ -368,8 +374,7 @@ async def test_a_client_that_goes_away_does_not_cut_a_reload_in_half() -> None:
     """A reload whose client has gone is done to the end: the accounts of the new configuration run."""
     loader = Loader()
     daemon = loader.daemon()
-    running = asyncio.create_task(daemon.run())
-    await daemon.ready.wait()
+    running = await start(daemon)
     loader.settings = loader.named("main", "second")
     reader, writer = await asyncio.open_connection("127.0.0.1", loader.port)
     writer.write(b"POST /-/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
@@ -389,8 +394,7 @@ async def test_a_reload_under_way_is_waited_for_at_the_end(monkeypatch: pytest.M
     """Stopping waits for a configuration that is being put in force; a reload that comes later is told so."""
     loader, swapping, let_go = Loader(), asyncio.Event(), asyncio.Event()
     daemon = loader.daemon()
-    running = asyncio.create_task(daemon.run())
-    await daemon.ready.wait()
+    running = await start(daemon)
     loader.settings = loader.named("renamed")
     loader.let_go.set()
     plain = daemon._running.end
@@ -415,8 +419,7 @@ async def test_the_end_waits_for_no_file() -> None:
     """A reload whose files do not answer is given up at the end, and so is the one that waits for it."""
     loader = Loader()
     daemon = loader.daemon()
-    running = asyncio.create_task(daemon.run())
-    await daemon.ready.wait()
+    running = await start(daemon)
     reload = asyncio.ensure_future(daemon.reload())
     await asyncio.to_thread(loader.asked.wait, 10)
     late = asyncio.ensure_future(daemon.reload())
@@ -434,8 +437,7 @@ async def test_faults_of_the_new_configuration_change_nothing() -> None:
         raise SettingsError(faults)
 
     daemon = make_daemon(loader.settings, {"main": Token("x")}, load)
-    running = asyncio.create_task(daemon.run())
-    await daemon.ready.wait()
+    running = await start(daemon)
     accounts = dict(daemon._running.tasks)
     assert tuple(await daemon.reload()) == faults
     assert daemon._running.tasks == accounts
@@ -450,8 +452,7 @@ async def test_a_load_that_breaks_changes_nothing(caplog: pytest.LogCaptureFixtu
         raise RuntimeError("planted")
 
     daemon = make_daemon(loader.settings, loader.tokens(), load)
-    running = asyncio.create_task(daemon.run())
-    await daemon.ready.wait()
+    running = await start(daemon)
     accounts = dict(daemon._running.tasks)
     assert await daemon.reload() == ["the reload broke off with RuntimeError; see the log for the traceback"]
     assert daemon._running.tasks == accounts
@@ -466,8 +467,7 @@ async def test_a_swap_that_breaks_goes_back(where: str, monkeypatch: pytest.Monk
     loader = Loader()
     loader.let_go.set()
     daemon = loader.daemon()
-    running = asyncio.create_task(daemon.run())
-    await daemon.ready.wait()
+    running = await start(daemon)
     before = loader.settings
     loader.settings = loader.named("second", tasks=[{"id": TASK, "labels": {"team": "a"}}])
     parts = where.split(".")
@@ -508,8 +508,7 @@ async def test_a_hold_outlives_a_reload(name: str, change: dict[str, object], *,
     loader = Loader()
     loader.let_go.set()
     daemon = loader.daemon()
-    running = asyncio.create_task(daemon.run())
-    await daemon.ready.wait()
+    running = await start(daemon)
     first = daemon._running.accounts["main"]
     first.client.gate.quota.hold("stat", 1000)
     loader.settings = loader.named(name, **change)
