@@ -87,10 +87,12 @@ def prepare(directory: Path, at: Addresses, pace: float) -> None:
             "for --stack, check out the repository and run: make demo ARGS=--stack"
         )
     (directory / "rules").mkdir()
-    for path in (*(shipped / "rules").glob("*.yaml"), shipped / "prometheus.yml", shipped / "alertmanager.yml"):
+    alertmanager = shipped / "alertmanager" / "alertmanager.yml"
+    for path in (*(shipped / "rules").glob("*.yaml"), shipped / "prometheus.yml", alertmanager):
         text = accelerate(path.read_text(encoding="utf-8"), pace)
         text = text.replace("yunfu-exporter:10042", at.exporter).replace("alertmanager:9093", at.alertmanager)
-        (directory / path.relative_to(shipped)).write_text(text, encoding="utf-8")
+        folder = directory / "rules" if path.suffix == ".yaml" else directory
+        (folder / path.name).write_text(text, encoding="utf-8")
     for path in (CHECKOUT / "grafana" / "provisioning").glob("*/*.yaml"):
         text = path.read_text(encoding="utf-8").replace(_DASHBOARDS, str(CHECKOUT / "grafana" / "dashboards"))
         target = directory / path.relative_to(CHECKOUT / "grafana")
