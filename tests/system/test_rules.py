@@ -74,16 +74,6 @@ def test_the_example_of_prometheus_is_valid() -> None:
     assert all(str(path.relative_to(ROOT)) in checked.stdout for path in RULE_FILES)
 
 
-@pytest.mark.parametrize(("severity", "receiver"), [("critical", "on-call"), ("warning", "team"), ("info", "channel")])
-def test_the_example_of_alertmanager_tells_whom_it_should(severity: str, receiver: str) -> None:
-    """Amtool accepts it, and each severity has its receiver."""
-    amtool, config = need("amtool", "apt-get install prometheus-alertmanager"), ALERTMANAGER
-    checked = attempt(amtool, "check-config", config)
-    assert checked.returncode == 0, checked.stdout
-    routed = attempt(amtool, "config", "routes", "test", f"--config.file={config}", f"severity={severity}")
-    assert routed.stdout.split()[-1] == receiver  # a configured address of amtool's own is warned of before
-
-
 def test_inhibitions_are_of_alerts_that_exist() -> None:
     """Whatever inhibits or is inhibited by name is the name of an alert."""
     text = ALERTMANAGER.read_text(encoding="utf-8")
