@@ -16,9 +16,9 @@ from exporter.commands.setup import load, opened
 from exporter.config.settings import Settings
 from exporter.config.values import printable
 from exporter.contact.report import align
+from exporter.lists.choices import Choice
 from exporter.logs import set_up
 from exporter.metrics.exposition import TaskRenderer
-from exporter.polling.discovery import Choice
 from exporter.words.check import NO_TASKS, TABLE
 from exporter.words.labels import STATES
 from exporter.words.terminal import say, terminal_language

@@ -6,18 +6,18 @@ A list that cannot be read leaves the other lists alone, and what was known of i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from hashlib import blake2b
 from typing import Final
 
 from exporter.api.client import YunfuClient
 from exporter.api.errors import Failure
-from exporter.api.model import Task, TaskRef, TaskState
+from exporter.api.model import Task, TaskRef
 from exporter.config.settings import AccountSettings, DiscoverySettings, Settings
 from exporter.lists.account_lists import AccountLists
+from exporter.lists.choices import Choice, HidingSetting, choose, complete, configured_tasks
 from exporter.lists.entries import PER_PAGE, ListedTask, task_lists
 from exporter.lists.reader import ListReader
 from exporter.lists.watch import ListWatch
@@ -36,92 +36,6 @@ LISTED_PER_TASK: Final = 4
 
 MIN_ENTRIES: Final = 10 * PER_PAGE
 """How many entries of a list are read however few ``max_tasks`` are."""
-
-_PRECEDENCE: Final = {TaskState.RUNNING: 0, TaskState.WAITING: 1, TaskState.UNKNOWN: 2, TaskState.PAUSED: 3}
-
-
-class HidingRule(StrEnum):
-    """The setting for which a task that the platform lists is not shown."""
-
-    INCLUDE = "include"
-    EXCLUDE = "exclude"
-    MAX_TASKS = "max_tasks"
-    SHARD = "shard"
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A task that was found or configured, and why it is not polled (empty: it is).
-
-    A task that a rule hides is not shown in the metrics at all; the other unpolled ones are, with their state.
-    """
-
-    task: Task
-    why_not: str = ""
-    rule: HidingRule | None = None
-
-    @property
-    def hidden(self) -> bool:
-        """Whether the task is not shown in the metrics at all."""
-        return self.rule is not None
-
-
-def configured_tasks(settings: Settings, account: AccountSettings) -> list[Task]:
-    """Return the tasks that an account's settings list."""
-    default, info_labels = settings.thresholds.min_answer_ratio, settings.info_labels
-    return [
-        Task(
-            TaskRef(account.name, task.id, task.sub_user_id),
-            min_answer_ratio=default if task.min_answer_ratio is None else task.min_answer_ratio,
-            name=task.name or "",
-            labels=tuple(task.labels.get(label, "") for label in info_labels),
-        )
-        for task in account.tasks
-    ]
-
-
-def choose(found: Iterable[Task], configured: Sequence[Task], settings: DiscoverySettings) -> list[Choice]:
-    """Merge the tasks that were found with the configured ones, and decide which are polled.
-
-    A configured task is always polled; what was found adds its state. Over ``max_tasks`` the configured ones come
-    first, then the running, waiting and paused ones, the oldest first.
-    """
-    others = {task.ref.id: task for task in found}
-    choices = [Choice(complete(task, others.pop(task.ref.id, task))) for task in configured]
-    judged = [_judge(task, settings) for task in sorted(others.values(), key=_precedence)]
-    room = max(0, settings.max_tasks - len(choices))
-    for choice in judged:
-        if choice.hidden:
-            choices.append(choice)
-        elif room > 0:
-            choices.append(choice)
-            room -= 1
-        else:
-            why_not = f"over max_tasks ({settings.max_tasks})"
-            choices.append(replace(choice, why_not=why_not, rule=HidingRule.MAX_TASKS))
-    return choices
-
-
-def complete(task: Task, found: Task) -> Task:
-    """Return a configured task, completed from the task that was found; what is configured prevails."""
-    ref = task.ref._replace(sub_user_id=task.ref.sub_user_id or found.ref.sub_user_id)
-    return replace(
-        found, ref=ref, min_answer_ratio=task.min_answer_ratio, name=task.name or found.name, labels=task.labels
-    )
-
-
-def _judge(task: Task, settings: DiscoverySettings) -> Choice:
-    if settings.include.fullmatch(task.name) is False:  # what cannot be decided is polled
-        return Choice(task, "its name does not match include", HidingRule.INCLUDE)
-    if settings.exclude is not None and settings.exclude.fullmatch(task.name):
-        return Choice(task, "its name matches exclude", HidingRule.EXCLUDE)
-    if task.state.value not in settings.states and task.state is not TaskState.UNKNOWN:  # an unknown one may be running
-        return Choice(task, f"its state is {task.state}")
-    return Choice(task)
-
-
-def _precedence(task: Task) -> tuple[int, float, str]:
-    return _PRECEDENCE[task.state], task.created or 0.0, task.ref.id
 
 
 class Discovery:
@@ -289,14 +203,14 @@ class Discovery:
     def _hide_if_foreign(self, choice: Choice) -> Choice:
         if choice.hidden or (owner := self._shard.owner(choice.task.ref.id)) == self._shard.ordinal:
             return choice
-        return replace(choice, why_not=f"shard {owner} of {self._shard.total} polls it", rule=HidingRule.SHARD)
+        return replace(choice, why_not=f"shard {owner} of {self._shard.total} polls it", hidden_by=HidingSetting.SHARD)
 
     def _keep_hidden(self, choices: Sequence[Choice], max_tasks: int) -> None:
         """Keep the hidden tasks, and record how many are left out and, if all lists could be read, when that was."""
         hidden = [choice for choice in choices if choice.hidden]
         self.hidden = {choice.task.ref.id: choice for choice in hidden[:MAX_HIDDEN]}
         self.hidden_total = len(hidden)
-        left_out = sum(choice.rule is HidingRule.MAX_TASKS for choice in hidden)
+        left_out = sum(choice.hidden_by is HidingSetting.MAX_TASKS for choice in hidden)
         before = self._store.account(self._account.name)
         if left_out and not before.tasks_left_out:
             what = "more tasks than max_tasks; the rest is not polled"

@@ -20,11 +20,11 @@ from exporter.api.gate import AccountGate
 from exporter.api.responses import StatResponse
 from exporter.api.tokens import Token
 from exporter.config.settings import Settings
+from exporter.lists.choices import Choice
 from exporter.metrics.exposition import Page, TaskRenderer
 from exporter.metrics.instrumentation import AccountCollector, ExporterMetrics
 from exporter.metrics.store import Store
 from exporter.polling.account import Account, Surroundings
-from exporter.polling.discovery import Choice
 from tests.support.gates import open_gate
 from tests.support.simulated import SimulatedClient
 
