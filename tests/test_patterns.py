@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter import patterns
-from exporter.patterns import MOST_BROKEN_OFF, REST_SECONDS, BoundedPattern
+from exporter.patterns import MOST_BROKEN_OFF, REST_SECONDS, BoundedPattern, fullmatches
 from tests.support.accounts import collected_logs
 
 ENDLESS = [
@@ -54,6 +54,15 @@ def test_no_match_takes_long(pattern: str, text: str) -> None:
     assert signal.getsignal(signal.SIGALRM) is before
 
 
+@pytest.mark.parametrize(("pattern", "text"), ENDLESS)
+def test_a_pattern_that_takes_long_leaves_those_beside_it_alone(pattern: str, text: str) -> None:
+    """Matched together, all but the one that takes too long are decided, before it and after it."""
+    patterns = [bounded(each)[0] for each in (".*", pattern, "(?s).+", "x")]
+    assert fullmatches(patterns, text) == [True, None, True, False]
+    assert [each.rests(text) for each in patterns] == [False, True, False, False]
+    assert fullmatches([], text) == []
+
+
 def test_however_many_texts_take_long_few_are_tried() -> None:
     """A pattern is broken off three times in half a minute; a text that took too long is not tried again at all."""
     it, clock = bounded(r"(\w+\s?)+")
@@ -77,7 +86,9 @@ def test_however_many_texts_take_long_few_are_tried() -> None:
         assert tries == texts[: 2 * MOST_BROKEN_OFF]
         clock[0] += REST_SECONDS
         assert it.fullmatch("good") is True
-    assert messages == ["a pattern takes too long to match; whatever it cannot decide is polled"]
+    assert messages == [
+        "a pattern takes too long to match; what it cannot decide on is polled, and gets nothing from a rule"
+    ]
 
 
 def test_what_took_too_long_is_forgotten_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:

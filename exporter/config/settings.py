@@ -6,6 +6,7 @@ Durations are seconds, ratios are 0-1. Dumped as JSON, secrets are stars and eve
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
@@ -40,7 +41,7 @@ from exporter.config.field_types import (
     not_empty,
     refuse_doubles,
 )
-from exporter.config.task_settings import TaskSettings
+from exporter.config.task_settings import RuleSettings, TaskSettings, sound_rules
 from exporter.config.values import (
     Address,
     WindowSettings,
@@ -184,6 +185,9 @@ class AccountSettings(Section):
     discovery: DiscoverySettings | None = Field(
         None, description="null: only the tasks listed under tasks; {}: discover with the defaults"
     )
+    rules: Annotated[tuple[RuleSettings, ...], AfterValidator(sound_rules)] = Field(
+        (), description="thresholds and labels of discovered tasks by name; all that match apply, the later prevail"
+    )
     tasks: tuple[TaskSettings, ...] = Field((), description="tasks to poll, each by its id")
 
     @field_validator("token")
@@ -192,6 +196,13 @@ class AccountSettings(Section):
         if "token_file" in info.data and (value is None) == (info.data["token_file"] is None):
             fault = "missing" if value is None else "given beside token_file"
             raise ValueError(f"{fault}; expected one of token and token_file")
+        return value
+
+    @field_validator("rules")
+    @classmethod
+    def _something_to_match(cls, value: tuple[RuleSettings, ...], info: ValidationInfo) -> tuple[RuleSettings, ...]:
+        if value and info.data.get("discovery", ...) is None:
+            raise ValueError("given although discovery is off; expected a discovery block (discovery: {}), or no rules")
         return value
 
     @field_validator("tasks")
@@ -273,7 +284,9 @@ class Settings(BaseSettings):
     @property
     def info_labels(self) -> tuple[str, ...]:
         """The names of all labels that tasks are given, sorted."""
-        return tuple(sorted({name for account in self.accounts for task in account.tasks for name in task.labels}))
+        of_rules = (rule.labels for account in self.accounts for rule in account.rules)
+        of_tasks = (task.labels for account in self.accounts for task in account.tasks)
+        return tuple(sorted({name for labels in chain(of_rules, of_tasks) for name in labels}))
 
     @classmethod
     def settings_customise_sources(

@@ -8,7 +8,9 @@ from enum import StrEnum
 from typing import Final
 
 from exporter.api.model import Task, TaskRef, TaskState
-from exporter.config.settings import AccountSettings, DiscoverySettings, Settings
+from exporter.config.rules import TaskRules
+from exporter.config.settings import AccountSettings, DiscoverySettings
+from exporter.lists.entries import ListedTask
 
 _PRECEDENCE: Final = {TaskState.RUNNING: 0, TaskState.WAITING: 1, TaskState.UNKNOWN: 2, TaskState.PAUSED: 3}
 
@@ -39,28 +41,48 @@ class Choice:
         return self.hidden_by is not None
 
 
-def configured_tasks(settings: Settings, account: AccountSettings) -> list[Task]:
+def configured_tasks(account: AccountSettings, rules: TaskRules) -> list[Task]:
     """Return the tasks that an account's settings list."""
-    default, info_labels = settings.thresholds.min_answer_ratio, settings.info_labels
+    refs = (TaskRef(account.name, task.id, task.sub_user_id) for task in account.tasks)
     return [
-        Task(
-            TaskRef(account.name, task.id, task.sub_user_id),
-            min_answer_ratio=default if task.min_answer_ratio is None else task.min_answer_ratio,
-            name=task.name or "",
-            labels=tuple(task.labels.get(label, "") for label in info_labels),
-        )
-        for task in account.tasks
+        with_terms(Task(ref, min_answer_ratio=0, name=task.name or ""), rules)
+        for ref, task in zip(refs, account.tasks, strict=True)
     ]
 
 
-def choose(found: Iterable[Task], configured: Sequence[Task], settings: DiscoverySettings) -> list[Choice]:
+def found_task(listed: ListedTask, account: AccountSettings, rules: TaskRules) -> Task:
+    """Return a task that the platform lists for an account."""
+    is_sub_accounts = listed.owner and listed.owner != account.user_id
+    terms = rules.terms(listed.id, listed.name)
+    return Task(
+        TaskRef(account.name, listed.id, listed.owner if is_sub_accounts else None),
+        min_answer_ratio=terms.min_answer_ratio,
+        name=listed.name,
+        generation=listed.generation,
+        state=listed.state,
+        labels=terms.labels,
+        concurrency_limit=listed.concurrency_limit,
+        created=listed.created,
+        kind=listed.kind,
+    )
+
+
+def with_terms(task: Task, rules: TaskRules) -> Task:
+    """Return a task with the threshold and the labels that the settings give it, whatever it had."""
+    terms = rules.terms(task.ref.id, task.name)
+    return replace(task, min_answer_ratio=terms.min_answer_ratio, labels=terms.labels)
+
+
+def choose(
+    found: Iterable[Task], configured: Sequence[Task], settings: DiscoverySettings, rules: TaskRules
+) -> list[Choice]:
     """Merge the tasks that were found with the configured ones, and decide which are polled.
 
     A configured task is always polled; what was found adds its state. Over ``max_tasks`` the configured ones come
     first, then the running, waiting and paused ones, the oldest first.
     """
     others = {task.ref.id: task for task in found}
-    choices = [Choice(complete(task, others.pop(task.ref.id, task))) for task in configured]
+    choices = [Choice(complete(task, others.pop(task.ref.id, task), rules)) for task in configured]
     judged = [_judge(task, settings) for task in sorted(others.values(), key=_precedence)]
     room = max(0, settings.max_tasks - len(choices))
     for choice in judged:
@@ -75,12 +97,10 @@ def choose(found: Iterable[Task], configured: Sequence[Task], settings: Discover
     return choices
 
 
-def complete(task: Task, found: Task) -> Task:
+def complete(task: Task, found: Task, rules: TaskRules) -> Task:
     """Return a configured task, completed from the task that was found; what is configured prevails."""
     ref = task.ref._replace(sub_user_id=task.ref.sub_user_id or found.ref.sub_user_id)
-    return replace(
-        found, ref=ref, min_answer_ratio=task.min_answer_ratio, name=task.name or found.name, labels=task.labels
-    )
+    return with_terms(replace(found, ref=ref, name=task.name or found.name), rules)
 
 
 def _judge(task: Task, settings: DiscoverySettings) -> Choice:

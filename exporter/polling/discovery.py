@@ -10,15 +10,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from hashlib import blake2b
+from itertools import chain
 from typing import Final
 
 from exporter.api.client import YunfuClient
 from exporter.api.errors import Failure
 from exporter.api.model import Task, TaskRef
+from exporter.config.rules import TaskRules
 from exporter.config.settings import AccountSettings, DiscoverySettings, Settings
 from exporter.lists.account_lists import AccountLists
-from exporter.lists.choices import Choice, HidingSetting, choose, complete, configured_tasks
-from exporter.lists.entries import PER_PAGE, ListedTask, task_lists
+from exporter.lists.choices import Choice, HidingSetting, choose, complete, configured_tasks, found_task, with_terms
+from exporter.lists.entries import PER_PAGE, task_lists
 from exporter.lists.reader import ListReader
 from exporter.lists.watch import ListWatch
 from exporter.logs import get_logger
@@ -57,11 +59,11 @@ class Discovery:
     ) -> None:
         self._account = account
         self._settings = account.discovery if shard.is_active else None
-        self._default_ratio = settings.thresholds.min_answer_ratio
+        self.rules = TaskRules(settings, account)
         self._shard = shard
         self._poller = poller
         self._store = store
-        self.configured = configured_tasks(settings, account)
+        self.configured = configured_tasks(account, self.rules)
         watches = _watches(settings, account, self._settings, client, count_unread)
         self.lists = [watch.list for watch in watches]
         self._poller.gate.service.resources = max(1, len(self.lists))
@@ -80,14 +82,18 @@ class Discovery:
         if self._settings is None:
             self.tried.set()
 
-    def resume(self) -> None:
+    async def resume(self) -> None:
         """Poll the configured tasks and those known from before, until the lists have been read."""
+        await self.rules.learn(record.status.task.name for record in self._store.records_of(self._account.name))
         known = self._known_tasks()
         if self._settings is not None:
             self._resumed = {task.ref.id: task for task in known[len(self.configured) :]}
             self.account_lists.has_previous = bool(self._resumed)
             self._resume_lists()
         self.update(self._divide([Choice(task) for task in known]), is_complete=self._settings is None)
+        for status in (record.status for record in self._store.records_of(self._account.name)):
+            if status.interval is None and status.missing_since is None:  # the rules may be others now
+                self._store.put_task(with_terms(status.task, self.rules), None)
 
     def _resume_lists(self) -> None:
         """Schedule the whole lists for when they would have been read without a restart; for now if the settings changed."""
@@ -128,7 +134,7 @@ class Discovery:
         now = asyncio.get_running_loop().time()
         await self.account_lists.read(partial(ListWatch.read_whole, now=now), logs_failures=False)
         is_refused = self._poller.gate.refused.is_set()  # which is the account's failure, and not each list's
-        return self._choose(self._settings), self.account_lists.failures[: 1 if is_refused else None]
+        return await self._choose(self._settings), self.account_lists.failures[: 1 if is_refused else None]
 
     async def _apply(self, settings: DiscoverySettings) -> None:
         """Update the tasks to what the lists have brought."""
@@ -136,16 +142,19 @@ class Discovery:
             self._resumed, self.account_lists.has_previous = {}, False
         elif not self.account_lists.tasks():
             return  # there is nothing new
-        choices = self._choose(settings)
+        choices = await self._choose(settings)
         self._poller.reserve(self.account_lists.calls_per_second)
         await asyncio.sleep(0)  # with thousands of tasks either half takes a while
         self.update(choices, is_complete=not self._resumed)
         self._keep_hidden(choices, settings.max_tasks)
 
-    def _choose(self, settings: DiscoverySettings) -> list[Choice]:
+    async def _choose(self, settings: DiscoverySettings) -> list[Choice]:
         """Choose among the listed tasks, and those of before a restart while a list has not been read whole."""
-        found = self._resumed | {task.id: self._to_task(task) for task in self.account_lists.tasks().values()}
-        return self._divide(choose(found.values(), self.configured, settings))
+        listed = self.account_lists.tasks()
+        known = (*self._resumed.values(), *self.configured)
+        await self.rules.learn(chain((task.name for task in listed.values()), (task.name for task in known)))
+        found = self._resumed | {id_: found_task(task, self._account, self.rules) for id_, task in listed.items()}
+        return self._divide(choose(found.values(), self.configured, settings, self.rules))
 
     def update(self, choices: Sequence[Choice], *, is_complete: bool) -> None:
         """Poll the chosen tasks from now on; if these are all tasks that there are, let the others leave the metrics."""
@@ -168,30 +177,18 @@ class Discovery:
             else:
                 self._store.mark_missing(ref)
 
-    def _to_task(self, listed: ListedTask) -> Task:
-        is_sub_accounts = listed.owner and listed.owner != self._account.user_id
-        return Task(
-            TaskRef(self._account.name, listed.id, listed.owner if is_sub_accounts else None),
-            min_answer_ratio=self._default_ratio,
-            name=listed.name,
-            generation=listed.generation,
-            state=listed.state,
-            concurrency_limit=listed.concurrency_limit,
-            created=listed.created,
-            kind=listed.kind,
-        )
-
     def _known_tasks(self) -> list[Task]:
         """Return the configured tasks, completed from the store, and the discovered ones that it has from before."""
         if self._settings is None:
             return self.configured
         statuses = {record.status.task.ref.id: record.status for record in self._store.records_of(self._account.name)}
         configured = [
-            complete(task, statuses[task.ref.id].task) if task.ref.id in statuses else task for task in self.configured
+            complete(task, statuses[task.ref.id].task, self.rules) if task.ref.id in statuses else task
+            for task in self.configured
         ]
         ids = {task.ref.id for task in configured}
         return configured + [
-            replace(status.task, min_answer_ratio=self._default_ratio, labels=())
+            with_terms(status.task, self.rules)
             for status in statuses.values()
             if status.interval is not None and status.task.ref.id not in ids
         ]

@@ -341,6 +341,30 @@ async def test_tasks_come_change_and_go_with_the_lists() -> None:
         assert page(around)["yunfu_account_tasks{state=running}"] == 1
 
 
+@in_virtual_time
+async def test_a_renamed_task_has_what_the_rules_say_of_its_new_name() -> None:
+    """Threshold and labels follow the name, polled or not, and the counters count on."""
+    rules: list[dict[str, Any]] = [{"match": "挽留.*", "min_answer_ratio": 0.4, "labels": {"team": "retention"}}]
+    lists = Lists(tasks=[entry(1, "挽留 1"), entry(2, "催收"), entry(3, "挽留 3", enable=0)])
+    account, around = account_of(lists, {"interval": 60, "full_interval": 60}, rules=rules)
+    calls = f"yunfu_task_calls_total{{task={uuid(1)},outcome=answered}}"
+
+    def threshold_and_team(number: int) -> tuple[float | None, list[float]]:
+        samples = page(around, "team")
+        info = [value for key, value in samples.items() if f"info{{task={uuid(number)}," in key and "=retention" in key]
+        return samples.get(f"yunfu_task_answer_ratio_threshold{{task={uuid(number)}}}"), info
+
+    async with living(account):
+        await asyncio.sleep(200)
+        before = page(around)[calls]
+        assert before > 0
+        assert [*map(threshold_and_team, (1, 2, 3))] == [(0.4, [1]), (0.2, []), (None, [1])]
+        lists.lists["tasks"] = [entry(1, "催收 1"), entry(2, "挽留"), entry(3, "催收 3", enable=0)]
+        await asyncio.sleep(61)
+        assert [*map(threshold_and_team, (1, 2, 3))] == [(0.2, []), (0.4, [1]), (None, [])]
+        assert page(around)[calls] > before
+
+
 @pytest.mark.parametrize(("gone_for", "keeps_counting"), [(240, True), (600, False)])
 def test_a_task_that_comes_back_counts_on_if_it_is_in_time(gone_for: int, *, keeps_counting: bool) -> None:
     """A task gone for less than stale_after has lost no count; after that it starts anew."""

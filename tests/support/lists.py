@@ -134,21 +134,28 @@ def _status(endpoint: str, entry: Entry) -> str:
 
 
 def settings_of(
-    *, discovery: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]] = (), user_id: str = USER
+    *,
+    discovery: Mapping[str, Any],
+    tasks: Sequence[Mapping[str, Any]] = (),
+    rules: Sequence[Mapping[str, Any]] = (),
+    user_id: str = USER,
 ) -> Settings:
     """Return the settings of one account that discovers its tasks in this way, beside those it lists."""
     account = {"name": "main", "base_url": "http://h", "user_id": user_id, "token": "t", "rate_limit": 1000}
-    return Settings.model_validate({"accounts": [{**account, "discovery": discovery, "tasks": tasks}]})
+    return Settings.model_validate({"accounts": [{**account, "discovery": discovery, "rules": rules, "tasks": tasks}]})
 
 
 Samples = dict[str, float]
 
 
 def account_of(
-    lists: Lists | SimulatedClient, discovery: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]] = ()
+    lists: Lists | SimulatedClient,
+    discovery: Mapping[str, Any],
+    tasks: Sequence[Mapping[str, Any]] = (),
+    rules: Sequence[Mapping[str, Any]] = (),
 ) -> tuple[Account, Surroundings]:
     """Return an account that reads these lists, on the loop's time."""
-    settings = settings_of(discovery=discovery, tasks=tasks, user_id=lists.user_id)
+    settings = settings_of(discovery=discovery, tasks=tasks, rules=rules, user_id=lists.user_id)
     clock = asyncio.get_running_loop().time
     store = Store(TaskRenderer(settings.info_labels), clock, settings.poll.stale_after)
     metrics = ExporterMetrics("0", "none")
