@@ -32,7 +32,7 @@ NO_TOKENS: Final = (
 """What is often taken for a token, by its beginning, and what is wrong with it."""
 
 MATCH_SECONDS: Final = 0.05
-"""What one match may take; a usual one takes microseconds."""
+"""The processor time that one match may take; a usual one takes microseconds."""
 
 MOST_BROKEN_OFF: Final = 3
 """How many matches of a pattern are broken off in REST_SECONDS; while there are no more to break off, none is tried."""
@@ -45,7 +45,8 @@ class BoundedPattern:
     """A regular expression of the user's, whose matches take a bounded time. Two are equal if they are written alike.
 
     Python's engine tries every way to match, of which some patterns have more than there are seconds, and nothing else
-    runs meanwhile. It looks for signals, though, so an alarm breaks it off: in the main thread, where the event loop is.
+    runs meanwhile. It looks for signals, though, so an alarm breaks it off: in the main thread, where the event loop is. The
+    alarm goes by processor time, or a busy machine would be blamed on a pattern.
     """
 
     def __init__(self, pattern: re.Pattern[str], clock: Callable[[], float] = time.monotonic) -> None:
@@ -107,17 +108,17 @@ def fullmatches(patterns: Sequence[BoundedPattern], text: str) -> list[bool | No
 
 @contextmanager
 def _alarm(seconds: float) -> Iterator[None]:
-    """Raise TimeoutError in the block after some seconds; outside of the main thread never."""
+    """Raise TimeoutError in the block after some seconds of processor time; outside of the main thread never."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGALRM, _ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGVTALRM, _ring)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def _ring(*_: object) -> None:
