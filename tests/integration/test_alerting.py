@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,7 +21,7 @@ import pytest
 import yaml
 from aiohttp import web
 
-from exporter.demo.simulator import Simulator, SimulatorOptions
+from exporter.demo.simulator import SimulatedTask, Simulator, SimulatorOptions
 from exporter.demo.stack import Addresses, Program, prepare, programs
 from tests.support.programs import free_address
 from tests.support.stack import HALF_PAST_NINE, Stack, process_of, until
@@ -45,6 +45,9 @@ accounts:
     token: {token}
     rate_limit: 100
     discovery: {{interval: 1s}}
+    rules:
+      - {{match: ".*", labels: {{team: outbound, tier: all}}}}
+      - {{match: "{name}", labels: {{team: retention}}}}
 """
 
 Alert = dict[str, Any]
@@ -98,9 +101,11 @@ def set_receiver(config: Path, url: str) -> None:
 
 @asynccontextmanager
 async def exporting(simulator: Simulator, url: str, directory: Path, address: str) -> AsyncIterator[None]:
-    """Run the exporter on the simulator."""
+    """Run the exporter on the simulator, with a team for the task that is to be struck."""
     account, config = simulator.accounts[0], directory / "exporter.yaml"
-    text = EXPORTER_CONFIG.format(listen=address, base_url=url, user_id=account.user_id, token=account.token)
+    name = largest(account.tasks.values(), simulator).name
+    given = {"listen": address, "base_url": url, "user_id": account.user_id, "token": account.token, "name": name}
+    text = EXPORTER_CONFIG.format(**given)
     config.write_text(text, encoding="utf-8")
     async with process_of([sys.executable, "-m", "exporter", "--config", str(config)], directory / "exporter.log"):
         yield
@@ -112,6 +117,13 @@ async def started(program: Program, directory: Path) -> AsyncIterator[None]:
     need(program.words[0], program.install)
     async with process_of(list(program.words), directory / f"{program.name}.log"):
         yield
+
+
+def largest(tasks: Iterable[SimulatedTask], simulator: Simulator) -> SimulatedTask:
+    """Return the running task with the most lines."""
+    running = [each for each in tasks if each.state(simulator.now()) == "running"]
+    assert len(running) >= 2
+    return max(running, key=lambda task: task.campaign.traits.lines)
 
 
 @dataclass
@@ -151,14 +163,15 @@ async def test_an_incident_wakes_the_right_person_for_the_right_reason(night: Ni
     """A carrier blocks one task's calls: one message, of that task and that cause; it ends, and so does the alert."""
     simulator, on_call = night.stack.simulator, night.on_call
     assert on_call.alerts == [], "a good afternoon is no reason to wake anybody"
-    running = [each for each in night.stack.tasks.values() if each.state(simulator.now()) == "running"]
-    assert len(running) >= 2
-    struck = max(running, key=lambda task: task.campaign.traits.lines)
+    struck = largest(night.stack.tasks.values(), simulator)
 
     simulator.incident("carrier_block", struck.id)
     await until("the receiver has the alert", partial(on_call.has_heard, "firing", LINE, struck.id), PATIENCE_SECONDS)
     alert = next(each for each in on_call.alerts if each["labels"]["alertname"] == LINE)
-    assert alert["labels"].items() >= {"account": "main", "name": struck.name, "severity": "critical"}.items()
+    by_rules = {"team": "retention", "tier": "all"}
+    assert (
+        alert["labels"].items() >= {"account": "main", "name": struck.name, "severity": "critical", **by_rules}.items()
+    )
     assert alert["annotations"]["summary"].startswith(f"{struck.name} (main): the carrier blocks ")
     assert "被运营商拦截" in alert["annotations"]["summary_zh"]
     assert alert["annotations"]["dashboard_url"].startswith("https://grafana.example.com/d/yunfu-task?var-account=main")
