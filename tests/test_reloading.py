@@ -227,6 +227,9 @@ def test_changed_rules_show_and_lose_nothing(daily: Daily) -> None:
         assert daily.reload(daily.account(**discovered, rules=rules)).status == 200
         eventually(lambda team=team: daily.value("yunfu_task_info", task=task, team=team))  # type: ignore[misc]
         assert daily.value("yunfu_task_answer_ratio_threshold", task=task) == ratio
+        shown = fetch(f"{daily.url}/task?account=main&task={task}").text
+        assert team in shown
+        assert f"min {100 * ratio:.0f}" in shown
         assert calls() >= before
     assert daily.reload(daily.account(**discovered)).status == 200
     eventually(lambda: daily.value("yunfu_task_answer_ratio_threshold", task=task) == 0.2)
