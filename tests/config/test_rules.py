@@ -113,6 +113,21 @@ async def test_learning_many_names_holds_up_nobody() -> None:
     assert held < 0.05
 
 
+@in_virtual_time
+async def test_the_loop_turns_after_each_name_that_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A match that is broken off has taken long enough: others run before the next name."""
+    turns: list[int] = []
+    rules, _ = rules_of([{"match": "a", "min_answer_ratio": 0.5}])
+
+    def fullmatches(*_: object) -> list[bool | None]:
+        asyncio.get_running_loop().call_soon(turns.append, 1)
+        return [None if len(turns) < 3 else False]
+
+    monkeypatch.setattr("exporter.config.rules.fullmatches", fullmatches)
+    await rules.learn(str(number) for number in range(100))
+    assert len(turns) == 3
+
+
 async def test_names_that_are_learnt_cost_next_to_nothing() -> None:
     """To learn 10,000 known names again takes less than 50 ms of processor time in all."""
     rules, names = many()
