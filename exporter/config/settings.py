@@ -41,7 +41,7 @@ from exporter.config.field_types import (
     not_empty,
     refuse_doubles,
 )
-from exporter.config.task_settings import RuleSettings, TaskSettings, sound_rules
+from exporter.config.task_settings import RuleSettings, TaskSettings, bounded_rules
 from exporter.config.values import (
     Address,
     WindowSettings,
@@ -185,7 +185,7 @@ class AccountSettings(Section):
     discovery: DiscoverySettings | None = Field(
         None, description="null: only the tasks listed under tasks; {}: discover with the defaults"
     )
-    rules: Annotated[tuple[RuleSettings, ...], AfterValidator(sound_rules)] = Field(
+    rules: Annotated[tuple[RuleSettings, ...], AfterValidator(bounded_rules)] = Field(
         (), description="thresholds and labels of discovered tasks by name; all that match apply, the later prevail"
     )
     tasks: tuple[TaskSettings, ...] = Field((), description="tasks to poll, each by its id")

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from exporter.config.field_types import Pattern, Ratio, Section, Text, Uuid, refuse_doubles
+from exporter.config.field_types import Pattern, Ratio, Section, Text, Uuid
 from exporter.config.values import parse_label_name
 
 MAX_RULES: Final = 100
@@ -42,11 +42,10 @@ class RuleSettings(Section):
         return self
 
 
-def sound_rules(rules: tuple[RuleSettings, ...]) -> tuple[RuleSettings, ...]:
-    """Return rules that are not too many and differ. Raises ValueError."""
+def bounded_rules(rules: tuple[RuleSettings, ...]) -> tuple[RuleSettings, ...]:
+    """Return rules that are not too many, nor have too many labels. Raises ValueError."""
     labels = {name for rule in rules for name in rule.labels}
     for count, most, what in ((len(rules), MAX_RULES, "rules"), (len(labels), MAX_RULE_LABELS, "label names")):
         if count > most:
             raise ValueError(f"has {count} {what}; expected at most {most}")
-    refuse_doubles((rule.match for rule in rules), "the match")
     return rules

@@ -388,7 +388,6 @@ ACCOUNT_FAULTS: list[tuple[str, str]] = [
     ("rules: [{match: x, labels: {name: x}}]", "rules[0].labels.name: 'name' is reserved; expected no __ in front and none of account, generation, kind, name, sub_account, task"),
     ("rules: [{match: x, labels: {team: null}}]", "rules[0].labels.team: is null; expected text, in quotes if need be"),
     ("rules: [{macth: x, min_answer_ratio: 0.3, match: y}]", "rules[0].macth: unknown key; did you mean 'accounts[0].rules[0].match'?"),
-    ("rules: [{match: x, min_answer_ratio: 0.3}, {match: x, labels: {team: a}}]", "rules: the match 'x' is given twice; expected each once"),
     (f"rules: [{', '.join(f'{{match: x{n}, min_answer_ratio: 0.3}}' for n in range(101))}]", "rules: has 101 rules; expected at most 100"),
     (f"rules: [{', '.join(f'{{match: x{n}, labels: {{l{n}: x}}}}' for n in range(21))}]", "rules: has 21 label names; expected at most 20"),
     ("tasks: [{name: x}]", "tasks[0].id: missing; expected the UUID of the task"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.config.task_settings import MAX_RULE_LABELS, MAX_RULES, RuleSettings, TaskSettings, sound_rules
+from exporter.config.task_settings import MAX_RULE_LABELS, MAX_RULES, RuleSettings, TaskSettings, bounded_rules
 from exporter.config.values import parse_pattern
 
 TASK = "61551b2c-e3f3-4707-b4ed-f362f0925e03"
@@ -32,12 +32,12 @@ def rules(count: int, labels: int) -> tuple[RuleSettings, ...]:
 def test_the_most_rules_and_labels_are_accepted() -> None:
     """Up to the bounds rules are as they were given, also those that share label names."""
     most = rules(MAX_RULES, MAX_RULE_LABELS)
-    assert sound_rules(most) == most
-    assert sound_rules(()) == ()
+    assert bounded_rules(most) == most
+    assert bounded_rules(()) == ()
 
 
 @pytest.mark.parametrize(("count", "labels"), [(MAX_RULES + 1, 1), (MAX_RULES, MAX_RULE_LABELS + 1)])
 def test_more_are_refused(count: int, labels: int) -> None:
     """One beyond a bound is refused."""
     with pytest.raises(ValueError, match=r"^has \d+ (rules|label names); expected at most \d+$"):
-        sound_rules(rules(count, labels))
+        bounded_rules(rules(count, labels))

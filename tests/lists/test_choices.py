@@ -50,6 +50,7 @@ async def test_tasks_that_a_pattern_cannot_decide_on_are_polled() -> None:
 TERMS: list[Mapping[str, Any]] = [
     {"match": ".*挽留.*", "min_answer_ratio": 0.3, "labels": {"team": "retention", "city": "苏州"}},
     {"match": ".*VIP", "min_answer_ratio": 0.5, "labels": {"team": "vip"}},
+    {"match": "挽留", "min_answer_ratio": 0.8},
     {"match": "挽留", "min_answer_ratio": 0.9},
 ]
 
