@@ -26,7 +26,8 @@ from soak import call, cpu_seconds, process
 
 from exporter.api.model import TaskRef
 from exporter.api.tokens import Token
-from exporter.config.settings import AccountSettings, PollSettings, Settings, TaskSettings
+from exporter.config.settings import AccountSettings, PollSettings, Settings
+from exporter.config.task_settings import TaskSettings
 from exporter.metrics.exposition import TaskRenderer
 from exporter.metrics.instrumentation import ExporterMetrics
 from exporter.metrics.records import CountedStats, Lines

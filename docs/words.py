@@ -142,6 +142,7 @@ _SECTIONS: Final = {
     "Where the links in alerts lead; passed to the alert rules by yunfu_exporter_links_info.": "告警里的链接指向哪里；通过 yunfu_exporter_links_info 传给告警规则。",
     "A platform account: its address, credentials and rate limit, and which of its tasks to poll.": "平台账号：地址、身份、调用速率，以及采集哪些任务。",
     "Which tasks are discovered.": "自动发现哪些任务。",
+    "A threshold and labels for all tasks whose names match.": "给名称匹配的所有任务设置阈值和标签。",
     "A task that is polled whether or not it is discovered.": "无论是否被发现都要采集的任务。",
 }
 
@@ -197,6 +198,11 @@ _KEYS: Final = {
     "name of the task, instead of the platform's": "任务名称，代替平台上的名称",
     "UUID of the sub-account that owns the task": "任务所属子账号的 UUID",
     "the task's own threshold of the answer rate, from 0 to 1": "该任务自己的阈值，0 到 1",
+    "thresholds and labels of discovered tasks by name; all that match apply, the later prevail": (
+        "按名称给自动发现的任务设置阈值和标签；匹配的规则都生效，后面的覆盖前面的"
+    ),
+    "a regular expression that a task's whole name must match": "正则表达式，须匹配任务的完整名称",
+    "the tasks' threshold of the answer rate, from 0 to 1": "这些任务的接通率阈值，0 到 1",
     "labels to add to yunfu_task_info": "加到 yunfu_task_info 上的标签",
 }
 

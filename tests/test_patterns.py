@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter import patterns
-from exporter.patterns import MOST_BROKEN_OFF, REST_SECONDS, BoundedPattern
+from exporter.patterns import MATCH_SECONDS, MOST_BROKEN_OFF, REST_SECONDS, BoundedPattern, fullmatches
 from tests.support.accounts import collected_logs
 
 ENDLESS = [
@@ -46,12 +46,21 @@ def test_what_is_decided_is_what_python_says(text: str, pattern: str) -> None:
 def test_no_match_takes_long(pattern: str, text: str) -> None:
     """What takes too long is not decided; other texts are, and the alarm is as it was before."""
     it, _ = bounded(pattern)
-    before, begin = signal.getsignal(signal.SIGALRM), time.perf_counter()
+    before, begin = signal.getsignal(signal.SIGVTALRM), time.perf_counter()
     assert it.fullmatch(text) is None
     assert time.perf_counter() - begin < 5  # a busy machine
     assert it.fullmatch("老") is (pattern == r"(\w+\s?)+")
-    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
-    assert signal.getsignal(signal.SIGALRM) is before
+    assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0, 0)
+    assert signal.getsignal(signal.SIGVTALRM) is before
+
+
+@pytest.mark.parametrize(("pattern", "text"), ENDLESS)
+def test_a_pattern_that_takes_long_leaves_those_beside_it_alone(pattern: str, text: str) -> None:
+    """Matched together, all but the one that takes too long are decided, before it and after it."""
+    patterns = [bounded(each)[0] for each in (".*", pattern, "(?s).+", "x")]
+    assert fullmatches(patterns, text) == [True, None, True, False]
+    assert [each.rests(text) for each in patterns] == [False, True, False, False]
+    assert fullmatches([], text) == []
 
 
 def test_however_many_texts_take_long_few_are_tried() -> None:
@@ -77,7 +86,22 @@ def test_however_many_texts_take_long_few_are_tried() -> None:
         assert tries == texts[: 2 * MOST_BROKEN_OFF]
         clock[0] += REST_SECONDS
         assert it.fullmatch("good") is True
-    assert messages == ["a pattern takes too long to match; whatever it cannot decide is polled"]
+    assert messages == [
+        "a pattern takes too long to match; what it cannot decide on is polled, and gets nothing from a rule"
+    ]
+
+
+def test_a_busy_machine_is_not_blamed_on_a_pattern() -> None:
+    """A match during which the process does not run for long is decided all the same."""
+    it, _ = bounded(".*")
+
+    class Delayed:
+        def fullmatch(self, text: str) -> object:
+            time.sleep(2 * MATCH_SECONDS)  # as when other processes have the processor
+            return text
+
+    it.pattern = cast(re.Pattern[str], Delayed())
+    assert it.fullmatch("a") is True
 
 
 def test_what_took_too_long_is_forgotten_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:

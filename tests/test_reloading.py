@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -205,6 +206,35 @@ def test_changed_labels_thresholds_and_intervals_show(daily: Daily) -> None:
     eventually(lambda: daily.value("yunfu_task_answer_ratio_threshold", task=task) == 0.4)
     assert "team=" not in daily.page()
     assert daily.value("yunfu_task_poll_interval_seconds", task=other) == 0.05
+
+
+def test_changed_rules_show_and_lose_nothing(daily: Daily) -> None:
+    """Rules that come, change and go with reloads change threshold and labels of discovered tasks; their counters go on."""
+    task, name = next((task.id, task.name) for task in daily.platform.simulator.accounts[0].tasks.values())
+    discovered: dict[str, Any] = {"tasks": [], "discovery": {"states": ["running", "waiting", "paused"]}}
+
+    def calls() -> float:
+        return daily.value("yunfu_task_calls_total", task=task, outcome="unanswered") or 0
+
+    assert daily.reload(daily.account(**discovered)).status == 200
+    eventually(lambda: calls() > 0)
+    before = calls()
+    for ratio, team in ((0.6, "retention"), (0.7, "新客")):
+        rules = [
+            {"match": ".*", "min_answer_ratio": ratio, "labels": {"team": "?"}},
+            {"match": re.escape(name), "labels": {"team": team}},
+        ]
+        assert daily.reload(daily.account(**discovered, rules=rules)).status == 200
+        eventually(lambda team=team: daily.value("yunfu_task_info", task=task, team=team))  # type: ignore[misc]
+        assert daily.value("yunfu_task_answer_ratio_threshold", task=task) == ratio
+        shown = fetch(f"{daily.url}/task?account=main&task={task}").text
+        assert team in shown
+        assert f"min {100 * ratio:.0f}" in shown
+        assert calls() >= before
+    assert daily.reload(daily.account(**discovered)).status == 200
+    eventually(lambda: daily.value("yunfu_task_answer_ratio_threshold", task=task) == 0.2)
+    assert "team=" not in daily.page()
+    assert calls() >= before
 
 
 def test_a_token_that_was_changed_in_place_is_read_by_a_reload(daily: Daily) -> None:

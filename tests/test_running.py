@@ -12,7 +12,8 @@ import pytest
 
 from exporter import running as module
 from exporter.api.tokens import Token
-from exporter.config.settings import AccountSettings, Settings, TaskSettings
+from exporter.config.settings import AccountSettings, Settings
+from exporter.config.task_settings import TaskSettings
 from exporter.demo.simulator import Simulator, SimulatorOptions
 from exporter.files.authorities import AuthoritiesError
 from exporter.metrics.clock import SteadyClock

@@ -1,4 +1,4 @@
-"""Types of the settings' fields: a parser each, and the bounds that all fields of the type share."""
+"""Types of the settings' fields: a parser each, and the bounds that all fields of the type share; and their sections' base."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ from collections.abc import Hashable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, PlainSerializer, SecretStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    PlainSerializer,
+    SecretStr,
+)
 
 from exporter.config.values import (
     Address,
@@ -67,6 +76,12 @@ Window = Annotated[WindowSettings, BeforeValidator(parse_window), _WRITTEN]
 Ordinal = Annotated[int | Literal["auto"], BeforeValidator(_parse_ordinal)]
 Token = Annotated[SecretStr, BeforeValidator(parse_token)]
 Proxy = Annotated[SecretStr, BeforeValidator(parse_proxy)]
+
+
+class Section(BaseModel):
+    """A section of the configuration: strict, frozen, and silent about what it was given."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
 
 
 def refuse_doubles(values: Iterable[Hashable], what: str) -> None:

@@ -6,14 +6,13 @@ Durations are seconds, ratios are 0-1. Dumped as JSON, secrets are stars and eve
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationInfo,
@@ -32,6 +31,7 @@ from exporter.config.field_types import (
     Proxy,
     Rate,
     Ratio,
+    Section,
     Text,
     Token,
     Uuid,
@@ -41,11 +41,11 @@ from exporter.config.field_types import (
     not_empty,
     refuse_doubles,
 )
+from exporter.config.task_settings import RuleSettings, TaskSettings, bounded_rules
 from exporter.config.values import (
     Address,
     WindowSettings,
     format_duration,
-    parse_label_name,
     parse_pattern,
     parse_timezone,
     parse_whole_number,
@@ -58,11 +58,7 @@ def _span(window: WindowSettings) -> str:
     return window.label if window.seconds is None else format_duration(window.seconds)
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
-
-
-class ShardSettings(_Part):
+class ShardSettings(Section):
     """Which part of the tasks this exporter polls when several share them."""
 
     ordinal: Ordinal = Field(
@@ -79,20 +75,20 @@ class ShardSettings(_Part):
         return total
 
 
-class WebSettings(_Part):
+class WebSettings(Section):
     """What clients may do on the main port."""
 
     reload: Boolean = Field(default=True, description="allow reloading by POST /-/reload; false: only SIGHUP reloads")
 
 
-class LogSettings(_Part):
+class LogSettings(Section):
     """What is logged, and how."""
 
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="lowest level that is logged")
     format: Literal["logfmt", "json"] = Field("logfmt", description="log format: logfmt or json")
 
 
-class PollSettings(_Part):
+class PollSettings(Section):
     """How often the platform is polled, and how long its answers count."""
 
     interval: Duration = Field(60.0, description="how often to poll a task that runs or whose numbers change")
@@ -121,7 +117,7 @@ class PollSettings(_Part):
         return value
 
 
-class LabelSettings(_Part):
+class LabelSettings(Section):
     """Limits on labels."""
 
     tag_limit: WholeNumber = Field(
@@ -129,13 +125,13 @@ class LabelSettings(_Part):
     )
 
 
-class ThresholdSettings(_Part):
+class ThresholdSettings(Section):
     """Default thresholds of the alerts."""
 
     min_answer_ratio: Ratio = Field(0.2, description="default of yunfu_task_answer_ratio_threshold, from 0 to 1")
 
 
-class LinksSettings(_Part):
+class LinksSettings(Section):
     """Where the links in alerts lead; passed to the alert rules by yunfu_exporter_links_info."""
 
     grafana: BaseUrl | None = Field(
@@ -146,7 +142,7 @@ class LinksSettings(_Part):
     )
 
 
-class DiscoverySettings(_Part):
+class DiscoverySettings(Section):
     """Which tasks are discovered."""
 
     generations: Annotated[
@@ -166,19 +162,7 @@ class DiscoverySettings(_Part):
     max_tasks: WholeNumber = Field(5000, ge=1, description="maximum number of tasks per account")
 
 
-class TaskSettings(_Part):
-    """A task that is polled whether or not it is discovered."""
-
-    id: Uuid = Field(description="the UUID of the task")
-    name: Text | None = Field(None, description="name of the task, instead of the platform's")
-    sub_user_id: Uuid | None = Field(None, description="UUID of the sub-account that owns the task")
-    min_answer_ratio: Ratio | None = Field(None, description="the task's own threshold of the answer rate, from 0 to 1")
-    labels: dict[Annotated[str, BeforeValidator(parse_label_name)], Text] = Field(
-        {}, description="labels to add to yunfu_task_info"
-    )
-
-
-class AccountSettings(_Part):
+class AccountSettings(Section):
     """A platform account: its address, credentials and rate limit, and which of its tasks to poll."""
 
     name: Text = Field(description="the value of the account label")
@@ -201,6 +185,9 @@ class AccountSettings(_Part):
     discovery: DiscoverySettings | None = Field(
         None, description="null: only the tasks listed under tasks; {}: discover with the defaults"
     )
+    rules: Annotated[tuple[RuleSettings, ...], AfterValidator(bounded_rules)] = Field(
+        (), description="thresholds and labels of discovered tasks by name; all that match apply, the later prevail"
+    )
     tasks: tuple[TaskSettings, ...] = Field((), description="tasks to poll, each by its id")
 
     @field_validator("token")
@@ -209,6 +196,13 @@ class AccountSettings(_Part):
         if "token_file" in info.data and (value is None) == (info.data["token_file"] is None):
             fault = "missing" if value is None else "given beside token_file"
             raise ValueError(f"{fault}; expected one of token and token_file")
+        return value
+
+    @field_validator("rules")
+    @classmethod
+    def _something_to_match(cls, value: tuple[RuleSettings, ...], info: ValidationInfo) -> tuple[RuleSettings, ...]:
+        if value and info.data.get("discovery", ...) is None:
+            raise ValueError("given although discovery is off; expected a discovery block (discovery: {}), or no rules")
         return value
 
     @field_validator("tasks")
@@ -290,7 +284,9 @@ class Settings(BaseSettings):
     @property
     def info_labels(self) -> tuple[str, ...]:
         """The names of all labels that tasks are given, sorted."""
-        return tuple(sorted({name for account in self.accounts for task in account.tasks for name in task.labels}))
+        of_rules = (rule.labels for account in self.accounts for rule in account.rules)
+        of_tasks = (task.labels for account in self.accounts for task in account.tasks)
+        return tuple(sorted({name for labels in chain(of_rules, of_tasks) for name in labels}))
 
     @classmethod
     def settings_customise_sources(

@@ -16,7 +16,8 @@ from typing import Any, Final
 from exporter import threads
 from exporter.api.tokens import Token
 from exporter.config.settings import AccountSettings, DiscoverySettings, LinksSettings, PollSettings, Settings
-from exporter.config.values import Address, parse_address
+from exporter.config.task_settings import RuleSettings
+from exporter.config.values import Address, parse_address, parse_pattern
 from exporter.daemon import make_daemon
 from exporter.demo.guide import show
 from exporter.demo.replay import Replay
@@ -31,6 +32,11 @@ from exporter.words.terminal import say
 _SIMULATOR_ADDRESS: Final = Address("127.0.0.1", 10043)
 _EXPORTER_ADDRESS: Final = Address("127.0.0.1", 10042)
 _INCIDENTS: Final = ("carrier_block", "bad_list")
+_TEAMS: Final = (
+    RuleSettings(match=parse_pattern(".*"), labels={"team": "sales"}),
+    RuleSettings(match=parse_pattern(".*(回访|满意度|续费|贷后).*"), labels={"team": "retention"}),
+)
+"""The teams of the demo's tasks."""
 
 
 def add_simulator_options(parser: ArgumentParser) -> None:
@@ -167,6 +173,7 @@ def _demo_settings(simulator: Simulator, url: str, listen: Address, stack: Stack
             base_url=url,
             user_id=account.user_id,
             token=account.token,
+            rules=_TEAMS,
             discovery=DiscoverySettings(
                 interval=2 * interval,
                 full_interval=30 * interval,

@@ -83,6 +83,7 @@ class Account:
         self._credentials = CredentialsWatch(account.name, token, client=client, store=store)
         self.configured = self._discovery.configured
         self.discover = self._discovery.discover
+        self.terms = self._discovery.rules.terms
         calls = client.gate.concurrency
         places = Descriptors().probes_at_once(calls, len(settings.accounts))
         gate = ProbeGate(client.gate, lambda: self.poller.calls_per_second * 60, places)
@@ -118,7 +119,7 @@ class Account:
 
     async def run(self) -> None:
         """Discover and poll until cancelled."""
-        self._discovery.resume()
+        await self._discovery.resume()
         async with asyncio.TaskGroup() as group:
             group.create_task(self.poller.run())
             group.create_task(self._credentials.run())

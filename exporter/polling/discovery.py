@@ -6,19 +6,21 @@ A list that cannot be read leaves the other lists alone, and what was known of i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from hashlib import blake2b
+from itertools import chain
 from typing import Final
 
 from exporter.api.client import YunfuClient
 from exporter.api.errors import Failure
-from exporter.api.model import Task, TaskRef, TaskState
+from exporter.api.model import Task, TaskRef
+from exporter.config.rules import TaskRules
 from exporter.config.settings import AccountSettings, DiscoverySettings, Settings
 from exporter.lists.account_lists import AccountLists
-from exporter.lists.entries import PER_PAGE, ListedTask, task_lists
+from exporter.lists.choices import Choice, HidingSetting, choose, complete, configured_tasks, found_task, with_terms
+from exporter.lists.entries import PER_PAGE, task_lists
 from exporter.lists.reader import ListReader
 from exporter.lists.watch import ListWatch
 from exporter.logs import get_logger
@@ -36,92 +38,6 @@ LISTED_PER_TASK: Final = 4
 
 MIN_ENTRIES: Final = 10 * PER_PAGE
 """How many entries of a list are read however few ``max_tasks`` are."""
-
-_PRECEDENCE: Final = {TaskState.RUNNING: 0, TaskState.WAITING: 1, TaskState.UNKNOWN: 2, TaskState.PAUSED: 3}
-
-
-class HidingRule(StrEnum):
-    """The setting for which a task that the platform lists is not shown."""
-
-    INCLUDE = "include"
-    EXCLUDE = "exclude"
-    MAX_TASKS = "max_tasks"
-    SHARD = "shard"
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A task that was found or configured, and why it is not polled (empty: it is).
-
-    A task that a rule hides is not shown in the metrics at all; the other unpolled ones are, with their state.
-    """
-
-    task: Task
-    why_not: str = ""
-    rule: HidingRule | None = None
-
-    @property
-    def hidden(self) -> bool:
-        """Whether the task is not shown in the metrics at all."""
-        return self.rule is not None
-
-
-def configured_tasks(settings: Settings, account: AccountSettings) -> list[Task]:
-    """Return the tasks that an account's settings list."""
-    default, info_labels = settings.thresholds.min_answer_ratio, settings.info_labels
-    return [
-        Task(
-            TaskRef(account.name, task.id, task.sub_user_id),
-            min_answer_ratio=default if task.min_answer_ratio is None else task.min_answer_ratio,
-            name=task.name or "",
-            labels=tuple(task.labels.get(label, "") for label in info_labels),
-        )
-        for task in account.tasks
-    ]
-
-
-def choose(found: Iterable[Task], configured: Sequence[Task], settings: DiscoverySettings) -> list[Choice]:
-    """Merge the tasks that were found with the configured ones, and decide which are polled.
-
-    A configured task is always polled; what was found adds its state. Over ``max_tasks`` the configured ones come
-    first, then the running, waiting and paused ones, the oldest first.
-    """
-    others = {task.ref.id: task for task in found}
-    choices = [Choice(complete(task, others.pop(task.ref.id, task))) for task in configured]
-    judged = [_judge(task, settings) for task in sorted(others.values(), key=_precedence)]
-    room = max(0, settings.max_tasks - len(choices))
-    for choice in judged:
-        if choice.hidden:
-            choices.append(choice)
-        elif room > 0:
-            choices.append(choice)
-            room -= 1
-        else:
-            why_not = f"over max_tasks ({settings.max_tasks})"
-            choices.append(replace(choice, why_not=why_not, rule=HidingRule.MAX_TASKS))
-    return choices
-
-
-def complete(task: Task, found: Task) -> Task:
-    """Return a configured task, completed from the task that was found; what is configured prevails."""
-    ref = task.ref._replace(sub_user_id=task.ref.sub_user_id or found.ref.sub_user_id)
-    return replace(
-        found, ref=ref, min_answer_ratio=task.min_answer_ratio, name=task.name or found.name, labels=task.labels
-    )
-
-
-def _judge(task: Task, settings: DiscoverySettings) -> Choice:
-    if settings.include.fullmatch(task.name) is False:  # what cannot be decided is polled
-        return Choice(task, "its name does not match include", HidingRule.INCLUDE)
-    if settings.exclude is not None and settings.exclude.fullmatch(task.name):
-        return Choice(task, "its name matches exclude", HidingRule.EXCLUDE)
-    if task.state.value not in settings.states and task.state is not TaskState.UNKNOWN:  # an unknown one may be running
-        return Choice(task, f"its state is {task.state}")
-    return Choice(task)
-
-
-def _precedence(task: Task) -> tuple[int, float, str]:
-    return _PRECEDENCE[task.state], task.created or 0.0, task.ref.id
 
 
 class Discovery:
@@ -143,11 +59,11 @@ class Discovery:
     ) -> None:
         self._account = account
         self._settings = account.discovery if shard.is_active else None
-        self._default_ratio = settings.thresholds.min_answer_ratio
+        self.rules = TaskRules(settings, account)
         self._shard = shard
         self._poller = poller
         self._store = store
-        self.configured = configured_tasks(settings, account)
+        self.configured = configured_tasks(account, self.rules)
         watches = _watches(settings, account, self._settings, client, count_unread)
         self.lists = [watch.list for watch in watches]
         self._poller.gate.service.resources = max(1, len(self.lists))
@@ -166,14 +82,18 @@ class Discovery:
         if self._settings is None:
             self.tried.set()
 
-    def resume(self) -> None:
+    async def resume(self) -> None:
         """Poll the configured tasks and those known from before, until the lists have been read."""
+        await self.rules.learn(record.status.task.name for record in self._store.records_of(self._account.name))
         known = self._known_tasks()
         if self._settings is not None:
             self._resumed = {task.ref.id: task for task in known[len(self.configured) :]}
             self.account_lists.has_previous = bool(self._resumed)
             self._resume_lists()
         self.update(self._divide([Choice(task) for task in known]), is_complete=self._settings is None)
+        for status in (record.status for record in self._store.records_of(self._account.name)):
+            if status.interval is None and status.missing_since is None:  # the rules may be others now
+                self._store.put_task(with_terms(status.task, self.rules), None)
 
     def _resume_lists(self) -> None:
         """Schedule the whole lists for when they would have been read without a restart; for now if the settings changed."""
@@ -214,7 +134,7 @@ class Discovery:
         now = asyncio.get_running_loop().time()
         await self.account_lists.read(partial(ListWatch.read_whole, now=now), logs_failures=False)
         is_refused = self._poller.gate.refused.is_set()  # which is the account's failure, and not each list's
-        return self._choose(self._settings), self.account_lists.failures[: 1 if is_refused else None]
+        return await self._choose(self._settings), self.account_lists.failures[: 1 if is_refused else None]
 
     async def _apply(self, settings: DiscoverySettings) -> None:
         """Update the tasks to what the lists have brought."""
@@ -222,16 +142,19 @@ class Discovery:
             self._resumed, self.account_lists.has_previous = {}, False
         elif not self.account_lists.tasks():
             return  # there is nothing new
-        choices = self._choose(settings)
+        choices = await self._choose(settings)
         self._poller.reserve(self.account_lists.calls_per_second)
         await asyncio.sleep(0)  # with thousands of tasks either half takes a while
         self.update(choices, is_complete=not self._resumed)
         self._keep_hidden(choices, settings.max_tasks)
 
-    def _choose(self, settings: DiscoverySettings) -> list[Choice]:
+    async def _choose(self, settings: DiscoverySettings) -> list[Choice]:
         """Choose among the listed tasks, and those of before a restart while a list has not been read whole."""
-        found = self._resumed | {task.id: self._to_task(task) for task in self.account_lists.tasks().values()}
-        return self._divide(choose(found.values(), self.configured, settings))
+        listed = self.account_lists.tasks()
+        known = (*self._resumed.values(), *self.configured)
+        await self.rules.learn(chain((task.name for task in listed.values()), (task.name for task in known)))
+        found = self._resumed | {id_: found_task(task, self._account, self.rules) for id_, task in listed.items()}
+        return self._divide(choose(found.values(), self.configured, settings, self.rules))
 
     def update(self, choices: Sequence[Choice], *, is_complete: bool) -> None:
         """Poll the chosen tasks from now on; if these are all tasks that there are, let the others leave the metrics."""
@@ -254,30 +177,18 @@ class Discovery:
             else:
                 self._store.mark_missing(ref)
 
-    def _to_task(self, listed: ListedTask) -> Task:
-        is_sub_accounts = listed.owner and listed.owner != self._account.user_id
-        return Task(
-            TaskRef(self._account.name, listed.id, listed.owner if is_sub_accounts else None),
-            min_answer_ratio=self._default_ratio,
-            name=listed.name,
-            generation=listed.generation,
-            state=listed.state,
-            concurrency_limit=listed.concurrency_limit,
-            created=listed.created,
-            kind=listed.kind,
-        )
-
     def _known_tasks(self) -> list[Task]:
         """Return the configured tasks, completed from the store, and the discovered ones that it has from before."""
         if self._settings is None:
             return self.configured
         statuses = {record.status.task.ref.id: record.status for record in self._store.records_of(self._account.name)}
         configured = [
-            complete(task, statuses[task.ref.id].task) if task.ref.id in statuses else task for task in self.configured
+            complete(task, statuses[task.ref.id].task, self.rules) if task.ref.id in statuses else task
+            for task in self.configured
         ]
         ids = {task.ref.id for task in configured}
         return configured + [
-            replace(status.task, min_answer_ratio=self._default_ratio, labels=())
+            with_terms(status.task, self.rules)
             for status in statuses.values()
             if status.interval is not None and status.task.ref.id not in ids
         ]
@@ -289,14 +200,14 @@ class Discovery:
     def _hide_if_foreign(self, choice: Choice) -> Choice:
         if choice.hidden or (owner := self._shard.owner(choice.task.ref.id)) == self._shard.ordinal:
             return choice
-        return replace(choice, why_not=f"shard {owner} of {self._shard.total} polls it", rule=HidingRule.SHARD)
+        return replace(choice, why_not=f"shard {owner} of {self._shard.total} polls it", hidden_by=HidingSetting.SHARD)
 
     def _keep_hidden(self, choices: Sequence[Choice], max_tasks: int) -> None:
         """Keep the hidden tasks, and record how many are left out and, if all lists could be read, when that was."""
         hidden = [choice for choice in choices if choice.hidden]
         self.hidden = {choice.task.ref.id: choice for choice in hidden[:MAX_HIDDEN]}
         self.hidden_total = len(hidden)
-        left_out = sum(choice.rule is HidingRule.MAX_TASKS for choice in hidden)
+        left_out = sum(choice.hidden_by is HidingSetting.MAX_TASKS for choice in hidden)
         before = self._store.account(self._account.name)
         if left_out and not before.tasks_left_out:
             what = "more tasks than max_tasks; the rest is not polled"

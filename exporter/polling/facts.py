@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from exporter.api.errors import Failure
-from exporter.polling.discovery import Choice
+from exporter.lists.choices import Choice
 
 CREDENTIALS_UNREADABLE: Final = "token file cannot be read; the previous token stays in use"
 QUOTA_CONTENDED: Final = "the API quota is contended; tasks are polled less often"

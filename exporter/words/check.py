@@ -61,6 +61,9 @@ TABLE: Final = {
     "name": Text("name", "名称"),
     "state": Text("state", "状态"),
     "account": Text("account", "账号"),
+    "min_answer_ratio": Text("threshold", "阈值"),
+    "labels": Text("labels", "标签"),
+    "rules": Text("rules", "规则"),
     "not_polled_because": Text("not polled because", "不采集的原因"),
 }
 """The columns of the table of tasks."""

@@ -30,9 +30,59 @@ def test_the_table_is_in_the_terminals_language(command: Command) -> None:
     """Columns and states are Chinese where the locale is; the JSON is the same everywhere."""
     machine, table = command("tasks", "--json"), command("tasks", LC_ALL="zh_CN.UTF-8")
     header, *lines = table.out.splitlines()
-    assert header.split() == ["ID", "名称", "状态", "账号", "不采集的原因"]
+    assert header.split() == ["ID", "名称", "状态", "账号", "阈值", "标签", "规则", "不采集的原因"]
     assert all(any(state in line for state in ("外呼中", "等待中", "已暂停")) for line in lines)
     assert command("tasks", "--json", LC_ALL="zh_CN.UTF-8").out == machine.out
+
+
+def with_account(env: dict[str, str], **more: object) -> str:
+    """Return the variable with the account, with these settings too."""
+    return json.dumps([{**json.loads(env["YUNFU_ACCOUNTS"])[0], **more}])
+
+
+def test_each_task_has_its_threshold_labels_and_rules(
+    platform: Platform, env: dict[str, str], command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rules that match a task's name are shown in their order by their patterns, with what comes of them and of its entry."""
+    first, second, *_ = platform.simulator.accounts[0].tasks.values()
+    monkeypatch.setattr(first, "name", "挽留 VIP")
+    monkeypatch.setattr(second, "name", "挽留")
+    rules = [
+        {"match": ".*挽留.*", "min_answer_ratio": 0.3, "labels": {"team": "retention", "city": "苏州"}},
+        {"match": ".*VIP", "min_answer_ratio": 0.5, "labels": {"team": "vip"}},
+        {"match": "催收", "min_answer_ratio": 0.1},
+    ]
+    tasks = [{"id": second.id, "min_answer_ratio": 0.123456}]
+    accounts = with_account(env, rules=rules, tasks=tasks)
+    machine, table = command("tasks", "--json", YUNFU_ACCOUNTS=accounts), command("tasks", YUNFU_ACCOUNTS=accounts)
+    rows = {row["id"]: row for row in json.loads(machine.out)}
+    keys = ("min_answer_ratio", "labels", "rules")
+    assert [rows[first.id][key] for key in keys] == [0.5, {"team": "vip", "city": "苏州"}, [".*挽留.*", ".*VIP"]]
+    assert [rows[second.id][key] for key in keys] == [0.123456, {"team": "retention", "city": "苏州"}, [".*挽留.*"]]
+    assert [rows[key]["rules"] for key in rows.keys() - {first.id, second.id}] == [[]] * (len(rows) - 2)
+    lines = {line.split()[0]: line.split("default")[1].split() for line in table.out.splitlines()[1:]}
+    assert lines[first.id][:4] == ["0.5", "city=苏州,team=vip", ".*挽留.*", ".*VIP"]
+    assert lines[second.id][:3] == ["0.1235", "city=苏州,team=retention", ".*挽留.*"]
+
+
+def test_a_rule_that_matches_no_task_is_told(
+    platform: Platform, env: dict[str, str], command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is a hint beside the table, and no failure; of names that are not all known nothing is said."""
+    rules = [{"match": match, "min_answer_ratio": 0.3} for match in (".*", ".*挽流.*")]
+    accounts = with_account(env, rules=rules)
+    for words in (["tasks"], ["tasks", "--json"]):
+        done = command(*words, YUNFU_ACCOUNTS=accounts)
+        assert (done.status, done.err) == (
+            0,
+            "yunfu-exporter: account default: rules[1] matches no task's name: .*挽流.*\n",
+        )
+    platform.simulator.faults.append(Fault(kind="status", status=500, endpoint="tasks"))
+    assert "rules[1]" not in command("tasks", YUNFU_ACCOUNTS=accounts).err
+    platform.simulator.faults.clear()
+    monkeypatch.setattr(platform.simulator.accounts[0], "tasks", {})
+    none = command("tasks", YUNFU_ACCOUNTS=accounts)
+    assert (none.status, none.out, none.err) == (0, "no tasks\n", "")
 
 
 @pytest.mark.parametrize(("locale", "text"), [("C.UTF-8", "no tasks\n"), ("zh_CN.UTF-8", "没有任务\n")])
@@ -59,7 +109,7 @@ def test_tasks_tells_a_discovery_that_failed(env: dict[str, str], command: Comma
     for words in (["tasks"], ["tasks", "--json"]):
         done = command(
             *words,
-            YUNFU_ACCOUNTS=json.dumps([{**json.loads(env["YUNFU_ACCOUNTS"])[0], "base_url": "http://127.0.0.1:9"}]),
+            YUNFU_ACCOUNTS=with_account(env, base_url="http://127.0.0.1:9"),
         )
         assert done.status == 1
         assert "no tasks" not in done.out

@@ -57,6 +57,8 @@ accounts:
       exclude: null
       interval: 60s
       max_tasks: 5000
+    rules:                        # for discovered tasks, by name; all that match apply, later ones win
+      - {match: ".*挽留.*", min_answer_ratio: 0.3, labels: {team: retention}}
     tasks:
       - id: 61551b2c-e3f3-4707-b4ed-f362f0925e03
         name: 老客户回访            # optional
@@ -145,6 +147,9 @@ def test_the_example_loads(file: Path) -> None:
                     "full_interval": 900.0,
                     "max_tasks": 5000,
                 },
+                "rules": (
+                    {"match": parse_pattern(".*挽留.*"), "min_answer_ratio": 0.3, "labels": {"team": "retention"}},
+                ),
                 "tasks": (
                     {
                         "id": TASK,
@@ -373,6 +378,18 @@ ACCOUNT_FAULTS: list[tuple[str, str]] = [
     ("discovery: {sub_accounts: 'yes'}", "discovery.sub_accounts: 'yes' is neither; expected true or false"),
     ("discovery: {include: '('}", "discovery.include: '(' is not a regular expression (missing ), unterminated subpattern); expected Python's syntax"),
     ("discovery: {max_tasks: 0}", "discovery.max_tasks: '0' is out of range; expected at least 1"),
+    ("rules: {match: x}", "rules: is a mapping; expected a list"),
+    ("rules: [{labels: {team: a}}]", "rules[0].match: missing; expected a regular expression that a task's whole name must match"),
+    ("rules: [{match: x}]", "rules[0]: sets nothing; expected min_answer_ratio, labels or both"),
+    ("rules: [{match: x, min_answer_ratio: 0.3}, {match: '(', min_answer_ratio: 0.3}]", "rules[1].match: '(' is not a regular expression (missing ), unterminated subpattern); expected Python's syntax"),
+    ("rules: [{match: x, min_answer_ratio: 30%}]", "rules[0].min_answer_ratio: '30%' is not a number; expected a number"),
+    ("rules: [{match: x, min_answer_ratio: 30}]", "rules[0].min_answer_ratio: '30' is out of range; expected at most 1"),
+    ("rules: [{match: x, labels: {a-b: x}}]", "rules[0].labels.a-b: 'a-b' is not a label name; expected letters, digits and _, no digit first"),
+    ("rules: [{match: x, labels: {name: x}}]", "rules[0].labels.name: 'name' is reserved; expected no __ in front and none of account, generation, kind, name, sub_account, task"),
+    ("rules: [{match: x, labels: {team: null}}]", "rules[0].labels.team: is null; expected text, in quotes if need be"),
+    ("rules: [{macth: x, min_answer_ratio: 0.3, match: y}]", "rules[0].macth: unknown key; did you mean 'accounts[0].rules[0].match'?"),
+    (f"rules: [{', '.join(f'{{match: x{n}, min_answer_ratio: 0.3}}' for n in range(101))}]", "rules: has 101 rules; expected at most 100"),
+    (f"rules: [{', '.join(f'{{match: x{n}, labels: {{l{n}: x}}}}' for n in range(21))}]", "rules: has 21 label names; expected at most 20"),
     ("tasks: [{name: x}]", "tasks[0].id: missing; expected the UUID of the task"),
     (f"tasks: [{{id: {TASK}}}, {{id: {TASK.upper()}}}]", f"tasks: the task '{TASK}' is given twice; expected each once"),
     (f"tasks: [{{id: {TASK}, min_answer_ratio: 2}}]", "tasks[0].min_answer_ratio: '2' is out of range; expected at most 1"),
@@ -388,6 +405,10 @@ ACCOUNT_FAULTS: list[tuple[str, str]] = [
         *FILE_FAULTS,
         *((f"{text}\naccounts: [{account()}]", fault) for text, fault in ROOT_FAULTS),
         *((f"accounts: [{account(text)}]", f"accounts[0].{fault}") for text, fault in ACCOUNT_FAULTS),
+        (
+            f"accounts: [{{name: main, base_url: 'https://h', user_id: {USER}, token: {TOKEN}, tasks: [{{id: {TASK}}}], rules: [{{match: x, min_answer_ratio: 0.3}}]}}]",
+            "accounts[0].rules: given although discovery is off; expected a discovery block (discovery: {}), or no rules",
+        ),
         (
             f"accounts: [{account()}, {account()}]",
             "accounts: the account 'main' is given twice; expected each once",

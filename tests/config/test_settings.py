@@ -63,15 +63,9 @@ def test_defaults() -> None:
 
 def test_an_account_discovers_nothing_unless_told() -> None:
     """Without a discovery block only the listed tasks are polled."""
-    one = AccountSettings(**account(discovery=None, tasks=[{"id": TASK.upper()}]))
+    one = AccountSettings(**account(discovery=None, tasks=[{"id": TASK}]))
     assert one.discovery is None
-    assert one.tasks[0].model_dump() == {
-        "id": TASK,
-        "name": None,
-        "sub_user_id": None,
-        "min_answer_ratio": None,
-        "labels": {},
-    }
+    assert [task.id for task in one.tasks] == [TASK]
 
 
 def test_settings_are_frozen() -> None:
@@ -91,15 +85,15 @@ def test_nothing_of_the_surroundings_gets_in(tmp_path: Path, monkeypatch: pytest
     assert Settings(accounts=(AccountSettings(**account()),)).windows == ()
 
 
-def test_info_labels_are_those_of_all_tasks() -> None:
-    """The label names of all tasks of all accounts are one sorted set."""
+def test_info_labels_are_those_of_all_tasks_and_rules() -> None:
+    """The label names of all tasks and rules of all accounts are one sorted set."""
     settings = Settings(
         accounts=(
             AccountSettings(**account(tasks=[{"id": TASK, "labels": {"team": "a", "city": "b"}}])),
-            AccountSettings(**account(name="other", tasks=[{"id": TASK, "labels": {"team": "c"}}])),
+            AccountSettings(**account(name="other", rules=[{"match": "x", "labels": {"team": "c", "line": "d"}}])),
         )
     )
-    assert settings.info_labels == ("city", "team")
+    assert settings.info_labels == ("city", "line", "team")
 
 
 def test_windows_keep_the_label_the_user_wrote() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.config.settings import DiscoverySettings, TaskSettings
+from exporter.config.settings import DiscoverySettings
+from exporter.config.task_settings import TaskSettings
 from exporter.contact.capture import EXTRAS
 from exporter.demo.simulator.server import Response
 from tests.support.contact import NOW, Endpoints, contact_at, contact_with, entry2, page, refusal, task_id

@@ -51,6 +51,7 @@ def test_the_demo_shows_campaigns_that_move(tmp_path: Path) -> None:
         page = fetch(f"{url}/metrics").text
         assert len(re.findall(rf"^yunfu_task_up{{{TASK}}} 1$", page, re.MULTILINE)) >= 20
         assert not re.findall(rf"^yunfu_task_up{{{TASK}}} 0$", page, re.MULTILINE)
+        assert {*re.findall(r',team="(\w*)"}', page)} == {"sales", "retention"}
         first = answered(url)
         eventually(lambda: sum(first[task] != count for task, count in answered(url).items()) >= 3)
         text = eventually(lambda: program.printed if "yunfu_task_numbers{" in program.printed else "")

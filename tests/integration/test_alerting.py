@@ -103,7 +103,10 @@ async def test_an_incident_wakes_the_right_person_for_the_right_reason(night: Ni
     simulator.incident("carrier_block", struck.id)
     await until("the receiver has the alert", partial(on_call.has_heard, "firing", LINE, struck.id), PATIENCE_SECONDS)
     alert = next(each for each in on_call.alerts if each["labels"]["alertname"] == LINE)
-    assert alert["labels"].items() >= {"account": "main", "name": struck.name, "severity": "critical"}.items()
+    by_rules = {"team": "retention", "tier": "all"}
+    assert (
+        alert["labels"].items() >= {"account": "main", "name": struck.name, "severity": "critical", **by_rules}.items()
+    )
     assert alert["annotations"]["summary"].startswith(f"{struck.name} (main): the carrier blocks ")
     assert "被运营商拦截" in alert["annotations"]["summary_zh"]
     assert alert["annotations"]["dashboard_url"].startswith("https://grafana.example.com/d/yunfu-task?var-account=main")

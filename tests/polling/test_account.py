@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -122,10 +122,11 @@ def restarted(
     tasks: tuple[Mapping[str, Any], ...] = (),
     ratio: float = 0.2,
     discovery: Mapping[str, Any] | None = DISCOVERY,
+    rules: Sequence[Mapping[str, Any]] = (),
 ) -> Account:
     """Return the account put together anew over the same store, as a reload does."""
     account = {"name": "main", "base_url": "http://h", "user_id": lists.user_id, "token": "t", "rate_limit": 1000}
-    given = {**account, "discovery": discovery, "tasks": tasks}
+    given = {**account, "discovery": discovery, "rules": rules, "tasks": tasks}
     settings = Settings.model_validate({"accounts": [given], "thresholds": {"min_answer_ratio": ratio}})
     return Account(settings, settings.accounts[0], cast(YunfuClient, lists), Token("t"), around)
 
@@ -205,7 +206,7 @@ async def test_another_owner_takes_the_series_over_while_the_lists_fail() -> Non
 
 @in_virtual_time
 async def test_a_reload_while_the_lists_fail_goes_on_polling_what_was_found() -> None:
-    """Discovered tasks are polled on under the new settings; what is configured now has its own words."""
+    """Discovered tasks go on under the new settings, those that are not polled too; what is configured now has its own words."""
     lists = Lists(tasks=[entry(1, "old"), entry(2), entry(3, enable=0)])
     account, around = account_of(lists, DISCOVERY)
     async with living(account):
@@ -219,7 +220,33 @@ async def test_a_reload_while_the_lists_fail_goes_on_polling_what_was_found() ->
         facts = {
             r.status.task.ref.id: (r.status.task.name, r.status.task.min_answer_ratio) for r in around.store.records()
         }
-    assert facts == {uuid(1): ("new", 0.6), uuid(2): ("task 2", 0.4), uuid(3): ("task 3", 0.2)}
+    assert facts == {uuid(1): ("new", 0.6), uuid(2): ("task 2", 0.4), uuid(3): ("task 3", 0.4)}
+
+
+@in_virtual_time
+async def test_changed_rules_apply_before_the_lists_are_read() -> None:
+    """After a reload all known tasks have what the new rules say, those that are not polled too, and no list is read for it."""
+    lists = Lists(tasks=[entry(1), entry(2, enable=0), entry(3)])
+    account, around = account_of(lists, DISCOVERY)
+    async with living(account):
+        await asyncio.sleep(INTERVAL)
+    lists.calls.clear()
+    rules: list[Mapping[str, Any]] = [
+        {"match": "task [12]", "min_answer_ratio": 0.7},
+        {"match": ".*", "labels": {"team": "a"}},
+    ]
+    around.store.use(TaskRenderer(["team"]))
+    again = restarted(lists, around, rules=rules)
+    async with living(again):
+        tasks = {status.task.ref.id: status.task for status in statuses(around)}
+        assert {id_: (task.min_answer_ratio, task.labels) for id_, task in tasks.items()} == {
+            uuid(1): (0.7, ("a",)),
+            uuid(2): (0.7, ("a",)),
+            uuid(3): (0.2, ("a",)),
+        }
+        samples = page(around, "team")
+        assert sum(key.startswith("yunfu_task_answered_calls") for key in samples) == 2
+        assert lists.calls["tasks"] <= 2, "those that run and those that wait"
 
 
 @pytest.mark.parametrize(

@@ -18,12 +18,12 @@ from exporter.api.errors import ApiError, HttpError, NotFound
 from exporter.api.tokens import Token
 from exporter.config.settings import Settings
 from exporter.demo.simulator import Simulator, SimulatorOptions
+from exporter.lists.choices import Choice
 from exporter.lists.reader import Flaw
 from exporter.metrics.exposition import TaskRenderer
 from exporter.metrics.instrumentation import ExporterMetrics
 from exporter.metrics.store import Store
 from exporter.polling.account import Account, Surroundings, open_account
-from exporter.polling.discovery import Choice
 from tests.support.lists import (
     INTERVAL,
     STALE_AFTER,
@@ -94,30 +94,6 @@ async def test_lists_agree_with_the_simulator(generations: tuple[int, ...], *, s
     assert len(expected) >= 3
     assert all(record.status.up for record in store.records())
     assert len(store.records()) == len(expected)
-
-
-@pytest.mark.parametrize(
-    ("discovery", "polled"),
-    [
-        ({}, {"回访", "回访 2", "第一\n第二", ""}),
-        ({"include": "回访"}, {"回访"}),
-        ({"include": "回访.*"}, {"回访", "回访 2"}),
-        ({"include": ".*二"}, {"第一\n第二"}),
-        ({"include": ".+"}, {"回访", "回访 2", "第一\n第二"}),
-        ({"exclude": "回访"}, {"回访 2", "第一\n第二", ""}),
-        ({"exclude": ".*第.*"}, {"回访", "回访 2", ""}),
-        ({"include": "回访.*", "exclude": ".* 2"}, {"回访"}),
-        ({"include": "nothing"}, set()),
-    ],
-    ids=repr,
-)
-async def test_patterns_are_on_the_whole_name(discovery: Mapping[str, Any], polled: set[str]) -> None:
-    """A name is taken if include matches all of it, over its newlines too, and exclude does not; others do not show."""
-    names = ("回访", "回访 2", "第一\n第二", "")
-    entries = [entry(number, name=name) | {"name": name} for number, name in enumerate(names)]
-    choices = await chosen(Lists(tasks=entries), **discovery)
-    assert {choice.task.name for choice in choices if not choice.why_not} == polled
-    assert {choice.task.name for choice in choices if choice.hidden} == set(names) - polled
 
 
 def _all_states() -> list[Entry]:
@@ -195,17 +171,6 @@ async def test_over_max_tasks_the_most_alive_and_oldest_stay(caplog: pytest.LogC
     warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert [record.getMessage() for record in warnings] == ["more tasks than max_tasks; the rest is not polled"]
     assert warnings[0].__dict__["fields"] == {"account": "main", "left_out": 2, "max_tasks": 3}
-
-
-@in_virtual_time
-async def test_tasks_that_a_pattern_cannot_decide_on_are_polled() -> None:
-    """Names on which include and exclude take too long are neither left out nor excluded, and the others are judged as ever."""
-    names = ["老客户", "a" * 40 + "。", "。"]
-    lists = Lists(tasks=[entry(number, name) for number, name in enumerate(names)])
-    account, around = account_of(lists, {"include": r"(\w+\s?)+", "exclude": r"(.*.*)*x"})
-    async with living(account):
-        await asyncio.sleep(10)
-        assert {record.status.task.name for record in around.store.records()} == {*names[:2]}
 
 
 @in_virtual_time
@@ -374,6 +339,30 @@ async def test_tasks_come_change_and_go_with_the_lists() -> None:
         await asyncio.sleep(120)
         assert {record.status.task.ref.id for record in around.store.records()} == {uuid(1), uuid(3)}
         assert page(around)["yunfu_account_tasks{state=running}"] == 1
+
+
+@in_virtual_time
+async def test_a_renamed_task_has_what_the_rules_say_of_its_new_name() -> None:
+    """Threshold and labels follow the name, polled or not, and the counters count on."""
+    rules: list[dict[str, Any]] = [{"match": "挽留.*", "min_answer_ratio": 0.4, "labels": {"team": "retention"}}]
+    lists = Lists(tasks=[entry(1, "挽留 1"), entry(2, "催收"), entry(3, "挽留 3", enable=0)])
+    account, around = account_of(lists, {"interval": 60, "full_interval": 60}, rules=rules)
+    calls = f"yunfu_task_calls_total{{task={uuid(1)},outcome=answered}}"
+
+    def threshold_and_team(number: int) -> tuple[float | None, list[float]]:
+        samples = page(around, "team")
+        info = [value for key, value in samples.items() if f"info{{task={uuid(number)}," in key and "=retention" in key]
+        return samples.get(f"yunfu_task_answer_ratio_threshold{{task={uuid(number)}}}"), info
+
+    async with living(account):
+        await asyncio.sleep(200)
+        before = page(around)[calls]
+        assert before > 0
+        assert [*map(threshold_and_team, (1, 2, 3))] == [(0.4, [1]), (0.2, []), (None, [1])]
+        lists.lists["tasks"] = [entry(1, "催收 1"), entry(2, "挽留"), entry(3, "催收 3", enable=0)]
+        await asyncio.sleep(61)
+        assert [*map(threshold_and_team, (1, 2, 3))] == [(0.2, []), (0.4, [1]), (None, [])]
+        assert page(around)[calls] > before
 
 
 @pytest.mark.parametrize(("gone_for", "keeps_counting"), [(240, True), (600, False)])

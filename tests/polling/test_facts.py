@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from exporter.api.errors import Failure, HttpError
-from exporter.polling.discovery import HidingRule
+from exporter.lists.choices import HidingSetting
 from tests.support.lists import INTERVAL, Lists, account_of, entry, living, uuid
 from tests.support.virtual_time import in_virtual_time
 
@@ -23,7 +23,7 @@ async def test_facts_follow_the_account(monkeypatch: pytest.MonkeyPatch) -> None
         assert (facts.calls_allowed, facts.held_seconds, facts.discovery_failure) == (60_000, 7, None)
         # Two tasks; three readings of what runs or waits a minute, and one of each of the two lists every 15 minutes.
         assert facts.calls_needed == pytest.approx(2 + 3 + 2 / 15)
-        assert {task: choice.rule for task, choice in facts.hidden.items()} == {uuid(2): HidingRule.INCLUDE}
+        assert {task: choice.hidden_by for task, choice in facts.hidden.items()} == {uuid(2): HidingSetting.INCLUDE}
         assert facts.hidden_total == 1
         lists.envelopes["tasks", 1] = HttpError(403, "no")
         await asyncio.sleep(INTERVAL)

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from exporter.api.tokens import Token
-from exporter.config.settings import AccountSettings, Settings, TaskSettings
+from exporter.config.settings import AccountSettings, Settings
+from exporter.config.task_settings import TaskSettings
 from exporter.demo.simulator import Simulator
 from exporter.metrics.exposition import TaskRenderer
 from exporter.metrics.instrumentation import ExporterMetrics

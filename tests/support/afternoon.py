@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -40,7 +40,9 @@ accounts:
     token: {token}
     rate_limit: 100
     discovery: {{interval: 1s}}
-    tasks: {tasks}
+    rules:
+      - {{match: ".*", labels: {{team: outbound, tier: all}}}}
+      - {{match: "{name}", labels: {{team: retention}}}}
 """
 
 
@@ -49,13 +51,13 @@ async def afternoon(
     directory: Path,
     links: Mapping[str, str],
     notify: Callable[[Path], None],
-    labels: Mapping[str, str] | None = None,
     alertmanager: Callable[[], str] | None = None,
 ) -> AsyncIterator[Stack]:
     """Run everything, four large campaigns in their dialling hours, until there is a past to compare with.
 
     ``notify`` sets up the notifications in the directory, where Alertmanager's configuration is ``alertmanager.yml``;
-    ``labels`` are those of the largest task, ``alertmanager`` gives another program than the one on the PATH.
+    ``alertmanager`` gives another program than the one on the PATH. All tasks have the labels ``team="outbound"`` and
+    ``tier="all"`` by a rule, but the largest has ``team="retention"`` by a second one.
     """
     simulator = Simulator(SimulatorOptions(tasks=4, speed=PACE, start=HALF_PAST_TWO, scale=50))
     at = Addresses(*(free_address() for _ in range(4)))
@@ -65,8 +67,7 @@ async def afternoon(
         url = await stack.enter_async_context(simulator.serve())
         session = await stack.enter_async_context(aiohttp.ClientSession())
         stands = Stack(simulator, session, directory, url, at.exporter, at.prometheus)
-        tasks = [{"id": largest(stands).id, "labels": dict(labels)}] if labels else []
-        await stack.enter_async_context(_exporting(stands, links, tasks))
+        await stack.enter_async_context(_exporting(stands, links))
         for program in programs(directory, at, PACE)[:2]:
             other = alertmanager() if alertmanager and program.name == "alertmanager" else None
             await stack.enter_async_context(_started(program, directory, other))
@@ -83,9 +84,7 @@ def largest(stack: Stack) -> SimulatedTask:
 
 
 @asynccontextmanager
-async def _exporting(
-    stack: Stack, links: Mapping[str, str], tasks: Sequence[Mapping[str, object]]
-) -> AsyncIterator[None]:
+async def _exporting(stack: Stack, links: Mapping[str, str]) -> AsyncIterator[None]:
     """Run the exporter on the simulator."""
     account, config = stack.simulator.accounts[0], stack.directory / "exporter.yaml"
     text = EXPORTER_CONFIG.format(
@@ -94,7 +93,7 @@ async def _exporting(
         user_id=account.user_id,
         token=account.token,
         links=json.dumps(dict(links)),
-        tasks=json.dumps(tasks),
+        name=largest(stack).name,
     )
     config.write_text(text, encoding="utf-8")
     words = [sys.executable, "-m", "exporter", "--config", str(config)]

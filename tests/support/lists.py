@@ -20,11 +20,11 @@ from exporter.api.gate import AccountGate
 from exporter.api.responses import StatResponse
 from exporter.api.tokens import Token
 from exporter.config.settings import Settings
+from exporter.lists.choices import Choice
 from exporter.metrics.exposition import Page, TaskRenderer
 from exporter.metrics.instrumentation import AccountCollector, ExporterMetrics
 from exporter.metrics.store import Store
 from exporter.polling.account import Account, Surroundings
-from exporter.polling.discovery import Choice
 from tests.support.gates import open_gate
 from tests.support.simulated import SimulatedClient
 
@@ -134,21 +134,28 @@ def _status(endpoint: str, entry: Entry) -> str:
 
 
 def settings_of(
-    *, discovery: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]] = (), user_id: str = USER
+    *,
+    discovery: Mapping[str, Any],
+    tasks: Sequence[Mapping[str, Any]] = (),
+    rules: Sequence[Mapping[str, Any]] = (),
+    user_id: str = USER,
 ) -> Settings:
     """Return the settings of one account that discovers its tasks in this way, beside those it lists."""
     account = {"name": "main", "base_url": "http://h", "user_id": user_id, "token": "t", "rate_limit": 1000}
-    return Settings.model_validate({"accounts": [{**account, "discovery": discovery, "tasks": tasks}]})
+    return Settings.model_validate({"accounts": [{**account, "discovery": discovery, "rules": rules, "tasks": tasks}]})
 
 
 Samples = dict[str, float]
 
 
 def account_of(
-    lists: Lists | SimulatedClient, discovery: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]] = ()
+    lists: Lists | SimulatedClient,
+    discovery: Mapping[str, Any],
+    tasks: Sequence[Mapping[str, Any]] = (),
+    rules: Sequence[Mapping[str, Any]] = (),
 ) -> tuple[Account, Surroundings]:
     """Return an account that reads these lists, on the loop's time."""
-    settings = settings_of(discovery=discovery, tasks=tasks, user_id=lists.user_id)
+    settings = settings_of(discovery=discovery, tasks=tasks, rules=rules, user_id=lists.user_id)
     clock = asyncio.get_running_loop().time
     store = Store(TaskRenderer(settings.info_labels), clock, settings.poll.stale_after)
     metrics = ExporterMetrics("0", "none")

@@ -187,7 +187,7 @@ def test_the_example_shows_every_key_with_its_default(tmp_path: Path) -> None:
     assert settings.model_dump(exclude={"accounts"}) == defaults.model_dump(exclude={"accounts"})
     (account,) = settings.accounts
     assert account.discovery == DiscoverySettings()
-    assert {"token", "tasks", "discovery", "token_file"} >= {
+    assert {"token", "tasks", "rules", "discovery", "token_file"} >= {
         name
         for name, info in type(account).model_fields.items()
         if not info.is_required() and getattr(account, name) != info.default
@@ -200,7 +200,7 @@ def _paths(value: object, parent: tuple[str, ...] = ()) -> Iterator[tuple[str, .
     if isinstance(value, list):
         for each in value:
             yield from _paths(each, parent)
-    elif isinstance(value, dict) and parent != ("accounts", "tasks", "labels"):
+    elif isinstance(value, dict) and parent not in (("accounts", "tasks", "labels"), ("accounts", "rules", "labels")):
         for key, each in value.items():
             yield (*parent, key)
             yield from _paths(each, (*parent, key))

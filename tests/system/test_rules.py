@@ -108,6 +108,14 @@ def test_an_alert_says_what_where_and_what_to_do(alert: Alert) -> None:
         assert name.removesuffix("_zh") + "_zh" in texts or name == "runbook_url", f"{name} in one language only"
 
 
+def test_an_alert_about_a_task_has_the_labels_of_the_task(alert: Alert) -> None:
+    """It is the task's info, with all labels that are configured for it, by which Alertmanager can route; no other alert is."""
+    is_about_a_task = "$labels.task" in alert["annotations"]["summary"]
+    begin = "yunfu:task:info * on (account, task) group_left () ("
+    assert alert["expr"].startswith(begin) == is_about_a_task
+    assert alert["alert"].startswith("YunfuTask") >= is_about_a_task
+
+
 def test_an_alert_links_to_its_runbook_entry_and_dashboards_or_nowhere(alert: Alert) -> None:
     """The links are those configured, the Chinese one to the Chinese dashboard; where none is configured, they are empty."""
     texts = alert["annotations"]

@@ -26,7 +26,8 @@ from exporter import daemon as daemon_module
 from exporter.api.errors import Failure
 from exporter.api.model import Task, TaskRef, TaskState, parse_stats
 from exporter.api.tokens import Token
-from exporter.config.settings import AccountSettings, PollSettings, Settings, TaskSettings, WebSettings
+from exporter.config.settings import AccountSettings, PollSettings, Settings, WebSettings
+from exporter.config.task_settings import TaskSettings
 from exporter.config.values import Address
 from exporter.daemon import Daemon
 from exporter.files.changes import Watched

@@ -9,9 +9,9 @@ import pytest
 
 import exporter.web.pages
 from exporter.api.errors import REASONS
+from exporter.lists.choices import HidingSetting
 from exporter.metrics import families
 from exporter.metrics.families import Family
-from exporter.polling.discovery import HidingRule
 from exporter.web.pages.question import Show, Sort
 from exporter.words.pages import WORDS
 
@@ -27,7 +27,7 @@ ALL_FAMILIES: tuple[Family[Any], ...] = (
 )
 
 MADE_UP = {
-    *(f"hidden.{rule}" for rule in HidingRule),
+    *(f"hidden.{each}" for each in HidingSetting),
     *(f"sort.{sort}" for sort in Sort),
     *(f"show.{show}" for show in Show),
     *(f"reason.{reason}" for reason in REASONS),

@@ -9,12 +9,12 @@ from typing import Any, Final
 from prometheus_client import CollectorRegistry
 
 from exporter.api.model import TaskRef
+from exporter.lists.choices import Choice
 from exporter.metrics import families
 from exporter.metrics.exposition import Page, Sample, read_samples
 from exporter.metrics.families import Family
 from exporter.metrics.poll_history import Poll, read_polls
 from exporter.metrics.records import AccountStatus, TaskRecord
-from exporter.polling.discovery import Choice
 from exporter.polling.facts import AccountFacts
 from exporter.web.exporter import Exporter
 from exporter.web.pages.account_rows import Tone

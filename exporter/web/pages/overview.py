@@ -8,8 +8,8 @@ from heapq import nlargest, nsmallest
 from typing import Any, Final
 
 from exporter.api.model import TaskRef, TaskState
+from exporter.lists.choices import Choice, HidingSetting
 from exporter.metrics.records import AccountStatus
-from exporter.polling.discovery import Choice, HidingRule
 from exporter.polling.facts import AccountFacts
 from exporter.web.pages.account_rows import AccountRow, Problem, account_rows
 from exporter.web.pages.causes import Cause, shared_causes
@@ -178,7 +178,7 @@ def _chosen_hidden(question: Question, facts: Mapping[str, AccountFacts]) -> lis
         each
         for account in facts.values()
         for each in account.hidden.values()
-        if (text or each.rule is not HidingRule.SHARD)  # another exporter polls it
+        if (text or each.hidden_by is not HidingSetting.SHARD)  # another exporter polls it
         and question.account in ("", each.task.ref.account)
         and question.state in ("", each.task.state)
         and (text in each.task.ref.id or text in each.task.name.casefold())

@@ -17,8 +17,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from exporter import __version__
 from exporter.api.client import API_PATH, stat_path
 from exporter.api.model import STATUSES, TaskRef, TaskState
+from exporter.lists.choices import Choice
 from exporter.patterns import UUID
-from exporter.polling.discovery import Choice
 from exporter.web.exporter import Exporter
 from exporter.web.negotiation import choose_language
 from exporter.web.pages import detail, overview
@@ -117,7 +117,7 @@ class _Pages:
         if isinstance(found, Missing):
             return await self._missing(request, found, HTTPStatus.NOT_FOUND)
         if isinstance(found, Choice):
-            sentences = Missing([phrase(f"hidden.{found.rule}")])
+            sentences = Missing([phrase(f"hidden.{found.hidden_by}")])
             return await self._missing(request, sentences, HTTPStatus.OK, found.task.name or task)
         is_down = store.account(account).up is False
         next_poll = self._next_poll(found.status.task.ref)

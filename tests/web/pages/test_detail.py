@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from exporter.api.errors import Failure
 from exporter.api.model import Task, TaskRef, TaskState, TaskStats, parse_stats
+from exporter.lists.choices import Choice, HidingSetting
 from exporter.metrics.records import PollOutcome, WindowStats
-from exporter.polling.discovery import Choice, HidingRule
 from exporter.polling.facts import AccountFacts
 from exporter.web.pages import detail
 from exporter.web.pages.detail import Missing
@@ -139,6 +139,6 @@ def test_an_unknown_task_is_explained(filled: Filled) -> None:
 
 def test_a_hidden_task_is_found(filled: Filled) -> None:
     """A task that a setting leaves out is known by its id."""
-    hidden = Choice(Task(TaskRef("main", "f" * 8), min_answer_ratio=0.2, name="hidden"), "", HidingRule.EXCLUDE)
+    hidden = Choice(Task(TaskRef("main", "f" * 8), min_answer_ratio=0.2, name="hidden"), "", HidingSetting.EXCLUDE)
     filled.facts["main"] = AccountFacts(calls_needed=30, calls_allowed=300, hidden={"f" * 8: hidden}, hidden_total=1)
     assert filled.find("main", "f" * 8) is hidden

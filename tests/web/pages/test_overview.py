@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from exporter.api.model import Task, TaskRef, TaskState, TaskStats
+from exporter.lists.choices import Choice, HidingSetting
 from exporter.metrics.recent_calls import Part
 from exporter.metrics.trouble import Finding, Trouble
-from exporter.polling.discovery import Choice, HidingRule
 from exporter.polling.facts import AccountFacts
 from exporter.web.pages.overview import PER_PAGE
 from tests.support.pages import BLOCKED, FAILED, LOW, NOW, Filled, stats
@@ -79,7 +79,7 @@ def test_tasks_are_filtered(filled: Filled, query: dict[str, str], names: list[s
     hidden = Choice(
         Task(TaskRef("main", "f" * 8), min_answer_ratio=0.2, name="hidden", state=TaskState.WAITING),
         "",
-        HidingRule.MAX_TASKS,
+        HidingSetting.MAX_TASKS,
     )
     filled.facts["main"] = AccountFacts(calls_needed=30, calls_allowed=300, hidden={"f" * 8: hidden}, hidden_total=1)
     assert filled.names(**query) == names
@@ -87,7 +87,7 @@ def test_tasks_are_filtered(filled: Filled, query: dict[str, str], names: list[s
 
 def test_a_task_of_another_shard_is_found_but_not_counted_as_unpolled(filled: Filled) -> None:
     """Another exporter polls it: who looks for it finds it, who looks for tasks that nobody polls does not."""
-    elsewhere = Choice(Task(TaskRef("main", "f" * 8), min_answer_ratio=0.2, name="elsewhere"), "", HidingRule.SHARD)
+    elsewhere = Choice(Task(TaskRef("main", "f" * 8), min_answer_ratio=0.2, name="elsewhere"), "", HidingSetting.SHARD)
     filled.facts["main"] = AccountFacts(calls_needed=30, calls_allowed=300, hidden={"f" * 8: elsewhere}, hidden_total=1)
     assert filled.names(show="unpolled") == []
     assert filled.names(q="elsewhere") == ["elsewhere"]
@@ -98,7 +98,7 @@ def test_pages_are_cut_on_the_server(filled: Filled) -> None:
     for index in range(120):
         filled.task(f"{'x' * index}", stats())
     hidden = {
-        str(i): Choice(Task(TaskRef("main", str(i)), min_answer_ratio=0.2, name="x"), "", HidingRule.INCLUDE)
+        str(i): Choice(Task(TaskRef("main", str(i)), min_answer_ratio=0.2, name="x"), "", HidingSetting.INCLUDE)
         for i in range(7)
     }
     filled.facts["main"] = AccountFacts(calls_needed=30, calls_allowed=300, hidden=hidden, hidden_total=7)

@@ -1,0 +1,117 @@
+"""The choice among an account's tasks: which are polled, and why another is not. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from exporter.api.model import Task, TaskRef, TaskState
+from exporter.config.rules import TaskRules
+from exporter.config.settings import AccountSettings, DiscoverySettings
+from exporter.lists.entries import ListedTask
+
+_PRECEDENCE: Final = {TaskState.RUNNING: 0, TaskState.WAITING: 1, TaskState.UNKNOWN: 2, TaskState.PAUSED: 3}
+
+
+class HidingSetting(StrEnum):
+    """The setting for which a task that the platform lists is not shown."""
+
+    INCLUDE = "include"
+    EXCLUDE = "exclude"
+    MAX_TASKS = "max_tasks"
+    SHARD = "shard"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A task that was found or configured, and why it is not polled (empty: it is).
+
+    A task that a setting hides is not shown in the metrics at all; the other unpolled ones are, with their state.
+    """
+
+    task: Task
+    why_not: str = ""
+    hidden_by: HidingSetting | None = None
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the task is not shown in the metrics at all."""
+        return self.hidden_by is not None
+
+
+def configured_tasks(account: AccountSettings, rules: TaskRules) -> list[Task]:
+    """Return the tasks that an account's settings list."""
+    refs = (TaskRef(account.name, task.id, task.sub_user_id) for task in account.tasks)
+    return [
+        with_terms(Task(ref, min_answer_ratio=0, name=task.name or ""), rules)
+        for ref, task in zip(refs, account.tasks, strict=True)
+    ]
+
+
+def found_task(listed: ListedTask, account: AccountSettings, rules: TaskRules) -> Task:
+    """Return a task that the platform lists for an account."""
+    is_sub_accounts = listed.owner and listed.owner != account.user_id
+    terms = rules.terms(listed.id, listed.name)
+    return Task(
+        TaskRef(account.name, listed.id, listed.owner if is_sub_accounts else None),
+        min_answer_ratio=terms.min_answer_ratio,
+        name=listed.name,
+        generation=listed.generation,
+        state=listed.state,
+        labels=terms.labels,
+        concurrency_limit=listed.concurrency_limit,
+        created=listed.created,
+        kind=listed.kind,
+    )
+
+
+def with_terms(task: Task, rules: TaskRules) -> Task:
+    """Return a task with the threshold and the labels that the settings give it, whatever it had."""
+    terms = rules.terms(task.ref.id, task.name)
+    return replace(task, min_answer_ratio=terms.min_answer_ratio, labels=terms.labels)
+
+
+def choose(
+    found: Iterable[Task], configured: Sequence[Task], settings: DiscoverySettings, rules: TaskRules
+) -> list[Choice]:
+    """Merge the tasks that were found with the configured ones, and decide which are polled.
+
+    A configured task is always polled; what was found adds its state. Over ``max_tasks`` the configured ones come
+    first, then the running, waiting and paused ones, the oldest first.
+    """
+    others = {task.ref.id: task for task in found}
+    choices = [Choice(complete(task, others.pop(task.ref.id, task), rules)) for task in configured]
+    judged = [_judge(task, settings) for task in sorted(others.values(), key=_precedence)]
+    room = max(0, settings.max_tasks - len(choices))
+    for choice in judged:
+        if choice.hidden:
+            choices.append(choice)
+        elif room > 0:
+            choices.append(choice)
+            room -= 1
+        else:
+            why_not = f"over max_tasks ({settings.max_tasks})"
+            choices.append(replace(choice, why_not=why_not, hidden_by=HidingSetting.MAX_TASKS))
+    return choices
+
+
+def complete(task: Task, found: Task, rules: TaskRules) -> Task:
+    """Return a configured task, completed from the task that was found; what is configured prevails."""
+    ref = task.ref._replace(sub_user_id=task.ref.sub_user_id or found.ref.sub_user_id)
+    return with_terms(replace(found, ref=ref, name=task.name or found.name), rules)
+
+
+def _judge(task: Task, settings: DiscoverySettings) -> Choice:
+    if settings.include.fullmatch(task.name) is False:  # what cannot be decided is polled
+        return Choice(task, "its name does not match include", HidingSetting.INCLUDE)
+    if settings.exclude is not None and settings.exclude.fullmatch(task.name):
+        return Choice(task, "its name matches exclude", HidingSetting.EXCLUDE)
+    if task.state.value not in settings.states and task.state is not TaskState.UNKNOWN:  # an unknown one may be running
+        return Choice(task, f"its state is {task.state}")
+    return Choice(task)
+
+
+def _precedence(task: Task) -> tuple[int, float, str]:
+    return _PRECEDENCE[task.state], task.created or 0.0, task.ref.id
