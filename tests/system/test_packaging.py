@@ -45,6 +45,18 @@ def test_the_locks_name_no_host() -> None:
         assert strange == []
 
 
+def test_a_wheel_is_built_with_little(tmp_path: Path) -> None:
+    """Where nothing is installed yet, make wheel installs only what builds it, in versions that the tools for tests leave alone."""
+    for name in (*LOCKS, "pyproject.toml", "Makefile"):
+        shutil.copy(ROOT / name, tmp_path)
+    planned = run("make", "-C", str(tmp_path), "--dry-run", "wheel")
+    assert {*re.findall(r"requirements[\w-]*\.txt", planned.replace("cp requirements.txt", ""))} == {
+        "requirements-build.txt"
+    }
+    assert len(read("requirements-build.txt")) < len(read("requirements-dev.txt")) / 50
+    assert {*read("requirements-build.txt").splitlines()} <= {*read("requirements-dev.txt").splitlines()}
+
+
 def test_the_licence_is_whole() -> None:
     """It is the text of the licence that the package declares, from its name to the end of its appendix."""
     licence = read("LICENSE")
