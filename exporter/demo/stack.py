@@ -1,7 +1,6 @@
 """The stack around the demo: Prometheus with the shipped rules, Alertmanager, and Grafana with the shipped dashboards.
 
-Those that are installed run on the loopback for as long as the demo does, with all their data in its directory. Rules,
-dashboards and examples are read from the checkout that this module is in; an installed wheel has none.
+Those that are installed run on the loopback for as long as the demo does, with all their data in its directory.
 """
 
 from __future__ import annotations
@@ -25,10 +24,10 @@ from typing import Final
 
 import aiohttp
 
+from exporter.files.shipped import shipped_root
 from exporter.words.demo import DEMO
 from exporter.words.terminal import say
 
-CHECKOUT: Final = Path(__file__).parent.parent.parent
 STOP_SECONDS: Final = 10.0
 PAGE_SECONDS: Final = 10.0
 MOST_PACE: Final = 60.0
@@ -76,24 +75,16 @@ def accelerate(text: str, pace: float) -> str:
 
 
 def prepare(directory: Path, at: Addresses, pace: float) -> None:
-    """Write the shipped configuration of all programs into a directory, with these addresses and that pace.
-
-    Raises FileNotFoundError without a checkout.
-    """
-    shipped = CHECKOUT / "prometheus"
-    if not shipped.is_dir() or not (CHECKOUT / "grafana" / "dashboards").is_dir():
-        raise FileNotFoundError(
-            "the rules and dashboards are not in the installed package; "
-            "for --stack, check out the repository and run: make demo ARGS=--stack"
-        )
+    """Write the shipped configuration of all programs into a directory, with these addresses and that pace."""
+    shipped, grafana = shipped_root() / "prometheus", shipped_root() / "grafana"
     (directory / "rules").mkdir()
     for path in (*(shipped / "rules").glob("*.yaml"), shipped / "prometheus.yml", shipped / "alertmanager.yml"):
         text = accelerate(path.read_text(encoding="utf-8"), pace)
         text = text.replace("yunfu-exporter:10042", at.exporter).replace("alertmanager:9093", at.alertmanager)
         (directory / path.relative_to(shipped)).write_text(text, encoding="utf-8")
-    for path in (CHECKOUT / "grafana" / "provisioning").glob("*/*.yaml"):
-        text = path.read_text(encoding="utf-8").replace(_DASHBOARDS, str(CHECKOUT / "grafana" / "dashboards"))
-        target = directory / path.relative_to(CHECKOUT / "grafana")
+    for path in (grafana / "provisioning").glob("*/*.yaml"):
+        text = path.read_text(encoding="utf-8").replace(_DASHBOARDS, str(grafana / "dashboards"))
+        target = directory / path.relative_to(grafana)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
 
@@ -219,10 +210,7 @@ async def _ask(session: aiohttp.ClientSession, url: str) -> int | None:
 
 @asynccontextmanager
 async def standing(exporter: str, first_port: int, speed: float) -> AsyncIterator[Stack]:
-    """Run what is installed around an exporter (HOST:PORT) on three ports of the loopback, with the data in a temporary directory.
-
-    Raises FileNotFoundError without a checkout.
-    """
+    """Run what is installed around an exporter (HOST:PORT) on three ports of the loopback, with the data in a temporary directory."""
     pace = rules_pace(speed)
     at = Addresses(exporter, *(f"127.0.0.1:{first_port + offset}" for offset in range(3)))
     with TemporaryDirectory(prefix="yunfu-demo-", ignore_cleanup_errors=True) as name:

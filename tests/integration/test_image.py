@@ -17,8 +17,10 @@ import pytest
 
 from exporter import __version__
 from exporter.demo.simulator import SimulatorOptions
+from exporter.files.shipped import shipped_names
 from tests.support.images import BASE, HOME, REVISION, Image
 from tests.support.programs import PATIENCE_SECONDS, answers, eventually, fetch, free_port, simulated, write_config
+from tests.support.tools import ROOT
 
 pytestmark = pytest.mark.privileged
 
@@ -40,12 +42,12 @@ exec "$@"
 
 
 @contextmanager
-def contained(image: Image, configuration: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run words in the image on a read-only root as its user, as process 1; the directory is at /mnt."""
-    enter = ("chroot", f"--userspec={image.configuration['User']}", str(image.files))
+def contained(image: Image, directory: Path, *words: str, user: str = "") -> Iterator[subprocess.Popen[bytes]]:
+    """Run words in the image on a read-only root as its user, or another, as process 1; the directory is at /mnt."""
+    enter = ("chroot", f"--userspec={user or image.configuration['User']}", str(image.files))
     command = (*enter, "/usr/bin/env", "-i", *image.configuration["Env"], *words)
     apart = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", RUN_READ_ONLY, "sh")
-    with subprocess.Popen((*apart, str(image.files), str(configuration), *command)) as process:
+    with subprocess.Popen((*apart, str(image.files), str(directory), *command)) as process:
         try:
             yield process
         finally:
@@ -170,6 +172,21 @@ def test_it_compiles_nothing_at_the_start(image: Image) -> None:
         bytecode = next(module.parent.glob(f"__pycache__/{module.stem}.cpython-*.pyc")).read_bytes()
         assert bytecode[4:8] == b"\1\0\0\0", f"{module} is not compiled by unchecked hash"
         assert str(image.store.directory).encode() not in bytecode
+
+
+def test_it_writes_its_assets_for_whoever_runs_it(image: Image, tmp_path: Path) -> None:
+    """Into a directory of the user whom it is told to be, with Docker's group 0; as its own user it may not, and says so."""
+    somebody = 4242
+    os.chown(tmp_path, somebody, somebody)
+    words = (*image.configuration["Entrypoint"], "assets", "--to", "/mnt/yunfu")
+    with contained(image, tmp_path, *words) as process:
+        assert process.wait(PATIENCE_SECONDS) == 1
+    assert [*tmp_path.iterdir()] == []
+    with contained(image, tmp_path, *words, user=f"{somebody}:0") as process:
+        assert process.wait(PATIENCE_SECONDS) == 0
+    written = tmp_path / "yunfu"
+    assert {name for name in shipped_names() if (written / name).read_bytes() != (ROOT / name).read_bytes()} == set()
+    assert {path.stat().st_uid for path in (written, *written.rglob("*"))} == {somebody}
 
 
 def test_built_again_it_is_the_same(image: Image) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -55,6 +56,16 @@ def test_a_wheel_is_built_with_little(tmp_path: Path) -> None:
     }
     assert len(read("requirements-build.txt")) < len(read("requirements-dev.txt")) / 50
     assert {*read("requirements-build.txt").splitlines()} <= {*read("requirements-dev.txt").splitlines()}
+
+
+def test_an_editable_installation_has_no_copies() -> None:
+    """It takes everything from the checkout; a copy of the assets would never be read, nor renewed."""
+    make_hook = runpy.run_path(str(ROOT / "hatch_build.py"))["BuildHook"]
+    build_data: dict[str, dict[str, str]] = {"force_include": {}}
+    make_hook(str(ROOT), {}, None, None, "", "wheel").initialize("editable", build_data)
+    assert build_data["force_include"] == {}
+    make_hook(str(ROOT), {}, None, None, "", "wheel").initialize("standard", build_data)
+    assert "exporter/assets/prometheus/runbook.md" in build_data["force_include"].values()
 
 
 def test_the_licence_is_whole() -> None:
