@@ -12,6 +12,9 @@ FROM ${BASE} AS build
 ARG SOURCE_DATE_EPOCH=0
 ENV SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH} PYTHONHASHSEED=0 PYTHONDONTWRITEBYTECODE=1 \
     PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_COMPILE=1 PIP_ROOT_USER_ACTION=ignore
+# Where the packages come from, unless pip's default. Arguments of this stage alone: nothing of them is in the image or its history.
+ARG PIP_INDEX_URL
+ARG PIP_TRUSTED_HOST
 WORKDIR /build
 RUN python3 -m venv tools && python3 -m venv --without-pip /opt/yunfu-exporter
 COPY requirements.txt requirements-build.txt ./

@@ -18,7 +18,7 @@ import pytest
 from exporter import __version__
 from exporter.demo.simulator import SimulatorOptions
 from exporter.files.shipped import shipped_names
-from tests.support.images import BASE, HOME, REVISION, Image
+from tests.support.images import BASE, HOME, PASSWORD, REVISION, Image
 from tests.support.programs import PATIENCE_SECONDS, answers, eventually, fetch, free_port, simulated, write_config
 from tests.support.tools import ROOT
 
@@ -189,7 +189,21 @@ def test_it_writes_its_assets_for_whoever_runs_it(image: Image, tmp_path: Path) 
     assert {path.stat().st_uid for path in (written, *written.rglob("*"))} == {somebody}
 
 
+def test_its_packages_came_from_the_index_that_was_named(image: Image) -> None:
+    """Those it consists of and those it was built with; the index' password is not in the image, nor in its history."""
+    assert image.asked >= {"aiohttp", "pydantic-settings", "hatchling"}
+    about = image.store("inspect", "--type", "image", image.name)
+    assert "created_by" in about
+    assert PASSWORD not in about
+    assert [
+        path
+        for path in (image.files / HOME).rglob("*")
+        if path.is_file() and not path.is_symlink() and PASSWORD.encode() in path.read_bytes()
+    ] == []
+
+
 def test_built_again_it_is_the_same(image: Image) -> None:
-    """The same sources on the same base give the same layers."""
-    again = image.store.inspect(image.store.make_image())["rootfs"]["diff_ids"]
+    """The same sources on the same base give the same layers, wherever the packages come from."""
+    name = image.store.make_image("PIP_INDEX_URL=", "PIP_TRUSTED_HOST=")  # pip's own, as compose says it
+    again = image.store.inspect(name)["rootfs"]["diff_ids"]
     assert again == image.layers
