@@ -78,6 +78,12 @@ def prepare(directory: Path, at: Addresses, pace: float) -> None:
     """Write the shipped configuration of all programs into a directory, with these addresses and that pace."""
     shipped, grafana = shipped_root() / "prometheus", shipped_root() / "grafana"
     (directory / "rules").mkdir()
+    for name in (
+        "grafana/plugins",
+        "provisioning/plugins",
+        "provisioning/alerting",
+    ):  # Grafana complains of each that is missing
+        (directory / name).mkdir(parents=True)
     for path in (*(shipped / "rules").glob("*.yaml"), shipped / "prometheus.yml", shipped / "alertmanager.yml"):
         text = accelerate(path.read_text(encoding="utf-8"), pace)
         text = text.replace("yunfu-exporter:10042", at.exporter).replace("alertmanager:9093", at.alertmanager)
@@ -140,7 +146,7 @@ def programs(directory: Path, at: Addresses, pace: float) -> list[Program]:
 
 
 def _grafana(directory: Path, at: Addresses) -> Program:
-    """Return Grafana, open to everyone on the loopback; it needs the paths of its files."""
+    """Return Grafana, open to everyone on the loopback, which fetches nothing; it needs the paths of its files."""
     found = shutil.which("grafana") or shutil.which("grafana-server") or "grafana"
     places = (Path(found).resolve().parent.parent, Path("/usr/share/grafana"))
     home = next((place for place in places if (place / "conf" / "defaults.ini").is_file()), places[-1])
@@ -155,9 +161,13 @@ def _grafana(directory: Path, at: Addresses) -> Program:
         "GF_PATHS_PLUGINS": str(directory / "grafana" / "plugins"),
         "GF_PATHS_PROVISIONING": str(directory / "provisioning"),
         "GF_AUTH_ANONYMOUS_ENABLED": "true",
-        "GF_AUTH_ANONYMOUS_ORG_ROLE": "Editor",
-        "GF_ANALYTICS_REPORTING_ENABLED": "false",
+        "GF_AUTH_ANONYMOUS_ORG_ROLE": "Viewer",
+        "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES": "false",
         "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
+        "GF_ANALYTICS_REPORTING_ENABLED": "false",
+        "GF_NEWS_NEWS_FEED_ENABLED": "false",
+        "GF_PLUGINS_PREINSTALL_DISABLED": "true",
+        "GF_PLUGINS_PUBLIC_KEY_RETRIEVAL_DISABLED": "true",
         "GF_LOG_MODE": "console",
     }
     install = "https://grafana.com/docs/grafana/latest/setup-grafana/"

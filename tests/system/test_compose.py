@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from exporter.demo.stack import Addresses, programs
 from tests.support.programs import answers, eventually, free_address, running
 from tests.support.tools import ROOT
 
@@ -73,6 +74,17 @@ def test_what_is_given_to_a_build_is_an_argument_of_it(service: dict[str, Any]) 
         if name != "BASE":
             assert (interpolated(value), interpolated(value, **{name: "given"})) == ("", "given")
             assert [f"\nARG {name}\n" in stage for stage in stages] == [False, True, False]
+
+
+def test_grafana_fetches_nothing_when_it_starts() -> None:
+    """No plugins, no news of itself, and visitors only look: as in the demo, whose Grafana has paths and a port of its own beside."""
+    at = Addresses(*(f"127.0.0.1:{port}" for port in (1, 2, 3, 4)))
+    (demo,) = (each.environment for each in programs(Path("/nowhere"), at, 1) if each.name == "grafana")
+    shared = re.compile("GF_(?!PATHS_|SERVER_|LOG_)")
+    settings = {name: value for name, value in SERVICES["grafana"]["environment"].items() if shared.match(name)}
+    assert settings == {name: value for name, value in demo.items() if shared.match(name)}
+    assert settings["GF_PLUGINS_PREINSTALL_DISABLED"] == "true"
+    assert settings["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
 
 
 def test_all_come_back_after_a_reboot(service: dict[str, Any]) -> None:
