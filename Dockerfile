@@ -1,4 +1,4 @@
-# The image of yunfu-exporter, 34 MB over its base. Build it: make image (BUILDER=podman or buildah for those).
+# The image of yunfu-exporter, 35 MB over its base. Build it: make image (BUILDER=podman or buildah for those).
 # Run it with the configuration mounted as a directory, so that a changed file is seen, or with YUNFU_ variables. The latest of
 # every task is saved in a volume, so that a restart has it at once:
 #   docker run --read-only --publish 10042:10042 --volume ./conf:/etc/yunfu-exporter:ro \
@@ -12,6 +12,9 @@ FROM ${BASE} AS build
 ARG SOURCE_DATE_EPOCH=0
 ENV SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH} PYTHONHASHSEED=0 PYTHONDONTWRITEBYTECODE=1 \
     PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_COMPILE=1 PIP_ROOT_USER_ACTION=ignore
+# Where the packages come from, unless pip's default. Arguments of this stage alone: nothing of them is in the image or its history.
+ARG PIP_INDEX_URL
+ARG PIP_TRUSTED_HOST
 WORKDIR /build
 RUN python3 -m venv tools && python3 -m venv --without-pip /opt/yunfu-exporter
 COPY requirements.txt requirements-build.txt ./
@@ -20,7 +23,12 @@ RUN tools/bin/pip install --require-hashes --only-binary :all: --requirement req
         --require-hashes --only-binary :all: --requirement requirements.txt && \
     /opt/yunfu-exporter/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/yunfu-exporter && \
     find /opt/yunfu-exporter -exec touch --no-dereference --date "@${SOURCE_DATE_EPOCH}" {} +
-COPY pyproject.toml hatch_build.py README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE CHANGELOG.md SECURITY.md SECURITY.zh-CN.md ./
+COPY deploy deploy
+COPY docs docs
+COPY grafana grafana
+COPY helm helm
+COPY prometheus prometheus
 COPY exporter exporter
 RUN mkdir state && touch --date "@${SOURCE_DATE_EPOCH}" state
 ARG SOURCE_REVISION

@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DEV_INSTALLED := $(VENV)/.dev-installed
+BUILD_INSTALLED := $(VENV)/.build-installed
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' exporter/__init__.py)
 BUILDER ?= docker
 DIST ?= dist
@@ -48,14 +49,17 @@ lock: $(DEV_INSTALLED)  ## renew the hashed locks, or with UPGRADE= only fit the
 wheel image sbom: export SOURCE_REVISION ?= $(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null)
 wheel image sbom: export SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
 
-wheel: $(DEV_INSTALLED)  ## build the sdist, and from it the wheel, in dist/
-	$(BIN)/uv build --quiet --no-build-isolation --clear --out-dir $(DIST)
+wheel: $(BUILD_INSTALLED)  ## build the sdist, from it the wheel, and the lock to install it with, in dist/
+	@rm -f $(DIST)/yunfu_exporter-* $(DIST)/yunfu-exporter-*.cdx.json
+	$(BIN)/hatchling build --target sdist --directory $(DIST)
+	$(BIN)/pip --disable-pip-version-check wheel --quiet --no-index --no-deps --no-build-isolation --wheel-dir $(DIST) $(DIST)/yunfu_exporter-$(VERSION).tar.gz
+	@cp requirements.txt $(DIST)
 
 image:  ## build the container image with BUILDER: docker, podman or buildah
 	$(BUILDER) build --build-arg SOURCE_REVISION="$(SOURCE_REVISION)" --build-arg VERSION="$(VERSION)" \
 		--build-arg SOURCE_DATE_EPOCH="$(SOURCE_DATE_EPOCH)" --tag yunfu-exporter:$(VERSION) $(ARGS) .
 
-sbom: wheel  ## list what an installation consists of, as CycloneDX, in dist/
+sbom: $(DEV_INSTALLED) wheel  ## list what an installation consists of, as CycloneDX, in dist/
 	$(BIN)/uv venv --quiet --clear build/sbom
 	$(BIN)/uv pip install --quiet --python build/sbom --require-hashes -r requirements.txt
 	$(BIN)/uv pip install --quiet --python build/sbom --no-index --no-deps --find-links $(DIST) yunfu-exporter
@@ -76,6 +80,10 @@ $(VENV)/pyvenv.cfg:
 $(INSTALLED): $(VENV)/pyvenv.cfg requirements.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(BUILD_INSTALLED): $(VENV)/pyvenv.cfg requirements-build.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.txt
 	@touch $@
 
 $(DEV_INSTALLED): $(INSTALLED) requirements-dev.txt

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from exporter import __version__, revision, threads
-from exporter.commands import BAD_CONFIGURATION, FAILED, OK, abandon, capture, check, complain, once, tasks
+from exporter.commands import BAD_CONFIGURATION, FAILED, OK, abandon, assets, capture, check, complain, once, tasks
 from exporter.commands.setup import load
 from exporter.config.faults import SettingsError, guess
 from exporter.config.loading import config_files, settings_help
@@ -175,4 +175,10 @@ _COMMANDS: Final = {
     ),
     "once": _Command(once.run, "poll every task once and print the metrics"),
     "tasks": _Command(tasks.run, "list the tasks that would be polled, and why one is not", tasks.FLAGS),
+    "assets": _Command(
+        assets.run,
+        "write the rules, dashboards, runbook and examples of this version to a directory, or renew them there",
+        assets.FLAGS,
+        has_settings=False,
+    ),
 }

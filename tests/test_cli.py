@@ -47,7 +47,7 @@ def test_help_lists_the_commands(words: list[str], capsys: pytest.CaptureFixture
     """Each command has a line that says what it does; the exit statuses are below."""
     out = help_of(words, capsys)
     commands = re.findall(r"^    (\w+) +\w+ ", out, re.MULTILINE)
-    assert commands == ["serve", "demo", "simulate", "check", "capture", "once", "tasks"]
+    assert commands == ["serve", "demo", "simulate", "check", "capture", "once", "tasks", "assets"]
     assert "'yunfu-exporter COMMAND --help'" in out
     assert out.endswith("\nexit status: 0 done, 1 failed, 2 bad configuration\n")
 
@@ -98,7 +98,11 @@ def test_the_version_can_be_asked_for_in_three_ways(words: list[str], capsys: py
     [
         (["servee"], {}, "there is no command 'servee'; did you mean 'serve'?"),
         (["help", "chek"], {}, "there is no command 'chek'; did you mean 'check'?"),
-        (["run"], {}, "there is no command 'run'; expected one of serve, demo, simulate, check, capture, once, tasks"),
+        (
+            ["run"],
+            {},
+            "there is no command 'run'; expected one of serve, demo, simulate, check, capture, once, tasks, assets",
+        ),
         (["check", "--liv"], {}, "--liv: unknown option; did you mean '--live'?"),
         (["tasks", "--jsn"], {}, "--jsn: unknown option; did you mean '--json'?"),
         (["check", "--confg", "x"], {}, "--confg: unknown option; did you mean '--config'?"),

@@ -104,8 +104,7 @@ def add_demo_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--stack",
         action="store_true",
-        help="also run Prometheus with the rules, Alertmanager, and Grafana with the dashboards, those that are installed; "
-        "needs a checkout of the repository",
+        help="also run Prometheus with the rules, Alertmanager, and Grafana with the dashboards, those that are installed",
     )
     parser.add_argument(
         "--stack-port", type=_port, default=10044, metavar="PORT",

@@ -1,7 +1,6 @@
 """The stack around the demo: Prometheus with the shipped rules, Alertmanager, and Grafana with the shipped dashboards.
 
-Those that are installed run on the loopback for as long as the demo does, with all their data in its directory. Rules,
-dashboards and examples are read from the checkout that this module is in; an installed wheel has none.
+Those that are installed run on the loopback for as long as the demo does, with all their data in its directory.
 """
 
 from __future__ import annotations
@@ -26,10 +25,10 @@ from typing import Final
 import aiohttp
 import yaml
 
+from exporter.files.shipped import shipped_root
 from exporter.words.demo import DEMO
 from exporter.words.terminal import say
 
-CHECKOUT: Final = Path(__file__).parent.parent.parent
 STOP_SECONDS: Final = 10.0
 PAGE_SECONDS: Final = 10.0
 MOST_PACE: Final = 60.0
@@ -77,26 +76,21 @@ def accelerate(text: str, pace: float) -> str:
 
 
 def prepare(directory: Path, at: Addresses, pace: float) -> None:
-    """Write the shipped configuration of all programs into a directory, with these addresses and that pace.
-
-    Raises FileNotFoundError without a checkout.
-    """
-    shipped = CHECKOUT / "prometheus"
-    if not shipped.is_dir() or not (CHECKOUT / "grafana" / "dashboards").is_dir():
-        raise FileNotFoundError(
-            "the rules and dashboards are not in the installed package; "
-            "for --stack, check out the repository and run: make demo ARGS=--stack"
-        )
+    """Write the shipped configuration of all programs into a directory, with these addresses and that pace."""
+    shipped, grafana = shipped_root() / "prometheus", shipped_root() / "grafana"
     (directory / "rules").mkdir()
+    # Grafana complains of each that is missing.
+    for name in ("grafana/plugins", "provisioning/plugins", "provisioning/alerting"):
+        (directory / name).mkdir(parents=True)
     for path in (*(shipped / "rules").glob("*.yaml"), shipped / "prometheus.yml"):
         text = accelerate(path.read_text(encoding="utf-8"), pace)
         text = text.replace("yunfu-exporter:10042", at.exporter).replace("alertmanager:9093", at.alertmanager)
         (directory / path.relative_to(shipped)).write_text(text, encoding="utf-8")
     text = (shipped / "alertmanager" / "alertmanager.yml").read_text(encoding="utf-8")
     (directory / "alertmanager.yml").write_text(_notifying_nobody(accelerate(text, pace)), encoding="utf-8")
-    for path in (CHECKOUT / "grafana" / "provisioning").glob("*/*.yaml"):
-        text = path.read_text(encoding="utf-8").replace(_DASHBOARDS, str(CHECKOUT / "grafana" / "dashboards"))
-        target = directory / path.relative_to(CHECKOUT / "grafana")
+    for path in (grafana / "provisioning").glob("*/*.yaml"):
+        text = path.read_text(encoding="utf-8").replace(_DASHBOARDS, str(grafana / "dashboards"))
+        target = directory / path.relative_to(grafana)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
 
@@ -160,7 +154,7 @@ def programs(directory: Path, at: Addresses, pace: float) -> list[Program]:
 
 
 def _grafana(directory: Path, at: Addresses) -> Program:
-    """Return Grafana, open to everyone on the loopback; it needs the paths of its files."""
+    """Return Grafana, open to everyone on the loopback, which fetches nothing; it needs the paths of its files."""
     found = shutil.which("grafana") or shutil.which("grafana-server") or "grafana"
     places = (Path(found).resolve().parent.parent, Path("/usr/share/grafana"))
     home = next((place for place in places if (place / "conf" / "defaults.ini").is_file()), places[-1])
@@ -175,9 +169,13 @@ def _grafana(directory: Path, at: Addresses) -> Program:
         "GF_PATHS_PLUGINS": str(directory / "grafana" / "plugins"),
         "GF_PATHS_PROVISIONING": str(directory / "provisioning"),
         "GF_AUTH_ANONYMOUS_ENABLED": "true",
-        "GF_AUTH_ANONYMOUS_ORG_ROLE": "Editor",
-        "GF_ANALYTICS_REPORTING_ENABLED": "false",
+        "GF_AUTH_ANONYMOUS_ORG_ROLE": "Viewer",
+        "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES": "false",
         "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
+        "GF_ANALYTICS_REPORTING_ENABLED": "false",
+        "GF_NEWS_NEWS_FEED_ENABLED": "false",
+        "GF_PLUGINS_PREINSTALL_DISABLED": "true",
+        "GF_PLUGINS_PUBLIC_KEY_RETRIEVAL_DISABLED": "true",
         "GF_LOG_MODE": "console",
     }
     install = "https://grafana.com/docs/grafana/latest/setup-grafana/"
@@ -230,10 +228,7 @@ async def _ask(session: aiohttp.ClientSession, url: str) -> int | None:
 
 @asynccontextmanager
 async def standing(exporter: str, first_port: int, speed: float) -> AsyncIterator[Stack]:
-    """Run what is installed around an exporter (HOST:PORT) on three ports of the loopback, with the data in a temporary directory.
-
-    Raises FileNotFoundError without a checkout.
-    """
+    """Run what is installed around an exporter (HOST:PORT) on three ports of the loopback, with the data in a temporary directory."""
     pace = rules_pace(speed)
     at = Addresses(exporter, *(f"127.0.0.1:{first_port + offset}" for offset in range(3)))
     with TemporaryDirectory(prefix="yunfu-demo-", ignore_cleanup_errors=True) as name:

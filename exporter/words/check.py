@@ -1,4 +1,4 @@
-"""Texts of ``check`` and ``tasks``: the API budget, warnings about settings, and the table of tasks."""
+"""Texts of ``check``, ``tasks`` and ``assets``: the API budget, warnings about settings, the table of tasks, what was written."""
 
 from typing import Final
 
@@ -69,3 +69,47 @@ TABLE: Final = {
 """The columns of the table of tasks."""
 
 NO_TASKS: Final = Text("no tasks", "没有任务")
+
+ASSETS: Final = {
+    "written": Text(
+        "{name} files of yunfu-exporter {version} written to {to}",
+        "已将 yunfu-exporter {version} 的 {name} 个文件写入 {to}",
+    ),
+    "kept": Text(
+        "kept, since you changed it: {to}/{name}; the new one is beside it: {name}.new",
+        "已保留你改过的文件：{to}/{name}；新版本另存为 {name}.new",
+    ),
+    "removed": Text("removed, since this version has none: {to}/{name}", "已删除此版本不再包含的文件：{to}/{name}"),
+    "left": Text(
+        "this version has none, but you changed it, so it stays: {to}/{name}",
+        "此版本已不再包含，但你改过，因此保留：{to}/{name}",
+    ),
+}
+
+ASSETS_FOR: Final = {
+    "prometheus": Text(
+        "Prometheus    load {to}/prometheus/rules/*.yaml; example: {to}/prometheus/prometheus.yml",
+        "Prometheus    加载 {to}/prometheus/rules/*.yaml ；示例： {to}/prometheus/prometheus.yml",
+    ),
+    "alertmanager": Text(
+        "Alertmanager  messages to DingTalk, WeCom, Feishu: {to}/docs/notifications.md",
+        "Alertmanager  通知到钉钉、企业微信、飞书：{to}/docs/notifications.zh-CN.md",
+    ),
+    "grafana": Text(
+        "Grafana       import {to}/grafana/dashboards/en/*.json; as files: {to}/docs/dashboards.md",
+        "Grafana       导入 {to}/grafana/dashboards/zh/*.json ；以文件方式部署见 {to}/docs/dashboards.zh-CN.md",
+    ),
+    "systemd": Text(
+        "systemd       {to}/deploy/systemd/yunfu-exporter.service; how: {to}/docs/install.md",
+        "systemd       {to}/deploy/systemd/yunfu-exporter.service ；步骤见 {to}/docs/install.zh-CN.md",
+    ),
+    "exporter": Text(
+        "exporter      {to}/deploy/yunfu.yaml is an example; all keys: {to}/docs/configuration.md",
+        "exporter      示例： {to}/deploy/yunfu.yaml ；全部配置项见 {to}/docs/configuration.zh-CN.md",
+    ),
+    "runbook": Text(
+        "alerts        what to do: {to}/prometheus/runbook.md",
+        "告警          处理方法： {to}/prometheus/runbook.zh-CN.md",
+    ),
+}
+"""What the written files are for, a line each."""

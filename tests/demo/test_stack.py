@@ -71,13 +71,6 @@ def test_what_is_prepared_is_accepted(tmp_path: Path, pace: float) -> None:
     assert all(list(Path(path).glob("*.json")) for path in paths)
 
 
-def test_without_a_checkout_it_says_where_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An installed wheel has no rules and no dashboards."""
-    monkeypatch.setattr(stack, "CHECKOUT", tmp_path)
-    with pytest.raises(FileNotFoundError, match="check out the repository and run: make demo ARGS=--stack"):
-        prepare(tmp_path, AT, 1)
-
-
 CLASSIC = {"/classic/alerts": (200, "alerts"), "/api/v1/alerts": (200, "{}")}
 BARE = {"/alerts": (200, "This Debian package of Prometheus does not include the UI"), "/api/v1/alerts": (200, "{}")}
 

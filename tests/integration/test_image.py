@@ -17,8 +17,10 @@ import pytest
 
 from exporter import __version__
 from exporter.demo.simulator import SimulatorOptions
-from tests.support.images import BASE, HOME, REVISION, Image
+from exporter.files.shipped import shipped_names
+from tests.support.images import BASE, HOME, PASSWORD, REVISION, Image
 from tests.support.programs import PATIENCE_SECONDS, answers, eventually, fetch, free_port, simulated, write_config
+from tests.support.tools import ROOT
 
 pytestmark = pytest.mark.privileged
 
@@ -40,12 +42,12 @@ exec "$@"
 
 
 @contextmanager
-def contained(image: Image, configuration: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run words in the image on a read-only root as its user, as process 1; the directory is at /mnt."""
-    enter = ("chroot", f"--userspec={image.configuration['User']}", str(image.files))
+def contained(image: Image, directory: Path, *words: str, user: str = "") -> Iterator[subprocess.Popen[bytes]]:
+    """Run words in the image on a read-only root as its user, or another, as process 1; the directory is at /mnt."""
+    enter = ("chroot", f"--userspec={user or image.configuration['User']}", str(image.files))
     command = (*enter, "/usr/bin/env", "-i", *image.configuration["Env"], *words)
     apart = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", RUN_READ_ONLY, "sh")
-    with subprocess.Popen((*apart, str(image.files), str(configuration), *command)) as process:
+    with subprocess.Popen((*apart, str(image.files), str(directory), *command)) as process:
         try:
             yield process
         finally:
@@ -172,7 +174,36 @@ def test_it_compiles_nothing_at_the_start(image: Image) -> None:
         assert str(image.store.directory).encode() not in bytecode
 
 
+def test_it_writes_its_assets_for_whoever_runs_it(image: Image, tmp_path: Path) -> None:
+    """Into a directory of the user whom it is told to be, with Docker's group 0; as its own user it may not, and says so."""
+    somebody = 4242
+    os.chown(tmp_path, somebody, somebody)
+    words = (*image.configuration["Entrypoint"], "assets", "--to", "/mnt/yunfu")
+    with contained(image, tmp_path, *words) as process:
+        assert process.wait(PATIENCE_SECONDS) == 1
+    assert [*tmp_path.iterdir()] == []
+    with contained(image, tmp_path, *words, user=f"{somebody}:0") as process:
+        assert process.wait(PATIENCE_SECONDS) == 0
+    written = tmp_path / "yunfu"
+    assert {name for name in shipped_names() if (written / name).read_bytes() != (ROOT / name).read_bytes()} == set()
+    assert {path.stat().st_uid for path in (written, *written.rglob("*"))} == {somebody}
+
+
+def test_its_packages_came_from_the_index_that_was_named(image: Image) -> None:
+    """Those it consists of and those it was built with; the index' password is not in the image, nor in its history."""
+    assert image.asked >= {"aiohttp", "pydantic-settings", "hatchling"}
+    about = image.store("inspect", "--type", "image", image.name)
+    assert "created_by" in about
+    assert PASSWORD not in about
+    assert [
+        path
+        for path in (image.files / HOME).rglob("*")
+        if path.is_file() and not path.is_symlink() and PASSWORD.encode() in path.read_bytes()
+    ] == []
+
+
 def test_built_again_it_is_the_same(image: Image) -> None:
-    """The same sources on the same base give the same layers."""
-    again = image.store.inspect(image.store.make_image())["rootfs"]["diff_ids"]
+    """The same sources on the same base give the same layers, wherever the packages come from."""
+    name = image.store.make_image("PIP_INDEX_URL=", "PIP_TRUSTED_HOST=")  # pip's own, as compose says it
+    again = image.store.inspect(name)["rootfs"]["diff_ids"]
     assert again == image.layers

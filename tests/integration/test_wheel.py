@@ -16,6 +16,7 @@ import pytest
 
 from exporter import __version__
 from exporter.demo.simulator import SimulatorOptions
+from exporter.files.shipped import shipped_names
 from tests.support.programs import simulated, surroundings, write_config
 from tests.support.tools import ROOT, make, missing, need, run
 
@@ -71,10 +72,10 @@ def locked() -> dict[str, str]:
 
 @pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
 def test_the_installed_wheel_polls(release: Release, tmp_path: Path, version: str) -> None:
-    """On each Python it is made for, the wheel with the locked packages tells its revision and reads every task."""
+    """On each Python it is made for, the wheel with the packages of the lock beside it tells its revision and reads every task."""
     run(UV, "venv", "--quiet", "--python", interpreter(version), tmp_path / "venv")
     install = (UV, "pip", "install", "--quiet", "--python", tmp_path / "venv")
-    run(*install, "--require-hashes", "--requirement", ROOT / "requirements.txt")
+    run(*install, "--require-hashes", "--requirement", release.directory / "requirements.txt")
     run(*install, "--no-deps", release.wheel)
     program = tmp_path / "venv" / "bin" / "yunfu-exporter"
     assert run(program, "--version", cwd=tmp_path, env=surroundings()) == f"yunfu-exporter {__version__} ({REVISION})"
@@ -86,16 +87,22 @@ def test_the_installed_wheel_polls(release: Release, tmp_path: Path, version: st
     assert about is not None
     assert f'revision="{REVISION}"' in about[1]
     assert f'python_version="{version}.' in about[1]
+    run(program, "assets", "--to", tmp_path / "yunfu", cwd=tmp_path, env=surroundings())
+    written = {name: (tmp_path / "yunfu" / name).read_bytes() for name in shipped_names()}
+    assert written == {name: (ROOT / name).read_bytes() for name in shipped_names()}
+    promtool = need("promtool", "apt-get install prometheus")
+    assert run(promtool, "check", "config", tmp_path / "yunfu" / "prometheus" / "prometheus.yml")
 
 
 def test_the_wheel_has_all_files_of_the_package(release: Release) -> None:
-    """Templates, styles and py.typed are in it, so is the licence; nothing else is."""
+    """Templates, styles and py.typed are in it, so is the licence, and as its assets what is shipped; nothing else is."""
     tracked = {*run("git", "ls-files", "exporter").split()}
     assert any(name.endswith(".html") for name in tracked)
     about = {f"{NAME}.dist-info/{name}" for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt")}
     licence = {f"{NAME}.dist-info/licenses/LICENSE"}
+    assets = {f"exporter/assets/{name}" for name in shipped_names()}
     with zipfile.ZipFile(release.wheel) as wheel:
-        assert {*wheel.namelist()} == tracked | {"exporter/REVISION"} | about | licence
+        assert {*wheel.namelist()} == tracked | {"exporter/REVISION"} | about | licence | assets
 
 
 def test_the_sources_are_whole(release: Release) -> None:
@@ -103,7 +110,7 @@ def test_the_sources_are_whole(release: Release) -> None:
     tracked = {*run("git", "ls-files", "exporter").split()}
     around = {"LICENSE", "README.md", "pyproject.toml", "hatch_build.py", "PKG-INFO", ".gitignore", "exporter/REVISION"}
     with tarfile.open(release.sdist) as sdist:
-        assert {name.partition("/")[2] for name in sdist.getnames()} == tracked | around
+        assert {name.partition("/")[2] for name in sdist.getnames()} == tracked | around | {*shipped_names()}
 
 
 def test_built_again_it_is_the_same(release: Release, tmp_path: Path) -> None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
+import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +23,7 @@ from tests.support.tools import make, missing, need, run
 
 BASE: Final = "localhost/base"
 REVISION: Final = "0123456789abcdef0123456789abcdef01234567"
+PASSWORD: Final = "planted-password"
 HOME: Final = "opt/yunfu-exporter"
 
 
@@ -47,11 +53,12 @@ class Store:
         self("commit", "--disable-compression", "--rm", container, BASE)
         archive.unlink()
 
-    def make_image(self) -> str:
-        """Build the image with nothing kept from before; return its id."""
+    def make_image(self, *arguments: str) -> str:
+        """Build the image with build arguments, NAME=VALUE, and nothing kept from before; return its id."""
         chroot = "--isolation chroot --network host --pull-never --format docker --layers=false --timestamp 0"
         certificates = "--volume /etc/ssl/certs:/etc/ssl/certs:ro"
-        words = f"--quiet {chroot} {certificates} --build-arg BASE={BASE}"
+        given = " ".join(f"--build-arg {argument}" for argument in (f"BASE={BASE}", *arguments))
+        words = f"--quiet {chroot} {certificates} {given}"
         make("image", f"BUILDER={shlex.join(self.program)}", f"SOURCE_REVISION={REVISION}", f"ARGS={words}")
         return self("images", "--quiet", "--no-trunc", f"yunfu-exporter:{__version__}")
 
@@ -74,6 +81,8 @@ class Image:
     files: Path
     configuration: dict[str, Any]
     layers: list[str]
+    asked: frozenset[str]
+    """What the index was asked for that the packages came from."""
 
     @property
     def code(self) -> Path:
@@ -88,13 +97,44 @@ def quick_directory() -> Path | None:
 
 
 @contextmanager
+def index_of_ones_own() -> Iterator[tuple[str, set[str]]]:
+    """Serve a package index that wants a password and leads on to pip's own; gives its URL, and the names that it is asked for."""
+    found = re.search(r"Package Index\s+\(default\s+(\S+)\)", run(sys.executable, "-m", "pip", "install", "--help"))
+    assert found
+    url, asked = found[1].rstrip("/"), set[str]()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.headers["Authorization"] is None:
+                self.send_error(HTTPStatus.UNAUTHORIZED)
+                return
+            name = self.path.strip("/").rpartition("/")[2]
+            asked.add(name)
+            self.send_response(HTTPStatus.FOUND)
+            self.send_header("Location", f"{url}/{name}/")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            yield f"http://somebody:{PASSWORD}@127.0.0.1:{server.server_port}/simple", asked
+        finally:
+            server.shutdown()
+
+
+@contextmanager
 def built_image() -> Iterator[Image]:
-    """Build the image; it is there as long as the context lasts."""
+    """Build the image, with the packages from an index of one's own; it is there as long as the context lasts."""
     if os.geteuid() != 0:
         missing("only root can make a root file system", "sudo make test ARGS=tests/integration/test_image.py")
     with tempfile.TemporaryDirectory(prefix="image-", dir=quick_directory()) as directory:
         store = Store(Path(directory))
         store.make_base()
-        name = store.make_image()
+        with index_of_ones_own() as (url, asked):
+            name = store.make_image(f"PIP_INDEX_URL={url}")
         configuration = store.inspect(name)
-        yield Image(store, name, store.files(name), configuration["config"], configuration["rootfs"]["diff_ids"])
+        files, layers = store.files(name), configuration["rootfs"]["diff_ids"]
+        yield Image(store, name, files, configuration["config"], layers, frozenset(asked))

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from exporter.demo.stack import Addresses, programs
 from tests.support.programs import answers, eventually, free_address, running
 from tests.support.tools import ROOT
 
@@ -47,12 +48,43 @@ def test_what_is_mounted_exists(service: dict[str, Any]) -> None:
             assert source in COMPOSE["volumes"], volume
 
 
+def interpolated(text: str, **variables: str) -> str:
+    """Fill in variables as compose does, in the one form that the file has: ``${NAME:-}``."""
+    return re.sub(r"\$\{(\w+):-\}", lambda match: variables.get(match[1], ""), text)
+
+
 def test_images_are_pinned_or_built_here(service: dict[str, Any]) -> None:
-    """An image is built from the checkout's Dockerfile or has a version."""
-    if service.get("build") == ".":
-        assert 'ENTRYPOINT ["yunfu-exporter"]' in (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    """An image is built from the checkout's Dockerfile, by default on its base, or has a version; all can come from one registry."""
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    if "build" in service:
+        assert 'ENTRYPOINT ["yunfu-exporter"]' in dockerfile
+        assert service["build"]["context"] == "."
+        image = service["build"]["args"]["BASE"]
+        assert f"ARG BASE={interpolated(image).removeprefix('library/')}\n" in dockerfile
     else:
-        assert re.search(r":v?\d+\.\d+\.\d+$", service["image"])
+        image = service["image"]
+        assert re.fullmatch(r"[a-z]+/[a-z]+:v?\d+\.\d+\.\d+", interpolated(image))
+    assert interpolated(image, IMAGE_PREFIX="registry.example.com/") == f"registry.example.com/{interpolated(image)}"
+
+
+def test_what_is_given_to_a_build_is_an_argument_of_it(service: dict[str, Any]) -> None:
+    """An argument that is not given is empty, which pip takes for its default; its stage is not the one that becomes the image."""
+    stages = (ROOT / "Dockerfile").read_text(encoding="utf-8").split("\nFROM ")
+    for name, value in service.get("build", {"args": {}})["args"].items():
+        if name != "BASE":
+            assert (interpolated(value), interpolated(value, **{name: "given"})) == ("", "given")
+            assert [f"\nARG {name}\n" in stage for stage in stages] == [False, True, False]
+
+
+def test_grafana_fetches_nothing_when_it_starts() -> None:
+    """No plugins, no news of itself, and visitors only look: as in the demo, whose Grafana has paths and a port of its own beside."""
+    at = Addresses(*(f"127.0.0.1:{port}" for port in (1, 2, 3, 4)))
+    (demo,) = (each.environment for each in programs(Path("/nowhere"), at, 1) if each.name == "grafana")
+    shared = re.compile("GF_(?!PATHS_|SERVER_|LOG_)")
+    settings = {name: value for name, value in SERVICES["grafana"]["environment"].items() if shared.match(name)}
+    assert settings == {name: value for name, value in demo.items() if shared.match(name)}
+    assert settings["GF_PLUGINS_PREINSTALL_DISABLED"] == "true"
+    assert settings["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
 
 
 def test_all_come_back_after_a_reboot(service: dict[str, Any]) -> None:

@@ -164,7 +164,8 @@ def _check_web_config(directory: Path, text: str) -> None:
 
 def _check_prometheus(directory: Path, content: dict[str, Any]) -> None:
     promtool = need("promtool", "apt-get install prometheus")
-    shutil.copytree(ROOT / "prometheus" / "rules", directory / "rules")
+    shutil.copytree(ROOT / "prometheus", directory / "yunfu" / "prometheus")  # as the command assets writes them
+    assert all(any(directory.glob(pattern)) for pattern in content.get("rule_files", ()))
     (directory / "prometheus.yml").write_text(yaml.safe_dump(content), encoding="utf-8")
     words = [promtool, "check", "config", str(directory / "prometheus.yml")]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
@@ -193,6 +194,12 @@ def test_the_example_shows_every_key_with_its_default(tmp_path: Path) -> None:
         if not info.is_required() and getattr(account, name) != info.default
     }
     assert set(_paths(yaml.safe_load(block.text))) == {path for path, _ in keys(Settings)} - {("accounts", "token")}
+
+
+def test_the_example_file_is_what_the_first_page_shows() -> None:
+    """The shipped example of a configuration says the same as README's."""
+    block = next(block for block in BLOCKS if block.path == ROOT / "README.md" and "accounts:" in block.text)
+    assert yaml.safe_load((ROOT / "deploy" / "yunfu.yaml").read_text(encoding="utf-8")) == yaml.safe_load(block.text)
 
 
 def _paths(value: object, parent: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -43,6 +44,28 @@ def test_the_locks_name_no_host() -> None:
     for name in LOCKS:
         strange = [line for line in read(name).splitlines() if not re.match(r"[\w.-]+==| +--hash=sha256:", line)]
         assert strange == []
+
+
+def test_a_wheel_is_built_with_little(tmp_path: Path) -> None:
+    """Where nothing is installed yet, make wheel installs only what builds it, in versions that the tools for tests leave alone."""
+    for name in (*LOCKS, "pyproject.toml", "Makefile"):
+        shutil.copy(ROOT / name, tmp_path)
+    planned = run("make", "-C", str(tmp_path), "--dry-run", "wheel")
+    assert {*re.findall(r"requirements[\w-]*\.txt", planned.replace("cp requirements.txt", ""))} == {
+        "requirements-build.txt"
+    }
+    assert len(read("requirements-build.txt")) < len(read("requirements-dev.txt")) / 50
+    assert {*read("requirements-build.txt").splitlines()} <= {*read("requirements-dev.txt").splitlines()}
+
+
+def test_an_editable_installation_has_no_copies() -> None:
+    """It takes everything from the checkout; a copy of the assets would never be read, nor renewed."""
+    make_hook = runpy.run_path(str(ROOT / "hatch_build.py"))["BuildHook"]
+    build_data: dict[str, dict[str, str]] = {"force_include": {}}
+    make_hook(str(ROOT), {}, None, None, "", "wheel").initialize("editable", build_data)
+    assert build_data["force_include"] == {}
+    make_hook(str(ROOT), {}, None, None, "", "wheel").initialize("standard", build_data)
+    assert "exporter/assets/prometheus/runbook.md" in build_data["force_include"].values()
 
 
 def test_the_licence_is_whole() -> None:

@@ -1,4 +1,4 @@
-"""Texts of ``check`` and ``tasks``: each is there in both languages."""
+"""Texts of ``check``, ``tasks`` and ``assets``: each is there in both languages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import string
 
 import pytest
 
-from exporter.words.check import BUDGET, CHECK, NO_TASKS, TABLE
+from exporter.words.check import ASSETS, ASSETS_FOR, BUDGET, CHECK, NO_TASKS, TABLE
 from exporter.words.text import Text
 
 HAN = re.compile("[\u4e00-\u9fff]")
@@ -18,7 +18,9 @@ def fields(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
 
-@pytest.mark.parametrize("text", [*CHECK.values(), *BUDGET.values(), *TABLE.values(), NO_TASKS])
+@pytest.mark.parametrize(
+    "text", [each for table in (CHECK, BUDGET, TABLE, ASSETS, ASSETS_FOR) for each in table.values()] + [NO_TASKS]
+)
 def test_every_text_is_there_in_both_languages(text: Text) -> None:
     """Both fill in the same values, English has no Chinese, and Chinese is some, but for names."""
     assert fields(text.en) == fields(text.zh)

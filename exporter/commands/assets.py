@@ -1,0 +1,117 @@
+"""The command ``assets``: the files that come with this version, written to a directory, and over those of an earlier version.
+
+What was written is recorded there in SHA256SUMS, in the format of sha256sum. So the next run knows a file that the user has changed:
+that one stays, and the new one is put beside it.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from exporter import __version__
+from exporter.commands import FAILED, OK, complain
+from exporter.config.values import printable
+from exporter.files.shipped import shipped_names, shipped_root
+from exporter.words.check import ASSETS, ASSETS_FOR
+from exporter.words.terminal import say
+
+FLAGS: Final = {"--to DIR": "the directory; files in it that you have changed stay as they are"}
+
+RECORD: Final = "SHA256SUMS"
+BESIDE: Final = ".new"
+"""Ends the name of a new file that is put beside the user's."""
+
+
+def run(options: Namespace, _: Sequence[str]) -> int:
+    """Write the files, print what was done and what they are for; return the exit status: 0, or 1 if a file cannot be written."""
+    directory = Path(options.to)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        changes = _compare(directory)
+        _apply(directory, changes)
+    except OSError as error:
+        place = f": {error.filename}" if error.filename else ""
+        complain(
+            f"--to: {directory} cannot be written: {error.strerror}{place}; expected a directory that you may write to "
+            '(in a container, run it as yourself: --user "$(id -u)")'
+        )
+        return FAILED
+    for key, name in _report(changes):
+        print(say((ASSETS | ASSETS_FOR)[key], to=printable(str(directory)), version=__version__, name=printable(name)))
+    return OK
+
+
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """What there is to do in a directory, by the names of files within it."""
+
+    shipped: Mapping[str, bytes]
+    written: Sequence[str]
+    """Not there, or as an earlier version wrote them."""
+
+    kept: Sequence[str]
+    """Changed by the user, and since then by us: the new one goes beside."""
+
+    removed: Sequence[str]
+    """No longer shipped, and as an earlier version wrote them."""
+
+    left: Sequence[str]
+    """No longer shipped, but changed by the user."""
+
+
+def _compare(directory: Path) -> _Changes:
+    """Compare the shipped files with those in a directory, and these with what was written there last."""
+    shipped = {name: (shipped_root() / name).read_bytes() for name in shipped_names()}
+    ours = {name: _digest(content) for name, content in shipped.items()}
+    last = _read_record(directory / RECORD)
+    there = {name: _digest(path.read_bytes()) for name in ours | last if (path := directory / name).exists()}
+    others = [name for name in ours if there.get(name) != ours[name]]
+    gone = [name for name in last if name in there and name not in ours]
+    return _Changes(
+        shipped,
+        written=[name for name in others if there.get(name) in (None, last.get(name))],
+        kept=[name for name in others if name in there and last.get(name) not in (there[name], ours[name])],
+        removed=[name for name in gone if there[name] == last[name]],
+        left=[name for name in gone if there[name] != last[name]],
+    )
+
+
+def _apply(directory: Path, changes: _Changes) -> None:
+    """Put each file in its place by renaming it, once all are written: a full disk leaves everything as it was."""
+    new = {name: changes.shipped[name] for name in changes.written}
+    new |= {f"{name}{BESIDE}": changes.shipped[name] for name in changes.kept}
+    new[RECORD] = "".join(f"{_digest(content)}  {name}\n" for name, content in changes.shipped.items()).encode()
+    with TemporaryDirectory(prefix=".assets-", dir=directory) as staging:
+        for number, content in enumerate(new.values()):
+            Path(staging, str(number)).write_bytes(content)
+        for name in changes.removed:
+            (directory / name).unlink()
+        for number, name in enumerate(new):  # the record is the last: until then, another run does the rest
+            (directory / name).parent.mkdir(parents=True, exist_ok=True)
+            Path(staging, str(number)).replace(directory / name)
+
+
+def _digest(content: bytes) -> str:
+    return sha256(content).hexdigest()
+
+
+def _read_record(path: Path) -> dict[str, str]:
+    """Return the digests of the files as they were written last, by name; of none that lies outside the directory."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
+    last = {name: digest for digest, _, name in (line.partition("  ") for line in lines) if name}
+    return {name: digest for name, digest in last.items() if not name.startswith("/") and ".." not in name.split("/")}
+
+
+def _report(changes: _Changes) -> Iterator[tuple[str, str]]:
+    """Yield each line as the key of its text and what it names, a file or a number of files."""
+    yield "written", str(len(changes.written))
+    yield from (("kept", name) for name in changes.kept)
+    yield from (("removed", name) for name in changes.removed)
+    yield from (("left", name) for name in changes.left)
+    yield from ((key, "") for key in ASSETS_FOR)

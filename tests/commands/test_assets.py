@@ -1,0 +1,233 @@
+"""The command assets as users type it: the first time, and over the files of an earlier version."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from exporter import __version__
+from exporter.cli import run
+from exporter.commands import assets
+from exporter.files.shipped import shipped_names
+from tests.support.tools import ROOT, need
+from tests.support.tools import run as run_program
+
+RULES, ALERTMANAGER = "prometheus/rules/campaigns.yaml", "prometheus/alertmanager/alertmanager.yml"
+
+
+def files(directory: Path) -> dict[str, bytes]:
+    """Return what is in a directory, but for the record."""
+    found = {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+    return {name: content for name, content in found.items() if name != "SHA256SUMS"}
+
+
+@pytest.fixture
+def ship(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the directory whose files are shipped, in place of the real ones."""
+    root = tmp_path / "shipped"
+    monkeypatch.setattr(assets, "shipped_root", lambda: root)
+    monkeypatch.setattr(assets, "shipped_names", lambda: sorted(files(root)))
+    write(root, {RULES: "rules 1", ALERTMANAGER: "receivers 1", "prometheus/runbook.md": "what to do"})
+    return root
+
+
+def write(directory: Path, contents: dict[str, str]) -> None:
+    """Write files of a directory."""
+    for name, content in contents.items():
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_text(content, encoding="utf-8")
+
+
+def test_all_that_is_shipped_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Byte for byte as in the repository, in the same tree; no configuration is needed, nor has to be a good one."""
+    monkeypatch.setenv("YUNFU_MISSPELT", "1")
+    to = tmp_path / "made" / "here"
+    assert run(["assets", "--to", f"{to}/"]) == 0
+    assert files(to) == {name: (ROOT / name).read_bytes() for name in shipped_names()}
+    out, err = capsys.readouterr()
+    assert err == ""
+    first, *others = out.splitlines()
+    assert first == f"{len(shipped_names())} files of yunfu-exporter {__version__} written to {to}"
+    named = {word.rstrip(";") for line in others for word in line.split() if word.startswith(str(to))}
+    assert len(named) > len(others)
+    assert [name for name in named if not [*Path("/").glob(name[1:])]] == []
+
+
+def test_what_is_said_is_in_the_terminals_language(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A Chinese locale is led to the Chinese dashboards and documents, which are there."""
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    assert run(["assets", "--to", str(tmp_path)]) == 0
+    first, *others = capsys.readouterr().out.splitlines()
+    assert first == f"已将 yunfu-exporter {__version__} 的 {len(shipped_names())} 个文件写入 {tmp_path}"
+    named = {word for line in others for word in line.split() if word.startswith(str(tmp_path))}
+    assert str(tmp_path / "prometheus" / "runbook.zh-CN.md") in named
+    assert [name for name in named if not [*Path("/").glob(name[1:])]] == []
+
+
+def test_what_the_user_has_changed_is_seen_by_sha256sum(ship: Path, tmp_path: Path) -> None:
+    """SHA256SUMS is what that program reads."""
+    assert run(["assets", "--to", str(tmp_path / "to")]) == 0
+    checked = run_program(need("sha256sum", "apt-get install coreutils"), "--check", "SHA256SUMS", cwd=tmp_path / "to")
+    assert checked.splitlines() == [f"{name}: OK" for name in sorted(files(ship))]
+
+
+def test_again_nothing_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same version over its own files leaves each as it is."""
+    assert run(["assets", "--to", str(tmp_path)]) == 0
+    before = {name: (tmp_path / name).stat() for name in files(tmp_path)}
+    capsys.readouterr()
+    assert run(["assets", "--to", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.startswith("0 files of ")
+    assert {name: (tmp_path / name).stat() for name in files(tmp_path)} == before
+
+
+def test_a_newer_version_replaces_what_the_user_has_not_changed(
+    ship: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that is no longer shipped goes, so that no rule is loaded twice; what is the user's own stays."""
+    to = tmp_path / "to"
+    assert run(["assets", "--to", str(to)]) == 0
+    write(to, {"prometheus/rules/own.yaml": "my own"})
+    (ship / RULES).unlink()
+    write(ship, {"prometheus/rules/tasks.yaml": "rules 2", "prometheus/runbook.md": "what to do now"})
+    capsys.readouterr()
+    assert run(["assets", "--to", str(to)]) == 0
+    assert files(to) == {**files(ship), "prometheus/rules/own.yaml": b"my own"}
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("2 files of ")
+    assert said[1] == f"removed, since this version has none: {to}/{RULES}"
+
+
+def test_what_the_user_has_changed_stays(ship: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The new file is put beside it once, when there is one; a changed file that is no longer shipped stays as well."""
+    to = tmp_path / "to"
+    assert run(["assets", "--to", str(to)]) == 0
+    write(to, {RULES: "my rules", ALERTMANAGER: "my receivers", "prometheus/runbook.md": "my notes"})
+    write(ship, {ALERTMANAGER: "receivers 2"})
+    (ship / "prometheus/runbook.md").unlink()
+    capsys.readouterr()
+    assert run(["assets", "--to", str(to)]) == 0
+    mine = {RULES: b"my rules", ALERTMANAGER: b"my receivers", "prometheus/runbook.md": b"my notes"}
+    assert files(to) == mine | {f"{ALERTMANAGER}.new": b"receivers 2"}
+    said = capsys.readouterr().out
+    assert f"kept, since you changed it: {to}/{ALERTMANAGER}; the new one is beside it: {ALERTMANAGER}.new\n" in said
+    assert f"this version has none, but you changed it, so it stays: {to}/prometheus/runbook.md\n" in said
+    assert RULES not in said
+    (to / f"{ALERTMANAGER}.new").unlink()
+    assert run(["assets", "--to", str(to)]) == 0
+    assert files(to) == mine
+    assert "you changed it" not in capsys.readouterr().out
+
+
+def test_files_that_were_there_before_stay(ship: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In a directory where it has never written, a file of that name is the user's."""
+    to = tmp_path / "to"
+    write(to, {ALERTMANAGER: "theirs"})
+    assert run(["assets", "--to", str(to)]) == 0
+    assert files(to) == {**files(ship), ALERTMANAGER: b"theirs", f"{ALERTMANAGER}.new": b"receivers 1"}
+    assert f"kept, since you changed it: {to}/{ALERTMANAGER}" in capsys.readouterr().out
+
+
+def test_a_record_leads_out_of_the_directory_to_no_avail(ship: Path, tmp_path: Path) -> None:
+    """A file that a forged record names is only removed within the directory."""
+    to, outside = tmp_path / "to", tmp_path / "outside"
+    outside.write_text("theirs", encoding="utf-8")
+    digest = assets._digest(b"theirs")
+    write(to, {"SHA256SUMS": f"{digest}  ../outside\n{digest}  {outside}\nno line of ours\n"})
+    assert run(["assets", "--to", str(to)]) == 0
+    assert outside.exists()
+    assert files(to) == files(ship)
+
+
+def test_a_full_disk_leaves_everything_as_it_was(
+    ship: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What could not be written whole is not written at all, and the next run does it."""
+    to = tmp_path / "to"
+    assert run(["assets", "--to", str(to)]) == 0
+    before = files(to)
+    (ship / "prometheus/runbook.md").unlink()
+    write(ship, {RULES: "rules 2", ALERTMANAGER: "receivers 2"})
+    written: list[Path] = []
+    real = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        written.append(path)
+        if len(written) == 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(path, content)
+
+    capsys.readouterr()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        assert run(["assets", "--to", str(to)]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(
+        f"yunfu-exporter: --to: {to} cannot be written: No space left on device; expected a directory "
+    )
+    assert err.count("\n") == 1
+    assert files(to) == before
+    assert run(["assets", "--to", str(to)]) == 0
+    assert files(to) == files(ship)
+
+
+def test_what_was_broken_off_is_done_by_the_next_run(
+    ship: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When it ends between two files, each is the old one or the new one, and neither is taken for the user's."""
+    to = tmp_path / "to"
+    assert run(["assets", "--to", str(to)]) == 0
+    write(ship, {RULES: "rules 2", ALERTMANAGER: "receivers 2"})
+    real = Path.replace
+
+    def ended(path: Path, target: Path) -> Path:
+        if target == to / RULES:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", ended)
+        assert run(["assets", "--to", str(to)]) == 1
+    assert files(to) == {**files(ship), RULES: b"rules 1"}
+    assert run(["assets", "--to", str(to)]) == 0
+    assert files(to) == files(ship)
+
+
+@pytest.mark.parametrize("blocked", ["", "prometheus", RULES])
+def test_what_is_in_the_way_is_named(
+    ship: Path, tmp_path: Path, blocked: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file for a directory, or a directory for a file: one line, status 1, and nothing has been removed or overwritten."""
+    to = tmp_path / "to"
+    path = to / blocked
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if blocked == RULES:
+        path.mkdir()
+    else:
+        path.write_text("theirs", encoding="utf-8")
+    assert run(["assets", "--to", str(to)]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert str(path) in err
+    assert path.is_dir() if blocked == RULES else path.read_text(encoding="utf-8") == "theirs"
+    assert files(ship)
+
+
+def test_it_is_said_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without --to it does nothing; a word too many is told."""
+    with pytest.raises(SystemExit) as end:
+        run(["assets"])
+    assert end.value.code == 2
+    assert "the following arguments are required: --to" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        run(["assets", "--to", "x", "--force"])
+    assert "unrecognized arguments: --force" in capsys.readouterr().err
