@@ -30,16 +30,21 @@ BESIDE: Final = ".new"
 
 def run(options: Namespace, _: Sequence[str]) -> int:
     """Write the files, print what was done and what they are for; return the exit status: 0, or 1 if a file cannot be written."""
+    if not options.to:  # an unset variable of a script; as a path it would be the working directory
+        complain("--to: is empty; expected a directory, . for this one")
+        return FAILED
     directory = Path(options.to)
     try:
         directory.mkdir(parents=True, exist_ok=True)
         changes = _compare(directory)
         _apply(directory, changes)
     except OSError as error:
-        place = f": {error.filename}" if error.filename else ""
+        fault = "Not a directory" if isinstance(error, FileExistsError) else error.strerror
+        path = error.filename2 or error.filename  # of two, the one that is not a temporary file of ours
+        place = f": {path}" if path else ""
+        hint = ' (in a container, run it as yourself: --user "$(id -u)")' if isinstance(error, PermissionError) else ""
         complain(
-            f"--to: {directory} cannot be written: {error.strerror}{place}; expected a directory that you may write to "
-            '(in a container, run it as yourself: --user "$(id -u)")'
+            f"--to: {directory} cannot be written: {fault}{place}; expected a directory that you may write to{hint}"
         )
         return FAILED
     for key, name in _report(changes):

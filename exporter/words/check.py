@@ -76,8 +76,8 @@ ASSETS: Final = {
         "已将 yunfu-exporter {version} 的 {name} 个文件写入 {to}",
     ),
     "kept": Text(
-        "kept, since you changed it: {to}/{name}; the new one is beside it: {name}.new",
-        "已保留你改过的文件：{to}/{name}；新版本另存为 {name}.new",
+        "kept, since you changed it: {to}/{name}; the new one is beside it: {to}/{name}.new",
+        "已保留你改过的文件：{to}/{name}；新版本另存为 {to}/{name}.new",
     ),
     "removed": Text("removed, since this version has none: {to}/{name}", "已删除此版本不再包含的文件：{to}/{name}"),
     "left": Text(

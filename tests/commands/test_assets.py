@@ -117,7 +117,9 @@ def test_what_the_user_has_changed_stays(ship: Path, tmp_path: Path, capsys: pyt
     mine = {RULES: b"my rules", ALERTMANAGER: b"my receivers", "prometheus/runbook.md": b"my notes"}
     assert files(to) == mine | {f"{ALERTMANAGER}.new": b"receivers 2"}
     said = capsys.readouterr().out
-    assert f"kept, since you changed it: {to}/{ALERTMANAGER}; the new one is beside it: {ALERTMANAGER}.new\n" in said
+    assert (
+        f"kept, since you changed it: {to}/{ALERTMANAGER}; the new one is beside it: {to}/{ALERTMANAGER}.new\n" in said
+    )
     assert f"this version has none, but you changed it, so it stays: {to}/prometheus/runbook.md\n" in said
     assert RULES not in said
     (to / f"{ALERTMANAGER}.new").unlink()
@@ -220,6 +222,43 @@ def test_what_is_in_the_way_is_named(
     assert str(path) in err
     assert path.is_dir() if blocked == RULES else path.read_text(encoding="utf-8") == "theirs"
     assert files(ship)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (FileExistsError(errno.EEXIST, "File exists", "to"), "Not a directory: to; expected a directory that you may write to"),
+        (OSError(errno.EXDEV, "Cross", "to/.assets-x/1", None, "to/a"), "Cross: to/a; expected a directory that you may write to"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "to"),
+            (
+                "Permission denied: to; expected a directory that you may write to "
+                '(in a container, run it as yourself: --user "$(id -u)")'
+            ),
+        ),
+    ],
+)  # fmt: skip
+def test_the_message_is_about_what_the_user_can_mend(
+    error: OSError, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No name of a temporary file, and a hint about containers only where the user is the fault."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    assert run(["assets", "--to", "to"]) == 1
+    assert capsys.readouterr().err == f"yunfu-exporter: --to: to cannot be written: {said}\n"
+
+
+def test_an_empty_path_is_not_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A variable of a script that is not set spills no files."""
+    monkeypatch.chdir(tmp_path)
+    assert run(["assets", "--to", ""]) == 1
+    assert capsys.readouterr().err == "yunfu-exporter: --to: is empty; expected a directory, . for this one\n"
+    assert files(tmp_path) == {}
 
 
 def test_it_is_said_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
