@@ -32,6 +32,8 @@ def build(language: Language) -> Board:
     )
     board.account_variable()
     board.window_variable()
+    board.mark_alerts()
+    board.mark_restarts()
     board.link("overview", Text("Overview", "总览"))
     board.link_other_language()
     panels = Panels(language)

@@ -33,6 +33,8 @@ def build(language: Language) -> Board:
     board.window_variable()
     board.choice("rows", Text("Rows", "行数"), {rows: Text(rows, rows) for rows in ("20", "50", "200", "1000")}, "50")
     shown_variable(board)
+    board.mark_alerts(severity="critical")
+    board.mark_restarts()
     board.link("exporter", Text("Exporter", "采集器"))
     board.link_other_language()
     panels = Panels(language)

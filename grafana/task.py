@@ -84,6 +84,8 @@ def build(language: Language) -> Board:
     board.variable(_task_variable(language))
     board.window_variable()
     board.variable(build_dashboard.ConstantVariable("utc_offset").value("8"))
+    board.mark_alerts('task=~"$task|"')
+    board.mark_restarts()
     board.link("overview", Text("Overview", "总览"))
     board.link("exporter", Text("Exporter", "采集器"))
     board.link_other_language()

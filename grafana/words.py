@@ -34,4 +34,5 @@ PROGRESS: Final = _TITLES["yunfu_task_progress_ratio"]
 ANSWER_RATE: Final = _TITLES["yunfu_task_answer_ratio"]
 THRESHOLD: Final = Text("Threshold", "接通率阈值")
 CALLS: Final = Text("Calls", "呼叫数")
-PER_MINUTE: Final = Text(" /min", " /分钟")
+PER_MINUTE: Final = "locale"
+"""The unit of graphs whose title says per minute: a suffix would cost the thousands separator."""

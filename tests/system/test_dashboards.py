@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from exporter.metrics.families import WINDOW_FAMILIES
-from grafana.palette import VOCABULARIES
+from grafana.palette import BAD, GOOD, NEUTRAL, QUIET, STALE, VOCABULARIES, WARN
 from grafana.queries import ALL, CERTAIN
 from grafana.tasks import rank
 from grafana.words import Language
@@ -139,9 +139,32 @@ def test_label_values_have_words_and_colours(dashboard: Dashboard) -> None:
                 assert set(texts) <= named, f"{panel['title']}: use name_series for {match[1]}"
 
 
+def test_white_words_on_colours_can_be_read() -> None:
+    """Each colour of a label's value is dark enough: WCAG wants a contrast of 3 for large text and graphs. Rounds are a scale."""
+    colours = {colour for label, (_, each) in VOCABULARIES.items() if label != "rounds" for colour in each.values()}
+    assert not {
+        colour for colour in colours | {GOOD, WARN, BAD, STALE, NEUTRAL, QUIET} if _contrast_to_white(colour) < 3
+    }
+
+
+def _contrast_to_white(colour: str) -> float:
+    shares = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [share / 12.92 if share <= 0.03928 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
+    return 1.05 / (0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] + 0.05)
+
+
+def test_stacked_areas_begin_at_zero(dashboard: Dashboard) -> None:
+    """An area that begins elsewhere is not as large as what it stands for."""
+    for panel in dashboard.shown:
+        defaults = panel["fieldConfig"]["defaults"]
+        if ((defaults.get("custom") or {}).get("stacking") or {}).get("mode") == "normal":
+            assert defaults.get("min") == 0, panel["title"]
+
+
 def test_texts_are_in_the_language_of_the_folder(dashboard: Dashboard) -> None:
     """An English dashboard has no Chinese but the link to the other, and a Chinese one no title without Chinese."""
     texts = [dashboard.model["title"], dashboard.model["description"]]
+    texts += [mark.panel for mark in dashboard.marks()]
     texts += [panel[part] for panel in dashboard.panels for part in ("title", "description") if panel.get(part)]
     texts += [label for variable in dashboard.variables if (label := variable.get("label"))]
     if dashboard.language == Language.ENGLISH:
@@ -151,7 +174,7 @@ def test_texts_are_in_the_language_of_the_folder(dashboard: Dashboard) -> None:
 
 
 def _all_expressions() -> list[str]:
-    boards = [query.expr for path in PATHS for query in load(path).queries()]
+    boards = [query.expr for path in PATHS for query in (*load(path).queries(), *load(path).marks())]
     variables = [_asked(variable) for path in PATHS for variable in load(path).variables]
     return [*boards, *filter(None, variables), *(rule.expr for rule in read_rules())]
 
