@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from grafana import task
+from grafana import task_verdict
 from grafana.queries import ALL, CERTAIN
 from tests.support.backfill import Asked
 from tests.support.dashboards import PATHS, Dashboard, load
@@ -23,7 +23,7 @@ def day(history: Served) -> Asked:
 
 
 def _filled(expr: str, **variables: str) -> str:
-    for name, value in {"account": ".*", "shown": ".*", "window": "30m", **variables}.items():
+    for name, value in {"account": ".*", "shown": ".*", "window": "30m", "__range": "8h", **variables}.items():
         expr = expr.replace(f"${name}", value)
     return expr
 
@@ -83,8 +83,8 @@ def test_without_the_rules_nothing_is_called_fine(day: Asked, title: str) -> Non
 
 def test_without_the_rules_a_task_has_no_verdict(day: Asked, history: Served) -> None:
     """Its dashboard says that they are missing, and not that nothing is wrong."""
-    expr = _without_rules(_filled(task._verdict(), task=history.roles.bad_list))
-    assert [float(each["value"][1]) for each in day.at_the_end(expr)] == [task.NO_RULES]
+    expr = _without_rules(_filled(task_verdict.verdict(), task=history.roles.bad_list))
+    assert [float(each["value"][1]) for each in day.at_the_end(expr)] == [task_verdict.NO_RULES]
 
 
 def _without_rules(expr: str) -> str:

@@ -42,7 +42,6 @@ PROMETHEUS_OWN = {
 
 
 BY_HAND = {
-    "yunfu_account_quota_remaining": "of one moment in the platform's minute; the dashboards show who used the minute",
     "yunfu_account_tasks": "each exporter's own count; the dashboards count tasks, however many exporters read them",
     "yunfu_exporter_http_refusals": "to find out why a scrape or a page is turned away; a scrape that fails shows in up",
     "yunfu_exporter_log_lines_dropped": "to tell why the log has nothing to say: nobody takes its lines",
