@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from grafana_foundation_sdk.builders import heatmap, stat, table, timeseries
+from grafana_foundation_sdk.builders import common, heatmap, stat, table, timeseries
 from grafana_foundation_sdk.models import dashboard
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
@@ -35,8 +35,11 @@ def failed_tile(panels: Panels) -> stat.Panel:
     calls = f"sum(increase({chosen(f'{REQUESTS}_count')}[{WINDOW}]))"
     failures = f"sum(increase({chosen('yunfu_exporter_api_failures_total')}[{WINDOW}]))"
     panel = panels.stat(
-        Text("API calls failed · last $window", "接口调用失败率 · 最近 $window"),
-        Text("The share of API calls that failed, and the number of calls.", "失败的接口调用占比，以及调用总数。"),
+        Text("API failures", "接口失败"),
+        Text(
+            "The share of API calls that failed in the last $window, and the number of calls.",
+            "最近 $window失败的接口调用占比，以及调用总数。",
+        ),
         "percentunit",
         Query(f"{failures} / ({calls} > 0)", Text("Failed", "失败率"), instant=True),
         Query(calls, Text("Calls", "调用数"), instant=True),
@@ -48,10 +51,10 @@ def failed_tile(panels: Panels) -> stat.Panel:
 def lag_tile(panels: Panels) -> stat.Panel:
     """Return a tile of how late polls start."""
     panel = panels.stat(
-        Text("Poll lag · last $window", "采集延迟 · 最近 $window"),
+        Text("Poll lag", "采集延迟"),
         Text(
-            "How late the latest 1 % of polls start (99 %). Lag means that the quota is short or calls are slow.",
-            "最迟的 1% 采集（99 分位）比计划晚多久开始。延迟说明配额不足或接口缓慢。",
+            "How late the latest 1 % of polls of the last $window started (99 %). Lag means that the quota is short or calls are slow.",
+            "最近 $window最迟的 1% 采集（99 分位）比计划晚多久开始。延迟说明配额不足或接口缓慢。",
         ),
         "s",
         Query(_lag(0.99, "increase", WINDOW), instant=True),
@@ -62,27 +65,28 @@ def lag_tile(panels: Panels) -> stat.Panel:
 def quota_tile(panels: Panels) -> stat.Panel:
     """Return a tile of how much of its rate limit the account nearest to it uses, and how long its calls wait."""
     panel = panels.stat(
-        Text("Quota · last $window", "配额 · 最近 $window"),
+        Text("Quota", "配额"),
         Text(
-            "How much of its rate limit the account that is nearest to it uses, and how long a call waits for it on average.",
-            "最接近限速的账号的配额使用率，以及每次接口调用因限速而等待的平均秒数。",
+            "How much of its rate limit the account that is nearest to it uses, and how long a call of the last $window waited for it on average.",
+            "最接近限速的账号的配额使用率，以及最近 $window每次接口调用因限速而等待的平均秒数。",
         ),
         "percentunit",
         Query(f"max({quota_used()})", Text("Used", "已用"), instant=True),
         Query(_wait_per_call("sum", "increase", WINDOW), Text("Wait per call", "每次等待"), instant=True),
     )
     panel.decimals(0).override_by_query("B", [*unit("s", 2), fixed(NOTHING)])
+    panel.text(common.VizTextDisplayOptions().title_size(14).value_size(20))
     return steps(panel, NOTHING, {0: GOOD, 0.9: WARN})
 
 
 def latency(panels: Panels) -> timeseries.Panel:
-    """Return a graph of how long calls take, over five minutes at least: of the few calls of one, the slowest 1 % is none."""
+    """Return a graph of how long calls take."""
     return _quantiles(
         panels,
         Text("Duration of API calls", "接口调用耗时"),
         Text("How long calls to the platform's API take, failed ones included.", "平台接口调用的耗时，含失败的调用。"),
         {share: _quantile(share, REQUESTS, "rate", "$__rate_interval") for share in SHARES},
-    ).interval("5m")
+    )
 
 
 def latency_map(panels: Panels) -> heatmap.Panel:
@@ -218,13 +222,15 @@ def waits(panels: Panels) -> timeseries.Panel:
 
 def lags(panels: Panels) -> timeseries.Panel:
     """Return a graph of how late polls start."""
-    panel = _quantiles(
+    return _quantiles(
         panels,
         Text("Poll lag", "采集延迟"),
-        Text("How late polls start; see the tile above.", "采集比计划晚多久开始，说明见上方同名指标。"),
+        Text(
+            f"How late polls start; see the tile above. Less than {FIRST_LAG:g} s is drawn as that.",
+            f"采集比计划晚多久开始，说明见上方同名指标。不足 {FIRST_LAG:g} 秒按 {FIRST_LAG:g} 秒画出。",
+        ),
         {share: _lag(share, "rate", "$__rate_interval") for share in SHARES},
     )
-    return panel.interval("5m").mappings(_least_lag(panels))
 
 
 def unread(panels: Panels) -> timeseries.Panel:
@@ -262,11 +268,12 @@ def _least_lag(panels: Panels) -> list[dashboard.ValueMapping]:
 
 
 def _quantiles(panels: Panels, title: Text, description: Text, exprs: Mapping[float, str]) -> timeseries.Panel:
+    """Return a graph of quantiles, over five minutes at least: there is no slowest 1 % of the few calls of one."""
     asked = [Query(expr, SHARES[share]) for share, expr in exprs.items()]
     panel = panels.timeseries(title, description, "s", *asked)
     for ref, colour in zip("ABC", SHARE_COLOURS, strict=True):
         panel.override_by_query(ref, [fixed(colour)])
-    return panel.min(0).fill_opacity(0)
+    return panel.interval("5m").min(0).fill_opacity(0)
 
 
 def _wait_per_call(by: str, function: str, window: str) -> str:

@@ -44,7 +44,7 @@ def build(language: Language) -> Board:
     board.add(_date(panels), width=4, height=4)
     for title, expr, field_unit in _totals():
         board.add(_total(panels, title, expr, field_unit), width=4, height=4)
-    board.add(_teams(panels), width=24, height=7)
+    board.add(_teams(panels), width=24, height=6)
     board.add(_tasks(panels), width=24, height=31)
     return board
 
@@ -149,14 +149,14 @@ def _points(share: Callable[[str], str]) -> str:
 
 _DIALLED: Final = Text("Dialled", "外呼量")
 _ANSWERED: Final = Text("Answered", "接通量")
-_INTERESTED: Final = Text("A+B", "A+B 意向")
-_BLOCKED: Final = Text("Blocked", "运营商拦截")
+_INTERESTED: Final = Text("A+B", "A+B")
+_BLOCKED: Final = Text("Blocked", "被拦截")
 _ON_DAY_BEFORE: Final = Text("Day before", "前一日")
 _CHANGES: Final = (
-    Text("± calls", "外呼量增减"),
-    Text("± rate", "接通率增减"),
-    Text("± A+B", "A+B 增减"),
-    Text("± blocked", "拦截率增减"),
+    Text("± calls", "±外呼"),
+    Text("± rate", "±接通率"),
+    Text("± A+B", "±A+B"),
+    Text("± blocked", "±拦截率"),
 )
 
 
@@ -194,7 +194,8 @@ def _total(panels: Panels, title: Text, figure: Callable[[str], str], field_unit
     for letter in "AB":
         panel.override_by_query(letter, field_unit)
     panel.color_mode(options.BigValueColorMode.NONE).text_mode(options.BigValueTextMode.VALUE_AND_NAME)
-    return steps(panel.text(common.VizTextDisplayOptions().title_size(13).value_size(22)), NEUTRAL)
+    panel.orientation(options.VizOrientation.HORIZONTAL)
+    return steps(panel.text(common.VizTextDisplayOptions().title_size(13).value_size(20)), NEUTRAL)
 
 
 def _teams(panels: Panels) -> table.Panel:
@@ -222,7 +223,7 @@ def _tasks(panels: Panels) -> table.Panel:
         f"/d/{uid('task', panels.language)}?var-datasource=${{datasource}}&var-account=${{__data.fields.account}}"
         "&var-task=${__data.fields.task}&${__url_time_range}",
     )
-    names = {"name": Column(TASK, 0, [link], least=150), "account": Column(ACCOUNT, 74)}
+    names = {"name": Column(TASK, 0, [link], least=150), "account": Column(ACCOUNT, 72)}
     return make_table(
         panels,
         Text("Tasks that dialled on this day or the day before", "当日或前一日有外呼的任务"),
@@ -245,15 +246,15 @@ def _rows(panels: Panels, figures: Figures) -> Iterator[Rows]:
     more, less = thresholds(BAD, {-0.1: "text", 0.1: GOOD}), thresholds(BAD, {-3: "text", 3: GOOD})
     worse = thresholds(GOOD, {-3: "text", 3: BAD})
     text = cell("color-text")
-    yield Rows(figures.dialled(), {}, Column(_DIALLED, 80, COUNT), "dialled")
-    yield Rows(_change(figures.dialled), {}, Column(calls_change, 74, unit("percentunit", 0)), "dialled_change")
-    yield Rows(figures.answered(), {}, Column(_ANSWERED, 80, COUNT), "answered")
+    yield Rows(figures.dialled(), {}, Column(_DIALLED, 92, COUNT), "dialled")
+    yield Rows(_change(figures.dialled), {}, Column(calls_change, 68, unit("percentunit", 0)), "dialled_change")
+    yield Rows(figures.answered(), {}, Column(_ANSWERED, 86, COUNT), "answered")
     yield Rows(figures.rate(), {}, Column(ANSWER_RATE, 96, SHARE), "rate")
-    yield Rows(_points(figures.rate), {}, Column(rate_change, 78, [*points, *less, *text]), "rate_change")
-    yield Rows(figures.interested(), {}, Column(_INTERESTED, 76, COUNT), "interested")
+    yield Rows(_points(figures.rate), {}, Column(rate_change, 72, [*points, *less, *text]), "rate_change")
+    yield Rows(figures.interested(), {}, Column(_INTERESTED, 66, COUNT), "interested")
     change = [*unit("percentunit", 0), *more, *text]
-    yield Rows(_change(figures.interested), {}, Column(interested_change, 76, change), "interested_change")
-    yield Rows(figures.blocked(), {}, Column(_BLOCKED, 78, COUNT), "blocked")
+    yield Rows(_change(figures.interested), {}, Column(interested_change, 68, change), "interested_change")
+    yield Rows(figures.blocked(), {}, Column(_BLOCKED, 76, COUNT), "blocked")
     yield Rows(figures.blocked_share(), {}, Column(Text("of results", "拦截率"), 82, SHARE), "blocked_share")
     yield Rows(
         _points(figures.blocked_share), {}, Column(blocked_change, 86, [*points, *worse, *text]), "blocked_change"

@@ -60,7 +60,7 @@ def build(language: Language) -> Board:
 
 def _down(panels: Panels) -> stat.Panel:
     panel = panels.stat(
-        Text("Exporters down", "不可用的采集器"),
+        Text("Down", "不可用"),
         Text(
             "Exporters that were seen in the time range and that Prometheus cannot scrape now.",
             "所选时间范围内出现过、但 Prometheus 当前无法抓取的采集器数。",
@@ -74,7 +74,7 @@ def _down(panels: Panels) -> stat.Panel:
 
 def _stale(panels: Panels) -> stat.Panel:
     panel = panels.stat(
-        Text("Tasks without fresh data", "数据过期的任务"),
+        Text("Stale tasks", "数据过期"),
         Text(
             "Tasks whose statistics are overdue, and of how many that are polled.",
             "已超时未能成功采集统计数据的任务数，以及采集的任务总数。",
@@ -90,7 +90,7 @@ def _stale(panels: Panels) -> stat.Panel:
 def _reload(panels: Panels) -> stat.Panel:
     loaded = {1: (Text("Loaded", "已加载"), GOOD), 0: (Text("Refused", "加载失败"), BAD)}
     panel = panels.stat(
-        Text("Configuration", "配置"),
+        Text("Config", "配置"),
         Text(
             "Whether the last load of the configuration worked. If it was refused, the previous one is still in use.",
             "最近一次配置加载是否成功。若失败，仍沿用之前的配置。",

@@ -120,7 +120,7 @@ def changes(panels: Panels) -> table.Panel:
         Rows(f"{before} and {notable}", value=Column(Text("Before", "此前"), 68, SHARE), value_name="before"),
         Rows(
             f"100 * ({now} - {before}) and {notable}",
-            value=Column(change, 82, [*unit(f"suffix:{panels.say(POINTS)}", 1), *coloured]),
+            value=Column(change, 98, [*unit(f"suffix:{panels.say(POINTS)}", 1), *coloured]),
             value_name="change",
         ),
     ]
@@ -134,7 +134,7 @@ def changes(panels: Panels) -> table.Panel:
         ),
         rows,
         sort=change,
-        empty=Text("No results in $window", "最近 $window没有结果"),
+        empty=Text("No results", "没有结果"),
     )
 
 
@@ -209,7 +209,7 @@ def intentions(panels: Panels) -> table.Panel:
 def rounds(panels: Panels) -> table.Panel:
     """Show how long the talks are."""
     expr = ask.in_order("yunfu_task_round_calls", "rounds", ROUNDS)
-    title = Text("Rounds of conversation since the task began", "对话轮次（任务全程）")
+    title = Text("Rounds since the task began", "对话轮次（任务全程）")
     return _shares(panels, title, Text("Rounds", "轮次"), "rounds", expr, f"sum({expr})", sort=False)
 
 
@@ -225,7 +225,7 @@ def _shares(panels: Panels, title: Text, header: Text, label: str, expr: str, wh
     mapping = [mapped(label_mappings(label, panels.language))] if label in VOCABULARIES else []
     share = f"({expr}) / on () group_left () ({whole} > 0)"
     rows = [
-        Rows(expr, {label: Column(header, 120, mapping)}, Column(COUNT_N, 64, COUNT), "count"),
+        Rows(expr, {label: Column(header, 124, mapping)}, Column(COUNT_N, 58, COUNT), "count"),
         Rows(
             share,
             value=Column(Text("Share", "占比"), 0, [*SHARE, *_bar(), Property("max", 1)], least=120),

@@ -18,13 +18,13 @@ from grafana.panels import Panels, Query, steps
 from grafana.tables import COUNT, mapped, unit
 from grafana.words import ANSWER_RATE, CALLS, PROGRESS, STATE, THRESHOLD
 
-_DONE, _PAUSED, _STANDS = 1, 2, 3
+DONE, PAUSED, STANDS = 1, 2, 3
 _NO_FINISH = {
-    _DONE: (Text("Done", "已完成"), QUIET),
-    _PAUSED: (Text("Paused", "已暂停"), QUIET),
-    _STANDS: (Text("No progress now", "目前无进展"), QUIET),
+    DONE: (Text("Done", "已完成"), QUIET),
+    PAUSED: (Text("Paused", "已暂停"), QUIET),
+    STANDS: (Text("No progress now", "目前无进展"), QUIET),
 }
-"""Instead of the moment of the projected finish."""
+"""Instead of the moment of the projected finish, which is later than any of these numbers."""
 
 
 def all_tiles(panels: Panels) -> Iterator[tuple[Builder[dashboard.Panel], int, int]]:
@@ -33,10 +33,10 @@ def all_tiles(panels: Panels) -> Iterator[tuple[Builder[dashboard.Panel], int, i
     alerts = build.DashboardLink(panels.say(Text("Alerts in Grafana", "在 Grafana 中查看告警"))).url("/alerting/list")
     yield task_verdict.alerts(panels).data_links([alerts]), 6, 4
     yield _rate(panels), 9, 4
-    yield _state(panels), 4, 3
-    yield _progress(panels), 11, 3
-    yield _under_threshold(panels), 5, 3
-    yield _age(panels).data_links([_link(panels, Text("Exporter", "采集器"), "exporter")]), 4, 3
+    yield _state(panels), 4, 4
+    yield _progress(panels), 11, 4
+    yield _under_threshold(panels), 5, 4
+    yield _age(panels).data_links([_link(panels, Text("Exporter", "采集器"), "exporter")]), 4, 4
     yield task_verdict.timeline(panels), 24, 4
 
 
@@ -53,7 +53,7 @@ def _tile(
     panel = panels.stat(title, description, unit, *asked).no_value(panels.no_data())
     for letter, (_, _, colour) in zip("ABCDEFGH", queries, strict=False):
         panel.override_by_query(letter, [fixed(colour)])
-    return steps(panel.text(common.VizTextDisplayOptions().title_size(14).value_size(26)), QUIET)
+    return steps(panel.text(common.VizTextDisplayOptions().title_size(14).value_size(24)), QUIET)
 
 
 def _rate(panels: Panels) -> stat.Panel:
@@ -78,12 +78,13 @@ def _rate(panels: Panels) -> stat.Panel:
 
 
 def _state(panels: Panels) -> stat.Panel:
+    state = f"{ask.by('state', 'yunfu_task_state')} == 1"
     panel = _tile(
         panels,
         STATE,
         Text("The state in which the platform lists the task.", "平台列出的任务状态。"),
         "none",
-        (f"{ask.by('state', 'yunfu_task_state')} == 1", "{{state}}", QUIET),
+        (f'{state} or on () label_replace(vector(0), "state", "–", "", "")', "{{state}}", QUIET),
     )
     panel.text(common.VizTextDisplayOptions().title_size(22))
     return panels.name_series(panel.text_mode(options.BigValueTextMode.NAME), "state")
@@ -92,15 +93,15 @@ def _state(panels: Panels) -> stat.Panel:
 def _progress(panels: Panels) -> stat.Panel:
     none = ask.first_of(
         [
-            (_DONE, ask.is_done()),
-            (_PAUSED, ask.is_state("paused")),
-            (_STANDS, f"{ask.value('yunfu_task_progress_ratio')} unless ({ask.time_left()})"),
+            (DONE, ask.is_done()),
+            (PAUSED, ask.is_state("paused")),
+            (STANDS, f"{ask.value('yunfu_task_progress_ratio')} unless ({ask.time_left()})"),
         ]
     )
     finish = f"{none} or 1000 * (time() + {ask.time_left()})"
     panel = _tile(
         panels,
-        Text("Progress, and the finish projected from the past $window", "外呼进度，以及按最近 $window推算的完成时间"),
+        Text("Progress and projected finish", "外呼进度与预计完成时间"),
         Text(
             "The share of the list that is done, as the platform reports it; the numbers that still wait for a call; and, at the pace of "
             "the past $window, how much dialling is left and when it is done if it goes on without a break. Nights and breaks come on top.",
@@ -109,10 +110,10 @@ def _progress(panels: Panels) -> stat.Panel:
         "percentunit",
         (ask.value("yunfu_task_progress_ratio"), PROGRESS, NOTHING),
         (ask.value("yunfu_task_numbers", 'status="waiting"'), Text("Numbers left", "剩余号码"), NOTHING),
-        (finish, Text("Finish, without a break", "不间断则完成于"), NOTHING),
+        (finish, Text("Done by", "完成于"), NOTHING),
         (
             f"{ask.time_left()} / 3600 unless on () ({ask.is_done()} or {ask.is_state('paused')})",
-            Text("Dialling left", "剩余外呼时长"),
+            Text("Time left", "剩余时长"),
             NOTHING,
         ),
     )
@@ -126,15 +127,15 @@ def _progress(panels: Panels) -> stat.Panel:
 def _under_threshold(panels: Panels) -> stat.Panel:
     panel = _tile(
         panels,
-        Text("Time under the threshold", "低于阈值的时间"),
+        Text("Time too low", "过低时间占比"),
         Text(
             "Of the time within the time range in which the task called: the share in which its answer rate over $window was under the "
             "threshold, and the share in which it was so by more than chance allows.",
             "在所选时间范围内有呼叫的时间中，接通率（滚动 $window）低于阈值的时间占比，以及其中超出随机波动的占比。",
         ),
         "percentunit",
-        (ask.time_share(ask.is_low("< bool")), Text("Under", "低于"), NOTHING),
-        (ask.time_share(ask.is_surely_low("< bool")), Text("Beyond chance", "超出随机波动"), NOTHING),
+        (ask.time_share(ask.is_low("< bool")), Text("Under", "低于阈值"), NOTHING),
+        (ask.time_share(ask.is_surely_low("< bool")), Text("Proven", "确定过低"), NOTHING),
     )
     return panel.decimals(0).text_mode(options.BigValueTextMode.VALUE_AND_NAME)
 

@@ -118,15 +118,16 @@ def alerts(panels: Panels) -> stat.Panel:
             "该任务正在触发的告警及异常开始时间；任务无法读取或已消失时，为上次成功读取的时间。",
         ),
         "time:MM-DD HH:mm",
-        Query(f"1000 * {ask.alerts_since()}", "{{alertname}}", instant=True),
+        Query(ask.alerts_since(), "{{alertname}}", instant=True),
         Query(
             f"1000 * max(last_over_time({ask.one('yunfu_task_last_success_timestamp_seconds')}[{ask.RANGE}]))"
             f" and on () ({ask.is_gone()} or {ask.is_stale()})",
             Text("Last read", "上次读取"),
             instant=True,
         ),
-        Query(f"{ask.no_alert()} * 0", Text("Alerts", "告警"), instant=True),
+        Query(f"({ask.no_alert()}) * 0", Text("Alerts", "告警"), instant=True),
     )
+    panel.override_by_query("A", [mapped(number_mappings({0: (Text("Firing", "正在触发"), BAD)}, panels.language))])
     panel.override_by_query("C", [mapped(number_mappings({0: (Text("None", "无"), QUIET)}, panels.language))])
     panel.text_mode(options.BigValueTextMode.VALUE_AND_NAME).orientation(options.VizOrientation.HORIZONTAL)
     return panels.name_series(

@@ -77,7 +77,7 @@ def _matrix(
     panel.with_transformation(dashboard.DataTransformerConfig("groupingToMatrix", options=matrix))
     blank = dashboard.ValueMappingResult(text=" ", color="transparent", index=0)
     panel.mappings([dashboard.ValueMap(options={str(ask.NO_VALUE): blank})])
-    narrow = [*cell("color-background"), *custom(minWidth=26, align="center")]
+    narrow = [*cell("color-background"), *custom(minWidth=50, align="center")]
     panel.with_override(dashboard.MatcherConfig("byType", "number"), narrow)
     day = panels.say(Text("Day", "星期"))
     words = number_mappings({index: (text, QUIET) for index, text in enumerate(WEEKDAYS, start=1)}, panels.language)
