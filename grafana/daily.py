@@ -195,7 +195,7 @@ def _total(panels: Panels, title: Text, figure: Callable[[str], str], field_unit
         panel.override_by_query(letter, field_unit)
     panel.color_mode(options.BigValueColorMode.NONE).text_mode(options.BigValueTextMode.VALUE_AND_NAME)
     panel.orientation(options.VizOrientation.HORIZONTAL)
-    return steps(panel.text(common.VizTextDisplayOptions().title_size(13).value_size(20)), NEUTRAL)
+    return steps(panel.text(common.VizTextDisplayOptions().title_size(13).value_size(18)), NEUTRAL)
 
 
 def _teams(panels: Panels) -> table.Panel:
@@ -232,7 +232,7 @@ def _tasks(panels: Panels) -> table.Panel:
             "results; each as the exporter saw it grow, against the day before in per cent, shares in percentage points.",
             "呼叫数、接通数、A+B 意向通话数，以及运营商拦截的号码数及其占全部结果的比例，均为 exporter 观察到的增量；与前一日相比，数量为百分比，比例为百分点。",
         ),
-        [Rows(f"{KNOWN} and on (account, task) {ACTIVE}", names), *_rows(panels, TASKS)],
+        [Rows(f"max by (account, task, name) ({KNOWN}) and on (account, task) {ACTIVE}", names), *_rows(panels, TASKS)],
         hidden=["task"],
         sort=_DIALLED,
         empty=Text("No calls on this day", "当日没有呼叫"),

@@ -158,7 +158,7 @@ def results(panels: Panels) -> timeseries.Panel:
         *shares,
         Query(f"sum({ask.grown('status', ask.RESULTS, interval)})", count),
     )
-    stacked(graph.interval("5m")).min(0).max(1)
+    stacked(graph.interval("5m").point_size(3)).min(0).max(1)
     aside = {"viz": True, "legend": True, "tooltip": False}
     return panels.name_series(graph, "status").override_by_name(
         panels.say(count),

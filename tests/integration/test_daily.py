@@ -202,7 +202,9 @@ def test_the_day_is_compared_with_the_one_before(tasks: Table) -> None:
 def test_a_task_has_the_name_that_it_had_last(day: Asked) -> None:
     """Also one that is gone, and one that was renamed; each has one row."""
     panel = next(panel for panel in _board("daily").shown if panel["title"].startswith("Tasks that"))
-    names = [(each["metric"]["task"], each["metric"]["name"]) for each in _answer(day, panel["targets"][0]["expr"])]
+    labels = [each["metric"] for each in _answer(day, panel["targets"][0]["expr"])]
+    assert {*labels[0]} == {"account", "task", "name"}, "another label would be another column"
+    names = [(each["task"], each["name"]) for each in labels]
     assert sorted(names) == sorted((task.id, [*task.names.values()][-1]) for task in TASKS if task is not IDLE)
 
 
