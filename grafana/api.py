@@ -74,8 +74,8 @@ def quota_tile(panels: Panels) -> stat.Panel:
         Query(f"max({quota_used()})", Text("Used", "已用"), instant=True),
         Query(_wait_per_call("sum", "increase", WINDOW), Text("Wait per call", "每次等待"), instant=True),
     )
-    panel.decimals(0).override_by_query("B", [*unit("s", 2), fixed(NOTHING)])
-    panel.text(common.VizTextDisplayOptions().title_size(14).value_size(20))
+    panel.decimals(0).override_by_query("B", [*unit("s", 0), fixed(NOTHING)])
+    panel.text(common.VizTextDisplayOptions().title_size(13).value_size(20))
     return steps(panel, NOTHING, {0: GOOD, 0.9: WARN})
 
 
@@ -237,7 +237,7 @@ def unread(panels: Panels) -> timeseries.Panel:
     """Return a graph of what could not be read and what was missing."""
     unread_fields, missing_fields = (chosen(f"yunfu_exporter_{kind}_fields_total") for kind in ("unread", "missing"))
     return panels.timeseries(
-        Text("Unread and missing parts of responses per minute", "每分钟无法解析或缺少的响应字段"),
+        Text("Unread or missing fields per minute", "每分钟无法解析或缺少的响应字段"),
         Text(
             "Parts of the platform's responses that could not be read, or were not there although its documentation has them,"
             " by field. Empty is good; if not, the platform has changed its answers: please report the field.",

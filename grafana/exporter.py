@@ -8,7 +8,7 @@ from exporter.words.text import Text
 from grafana import api
 from grafana.board import Board
 from grafana.palette import BAD, GOOD, NEUTRAL, NOTHING, OKAY, QUIET, STALE, fixed, number_mappings
-from grafana.panels import FEW_STEPS, Panels, Query, line, stacked, steps
+from grafana.panels import FEW_STEPS, Panels, Query, line, shades, stacked, steps
 from grafana.queries import ALL, count
 from grafana.tables import COUNT, LEFT, SHARE, Column, Rows, cell, make_table, mapped, unit
 from grafana.words import Language
@@ -143,39 +143,43 @@ def _fresh(panels: Panels) -> timeseries.Panel:
 
 
 def _samples(panels: Panels) -> timeseries.Panel:
-    return panels.timeseries(
+    panel = panels.timeseries(
         Text("Samples per scrape", "每次抓取的样本数"),
         Text("How large the page of each exporter is.", "各采集器指标页的大小。"),
         "short",
         Query(f"scrape_samples_scraped {OURS}", "{{instance}}"),
-    ).min(0)
+    )
+    return shades(panel.min(0))
 
 
 def _scrape_time(panels: Panels) -> timeseries.Panel:
-    return panels.timeseries(
+    panel = panels.timeseries(
         Text("Duration of scrapes", "抓取耗时"),
         Text("How long Prometheus takes to read the page.", "Prometheus 读取指标页所需时间。"),
         "s",
         Query(f"scrape_duration_seconds {OURS}", "{{instance}}"),
-    ).min(0)
+    )
+    return shades(panel.min(0))
 
 
 def _memory(panels: Panels) -> timeseries.Panel:
-    return panels.timeseries(
+    panel = panels.timeseries(
         Text("Memory", "内存"),
         Text("Resident memory of each exporter's process.", "各采集器进程的常驻内存。"),
         "bytes",
         Query(f"process_resident_memory_bytes {OURS}", "{{instance}}"),
-    ).min(0)
+    )
+    return shades(panel.min(0))
 
 
 def _cpu(panels: Panels) -> timeseries.Panel:
-    return panels.timeseries(
+    panel = panels.timeseries(
         Text("CPU", "CPU 占用"),
         Text("Processor time used: 100 % is one core.", "处理器占用，100% 为一个核。"),
         "percentunit",
         Query(f"rate(process_cpu_seconds_total[$__rate_interval]) {OURS}", "{{instance}}"),
-    ).min(0)
+    )
+    return shades(panel.min(0))
 
 
 def _exporters(panels: Panels) -> table.Panel:
@@ -187,21 +191,21 @@ def _exporters(panels: Panels) -> table.Panel:
         Rows(
             f"time() - {_each(f'{started} {OURS}')}",
             {},
-            Column(Text("Running for", "已运行"), 0, unit("s", 0)),
+            Column(Text("Running for", "已运行"), 98, unit("s", 0)),
             "uptime",
         ),
-        Rows(restarts, {}, Column(Text("Restarts", "重启次数"), 0, COUNT), "restarts"),
-        Rows(f"time() - {_each(loaded)}", {}, Column(Text("Config loaded", "配置加载于"), 0, unit("s", 0)), "loaded"),
+        Rows(restarts, {}, Column(Text("Restarts", "重启次数"), 78, COUNT), "restarts"),
+        Rows(f"time() - {_each(loaded)}", {}, Column(Text("Config loaded", "配置加载于"), 108, unit("s", 0)), "loaded"),
         Rows(
             f"clamp_min({_each(f'changes({loaded}[$__range])')} - {restarts}, 0)",
             {},
-            Column(Text("Reloads", "重载次数"), 0, COUNT),
+            Column(Text("Reloads", "重载次数"), 78, COUNT),
             "reloads",
         ),
         Rows(
             f"{_each(f'process_open_fds {OURS}')} / {_each(f'process_max_fds {OURS}')}",
             {},
-            Column(Text("File handles", "文件句柄占用率"), 0, SHARE),
+            Column(Text("File handles", "文件句柄"), 98, SHARE),
             "files",
         ),
     ]
@@ -216,16 +220,14 @@ def _exporters(panels: Panels) -> table.Panel:
             Rows(
                 f"max by (instance, version, python_version) ({EVER} and on (job, instance) up)",
                 {
-                    "instance": Column(Text("Instance", "实例"), least=140),
-                    "version": Column(Text("Version", "版本")),
-                    "python_version": Column(Text("Python", "Python 版本")),
+                    "instance": Column(Text("Instance", "实例"), least=120),
+                    "version": Column(Text("Version", "版本"), 76),
+                    "python_version": Column(Text("Python", "Python"), 72),
                 },
             ),
-            Rows(_each(f"up {OURS}"), {}, Column(Text("Scraped", "抓取"), 0, up), "up"),
-            Rows(
-                _each("yunfu_exporter_shard_ordinal"), {}, Column(Text("Shard", "分片（从 0 起）"), 0, COUNT), "shard"
-            ),
-            Rows(_each("yunfu_exporter_shards"), {}, Column(Text("of shards", "分片数"), 0, COUNT), "shards"),
+            Rows(_each(f"up {OURS}"), {}, Column(Text("Scraped", "抓取"), 78, up), "up"),
+            Rows(_each("yunfu_exporter_shard_ordinal"), {}, Column(Text("Shard", "分片"), 62, COUNT), "shard"),
+            Rows(_each("yunfu_exporter_shards"), {}, Column(Text("Shards", "分片数"), 70, COUNT), "shards"),
             *running,
         ],
     )

@@ -120,7 +120,7 @@ def _progress(panels: Panels) -> stat.Panel:
     panel.override_by_query("A", [Property("decimals", 0)]).override_by_query("B", COUNT)
     words = mapped(number_mappings(_NO_FINISH, panels.language))
     panel.override_by_query("C", [words, *unit("time:MM-DD HH:mm")])
-    panel.override_by_query("D", unit(f"suffix:{panels.say(Text(' h', ' 小时'))}", 1))
+    panel.override_by_query("D", unit("suffix: h", 1))
     return panel.text_mode(options.BigValueTextMode.VALUE_AND_NAME)
 
 

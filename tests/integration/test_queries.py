@@ -24,8 +24,8 @@ MEANT_TO_BE_EMPTY: dict[tuple[str, str, str], str] = {
     ("task", "Age of data", "B"): "no task is overdue, but not yet stale, when the day ends",
     ("task", "Answer rate over $window, and what chance allows", "G"): "no day before; test_daily.py has one",
     ("task", "Answer rate over $window, and what chance allows", "H"): "no week before; likewise",
-    ("exporter", "Unread and missing parts of responses per minute", "A"): "the simulator's answers can be read",
-    ("exporter", "Unread and missing parts of responses per minute", "B"): "the simulator leaves nothing out",
+    ("exporter", "Unread or missing fields per minute", "A"): "the simulator's answers can be read",
+    ("exporter", "Unread or missing fields per minute", "B"): "the simulator leaves nothing out",
 }
 """Queries that have no answer on such a day, by dashboard, English title and letter; and why."""
 
