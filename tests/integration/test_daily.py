@@ -37,7 +37,10 @@ class Task:
     hours: tuple[int, int] = MORNING
     seen: tuple[int, int] = (0, 2 * MINUTES)
     restart: int | None = None
-    """When another exporter reads it, in another place and from 0 on."""
+    """When its exporter restarts, and counts from 0 on."""
+
+    moves: bool = True
+    """Whether it restarts in another place."""
 
     exporters: int = 1
     """How many read it at once."""
@@ -64,7 +67,7 @@ class Task:
         is_later = self.restart is not None and minute >= self.restart
         calls = self.calls(minute) - (self.calls(self.restart) if is_later and self.restart else 0)
         for exporter in range(self.exporters):
-            place = f"{'later' if is_later else 'first'}-{exporter}"
+            place = f"{'later' if is_later and self.moves else 'first'}-{exporter}"
             yield from self._page(
                 minute, calls, f'account="{self.account}",task="{self.id}",job="yunfu",instance="{place}"'
             )
@@ -89,8 +92,9 @@ NEW = Task(id="new", rates=(0, 3), names={0: "新任务"}, seen=(MINUTES + 560, 
 ONLY_BEFORE = Task(id="only-before", rates=(4, 0), names={0: "昨天结束"}, seen=(0, MINUTES - 60))
 IDLE = Task(id="idle", rates=(0, 0), names={0: "闲置"})
 RESTARTED = Task(id="restarted", rates=(5, 5), names={0: "重启"}, account="partner", restart=MINUTES + 600)
+SET_BACK = Task(id="set-back", rates=(5, 5), names={0: "归零"}, restart=MINUTES + 600, moves=False)
 PAIR = Task(id="pair", rates=(1, 1), names={0: "双采集"}, exporters=2)
-TASKS = (WHOLE, ROUND_THE_CLOCK, VANISHED, NEW, ONLY_BEFORE, IDLE, RESTARTED, PAIR)
+TASKS = (WHOLE, ROUND_THE_CLOCK, VANISHED, NEW, ONLY_BEFORE, IDLE, RESTARTED, SET_BACK, PAIR)
 EXACT = (WHOLE, ROUND_THE_CLOCK, VANISHED, NEW, ONLY_BEFORE, PAIR)
 ABOUT: Final = 0.006
 """How much the report may be off because of a restart: the minute that nobody saw, and what increase() makes up."""
@@ -155,14 +159,15 @@ def tasks(day: Asked) -> Table:
 
 def test_the_day_was_one() -> None:
     """The tasks of the test dial what they are said to, so that what is counted below is known."""
-    assert [task.on_day(1) for task in TASKS] == [3600, 14400, 2 * 10 * 100, 3 * 10 * 160, 0, 0, 9000, 1800]
+    assert [task.on_day(1) for task in TASKS] == [3600, 14400, 2 * 10 * 100, 3 * 10 * 160, 0, 0, 9000, 9000, 1800]
     assert WHOLE.on_day(0) == 1800
 
 
 def test_each_call_of_the_day_counts_once(tasks: Table) -> None:
     """Also of a task that dials over midnight, that vanished during the day, that began in it or that two read; not extrapolated."""
     assert {task.id: tasks["dialled"][task.id] for task in EXACT} == {task.id: task.on_day(1) for task in EXACT}
-    assert tasks["dialled"]["restarted"] == pytest.approx(RESTARTED.on_day(1), rel=ABOUT)
+    for task in (RESTARTED, SET_BACK):
+        assert tasks["dialled"][task.id] == pytest.approx(task.on_day(1), rel=ABOUT)
 
 
 def test_only_tasks_that_dialled_are_in_the_report(tasks: Table) -> None:
@@ -191,11 +196,19 @@ def _zero(tasks: Table, column: str) -> dict[str, float]:
 def test_the_day_is_compared_with_the_one_before(tasks: Table) -> None:
     """In per cent of calls, in points of shares; a task that is new cannot be compared."""
     assert tasks["dialled_change"] == pytest.approx(
-        {"whole": 1.0, "clock": 0.0, "vanished": 2000 / 3600 - 1, "only-before": -1.0, "restarted": 0.0, "pair": 0.0},
+        {
+            "whole": 1.0,
+            "clock": 0.0,
+            "vanished": 2000 / 3600 - 1,
+            "only-before": -1.0,
+            "restarted": 0.0,
+            "set-back": 0.0,
+            "pair": 0.0,
+        },
         abs=ABOUT,
     )
     assert tasks["rate_change"] == pytest.approx(
-        dict.fromkeys(("whole", "clock", "vanished", "restarted", "pair"), 0.0), abs=0.1
+        dict.fromkeys(("whole", "clock", "vanished", "restarted", "set-back", "pair"), 0.0), abs=0.1
     )
 
 
@@ -211,8 +224,8 @@ def test_a_task_has_the_name_that_it_had_last(day: Asked) -> None:
 def test_teams_are_the_sums_of_their_tasks(day: Asked) -> None:
     """Tasks without the label have a row of their own."""
     teams = _table(day, "Teams", "team")
-    assert teams["tasks"] == {"retention": 2, "–": 5}
-    rest = (VANISHED, NEW, ONLY_BEFORE, RESTARTED, PAIR)
+    assert teams["tasks"] == {"retention": 2, "–": 6}
+    rest = (VANISHED, NEW, ONLY_BEFORE, RESTARTED, SET_BACK, PAIR)
     expected = {"retention": WHOLE.on_day(1) + ROUND_THE_CLOCK.on_day(1), "–": sum(task.on_day(1) for task in rest)}
     assert teams["dialled"] == pytest.approx(expected, rel=ABOUT)
     assert teams["interested"] == pytest.approx({team: calls / 10 for team, calls in expected.items()}, rel=ABOUT)
