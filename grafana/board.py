@@ -57,12 +57,19 @@ class Board:
 
     def account_variable(self, metric: str = "yunfu_account_up") -> None:
         """Add the variable ``account``: any number of accounts, by default all; ``metric`` has a sample for each."""
+        self._labels_variable("account", ACCOUNT, metric)
+
+    def team_variable(self) -> None:
+        """Add the variable ``team``, the label that a configuration may give to tasks; all are those without one, too."""
+        self._labels_variable("team", Text("Team", "团队"), 'yunfu_task_info{account=~"$account"}')
+
+    def _labels_variable(self, label: str, words: Text, metric: str) -> None:
         everything = Text("All", "全部").say(self.language)
         self.variable(
-            build.QueryVariable("account")
-            .label(ACCOUNT.say(self.language))
+            build.QueryVariable(label)
+            .label(words.say(self.language))
             .datasource(DATASOURCE)
-            .query({"query": f"label_values({metric}, account)", "refId": "account"})
+            .query({"query": f"label_values({metric}, {label})", "refId": label})
             .refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED)
             .sort(dashboard.VariableSort.ALPHABETICAL_ASC)
             .multi(True)
@@ -129,9 +136,9 @@ class Board:
             (Text("Exporter started", "采集器启动"), started),
             (Text("Configuration loaded", "加载配置"), reload),
         ):
-            self._mark(name, f"1000 * ({expr})", name.say(self.language), NEUTRAL, useValueForTime="on")
+            self._mark(name, f"1000 * ({expr})", name.say(self.language), NEUTRAL, useValueForTime="on", hide=True)
 
-    def _mark(self, name: Text, expr: str, title: str, colour: str, **more: str) -> None:
+    def _mark(self, name: Text, expr: str, title: str, colour: str, **more: str | bool) -> None:
         self._marks.append(
             {
                 "datasource": {"type": "prometheus", "uid": "${datasource}"},

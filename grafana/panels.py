@@ -16,7 +16,7 @@ from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from exporter.words.text import Text
-from grafana.palette import NEUTRAL, VOCABULARIES, fixed
+from grafana.palette import VOCABULARIES, fixed
 from grafana.words import Language
 
 DATASOURCE: Final = dashboard.DataSourceRef(type_val="prometheus", uid="${datasource}")
@@ -148,6 +148,11 @@ def steps(panel: P, base: str, at: Mapping[float, str] | None = None) -> P:
     return panel.color_scheme(build.FieldColor().mode(dashboard.FieldColorModeId.THRESHOLDS))
 
 
+def leads_to(panel: stat.Panel, title: str, url: str) -> stat.Panel:
+    """Make the values of a tile a link."""
+    return panel.data_links([build.DashboardLink(title).url(url)])
+
+
 def stacked(panel: timeseries.Panel) -> timeseries.Panel:
     """Stack the series of a graph as areas, from 0 on, so that an area is as large as what it stands for."""
     stacking = common.StackingConfig().mode(options.StackingMode.NORMAL).group("A")
@@ -155,8 +160,12 @@ def stacked(panel: timeseries.Panel) -> timeseries.Panel:
 
 
 def shades(panel: P) -> P:
-    """Give the series shades of blue: of accounts and the like, none of which is good or bad."""
-    return panel.color_scheme(build.FieldColor().mode(dashboard.FieldColorModeId.SHADES).fixed_color(NEUTRAL))
+    """Give the series colours from blue to purple by their last values: accounts and the like, none of which is good or bad.
+
+    Grafana's shades of one colour can hardly be told apart.
+    """
+    colour = build.FieldColor().mode(dashboard.FieldColorModeId.CONTINUOUS_BL_PU)
+    return panel.color_scheme(colour.series_by(dashboard.FieldColorSeriesByMode.LAST))
 
 
 def line() -> list[dashboard.DynamicConfigValue]:

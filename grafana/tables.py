@@ -53,7 +53,7 @@ def make_table(
     """Return a table; ``hidden`` labels are there for data links alone, ``sort`` is the header to sort by, largest first.
 
     ``empty`` is what its only row says where the first query finds nothing, in the column of its first label: a table
-    without rows is a bare header in Grafana 12. That query's value has no column then.
+    without rows is a bare header in Grafana 12. The first query's value is -1 then.
     """
     if empty:
         rows = [_never_empty(rows[0], panels.say(empty)), *rows[1:]]
@@ -91,7 +91,7 @@ def _never_empty(rows: Rows, words: str) -> Rows:
     own = [cast("list[dashboard.ValueMapping]", each.value) for each in column.properties if each.id_val == "mappings"]
     properties = [each for each in column.properties if each.id_val != "mappings"]
     column = replace(column, properties=[*properties, mapped([*chain(*own), says])])
-    expr = f'({rows.expr}) or on () label_replace(vector(0), "{label}", "{NO_ROW}", "", "")'
+    expr = f'({rows.expr}) or on () label_replace(vector(-1), "{label}", "{NO_ROW}", "", "")'
     return replace(rows, expr=expr, labels={label: column, **dict(others)})
 
 

@@ -18,7 +18,7 @@ class Language(StrEnum):
 
 ALERTS: Final = {
     "YunfuTaskLowAnswerRate": Text("Low answer rate", "接通率过低"),
-    "YunfuTaskAnswerRateDropped": Text("Answer rate dropped", "接通率骤降"),
+    "YunfuTaskAnswerRateDropped": Text("Answer rate fell", "接通率骤降"),
     "YunfuTaskCarrierBlocked": Text("Carrier blocks", "运营商拦截"),
     "YunfuTaskPoorList": Text("Poor list", "名单质量差"),
     "YunfuTaskStalled": Text("Stalled", "外呼停滞"),
