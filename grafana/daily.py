@@ -223,7 +223,7 @@ def _tasks(panels: Panels) -> table.Panel:
         f"/d/{uid('task', panels.language)}?var-datasource=${{datasource}}&var-account=${{__data.fields.account}}"
         "&var-task=${__data.fields.task}&${__url_time_range}",
     )
-    names = {"name": Column(TASK, 0, [link], least=150), "account": Column(ACCOUNT, 72)}
+    names = {"name": Column(TASK, 0, [link], least=140), "account": Column(ACCOUNT, 70)}
     return make_table(
         panels,
         Text("Tasks that dialled on this day or the day before", "当日或前一日有外呼的任务"),
@@ -246,16 +246,16 @@ def _rows(panels: Panels, figures: Figures) -> Iterator[Rows]:
     more, less = thresholds(BAD, {-0.1: "text", 0.1: GOOD}), thresholds(BAD, {-3: "text", 3: GOOD})
     worse = thresholds(GOOD, {-3: "text", 3: BAD})
     text = cell("color-text")
-    yield Rows(figures.dialled(), {}, Column(_DIALLED, 92, COUNT), "dialled")
-    yield Rows(_change(figures.dialled), {}, Column(calls_change, 68, unit("percentunit", 0)), "dialled_change")
-    yield Rows(figures.answered(), {}, Column(_ANSWERED, 86, COUNT), "answered")
-    yield Rows(figures.rate(), {}, Column(ANSWER_RATE, 96, SHARE), "rate")
-    yield Rows(_points(figures.rate), {}, Column(rate_change, 72, [*points, *less, *text]), "rate_change")
-    yield Rows(figures.interested(), {}, Column(_INTERESTED, 66, COUNT), "interested")
+    yield Rows(figures.dialled(), {}, Column(_DIALLED, 96, COUNT), "dialled")
+    yield Rows(_change(figures.dialled), {}, Column(calls_change, 70, unit("percentunit", 0)), "dialled_change")
+    yield Rows(figures.answered(), {}, Column(_ANSWERED, 80, COUNT), "answered")
+    yield Rows(figures.rate(), {}, Column(ANSWER_RATE, 102, SHARE), "rate")
+    yield Rows(_points(figures.rate), {}, Column(rate_change, 70, [*points, *less, *text]), "rate_change")
+    yield Rows(figures.interested(), {}, Column(_INTERESTED, 60, COUNT), "interested")
     change = [*unit("percentunit", 0), *more, *text]
-    yield Rows(_change(figures.interested), {}, Column(interested_change, 68, change), "interested_change")
+    yield Rows(_change(figures.interested), {}, Column(interested_change, 62, change), "interested_change")
     yield Rows(figures.blocked(), {}, Column(_BLOCKED, 76, COUNT), "blocked")
-    yield Rows(figures.blocked_share(), {}, Column(Text("of results", "拦截率"), 82, SHARE), "blocked_share")
+    yield Rows(figures.blocked_share(), {}, Column(Text("Share", "拦截率"), 66, SHARE), "blocked_share")
     yield Rows(
         _points(figures.blocked_share), {}, Column(blocked_change, 86, [*points, *worse, *text]), "blocked_change"
     )
