@@ -223,7 +223,7 @@ def _tasks(panels: Panels) -> table.Panel:
         f"/d/{uid('task', panels.language)}?var-datasource=${{datasource}}&var-account=${{__data.fields.account}}"
         "&var-task=${__data.fields.task}&${__url_time_range}",
     )
-    names = {"name": Column(TASK, 0, [link], least=140), "account": Column(ACCOUNT, 70)}
+    names = {"name": Column(TASK, 0, [link], least=140), "account": Column(ACCOUNT, 76)}
     return make_table(
         panels,
         Text("Tasks that dialled on this day or the day before", "当日或前一日有外呼的任务"),
@@ -248,7 +248,7 @@ def _rows(panels: Panels, figures: Figures) -> Iterator[Rows]:
     text = cell("color-text")
     yield Rows(figures.dialled(), {}, Column(_DIALLED, 96, COUNT), "dialled")
     yield Rows(_change(figures.dialled), {}, Column(calls_change, 70, unit("percentunit", 0)), "dialled_change")
-    yield Rows(figures.answered(), {}, Column(_ANSWERED, 80, COUNT), "answered")
+    yield Rows(figures.answered(), {}, Column(_ANSWERED, 88, COUNT), "answered")
     yield Rows(figures.rate(), {}, Column(ANSWER_RATE, 102, SHARE), "rate")
     yield Rows(_points(figures.rate), {}, Column(rate_change, 70, [*points, *less, *text]), "rate_change")
     yield Rows(figures.interested(), {}, Column(_INTERESTED, 60, COUNT), "interested")
