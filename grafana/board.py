@@ -92,13 +92,17 @@ class Board:
             .current(dashboard.VariableOption(selected=True, text=words[default], value=default))
         )
 
-    def link(self, name: str, title: Text, *, with_variables: bool = True) -> None:
-        """Link to another dashboard, keeping the time range."""
+    def of_yesterday(self) -> None:
+        """Let the time range be the whole of yesterday in China, wherever the browser is; that does not change any more."""
+        self._dashboard.time("now-1d/d", "now-1d/d").timezone("Asia/Shanghai").refresh("")
+
+    def link(self, name: str, title: Text, *, with_variables: bool = True, keep_time: bool = True) -> None:
+        """Link to another dashboard, by default with the time range."""
         self._dashboard.link(
             build.DashboardLink(title.say(self.language))
             .type(dashboard.DashboardLinkType.LINK)
             .url(f"/d/{uid(name, self.language)}")
-            .keep_time(True)
+            .keep_time(keep_time)
             .include_vars(with_variables)
         )
 

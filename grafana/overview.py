@@ -47,6 +47,7 @@ def build(language: Language) -> Board:
     task_variables(board)
     board.mark_alerts(severity="critical")
     board.mark_restarts()
+    board.link("daily", Text("Daily report", "日报"), keep_time=False)
     board.link("exporter", Text("Exporter", "采集器"))
     board.link_other_language()
     panels = Panels(language)

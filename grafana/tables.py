@@ -10,6 +10,7 @@ from grafana_foundation_sdk.models import dashboard
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from exporter.words.text import Text
+from grafana.palette import QUIET
 from grafana.panels import Panels, Query
 
 
@@ -86,7 +87,7 @@ NO_ROW: Final = "_none"
 
 def _never_empty(rows: Rows, words: str) -> Rows:
     (label, column), *others = rows.labels.items()
-    says = dashboard.ValueMap(options={NO_ROW: dashboard.ValueMappingResult(text=words, index=100)})
+    says = dashboard.ValueMap(options={NO_ROW: dashboard.ValueMappingResult(text=words, color=QUIET, index=100)})
     own = [cast("list[dashboard.ValueMapping]", each.value) for each in column.properties if each.id_val == "mappings"]
     properties = [each for each in column.properties if each.id_val != "mappings"]
     column = replace(column, properties=[*properties, mapped([*chain(*own), says])])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from grafana import task
+from grafana import task_verdict
 from grafana.queries import ALL, CERTAIN
 from tests.support.backfill import Asked
 from tests.support.dashboards import PATHS, Dashboard, load
@@ -133,8 +133,8 @@ def test_without_an_exporter_the_tiles_say_so(day: Asked, title: str) -> None:
 
 def test_without_the_rules_a_task_has_no_verdict(day: Asked, history: Served) -> None:
     """Its dashboard says that they are missing, and not that nothing is wrong."""
-    expr = _without_rules(_filled(task._verdict(), task=history.roles.bad_list))
-    assert [float(each["value"][1]) for each in day.at_the_end(expr)] == [task.NO_RULES]
+    expr = _without_rules(_filled(task_verdict.verdict(), task=history.roles.bad_list))
+    assert [float(each["value"][1]) for each in day.at_the_end(expr)] == [task_verdict.NO_RULES]
 
 
 def _without_rules(expr: str) -> str:
