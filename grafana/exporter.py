@@ -195,7 +195,7 @@ def _exporters(panels: Panels) -> table.Panel:
             "uptime",
         ),
         Rows(restarts, {}, Column(Text("Restarts", "重启次数"), 78, COUNT), "restarts"),
-        Rows(f"time() - {_each(loaded)}", {}, Column(Text("Config loaded", "配置加载于"), 120, unit("s", 0)), "loaded"),
+        Rows(f"time() - {_each(loaded)}", {}, Column(Text("Config loaded", "配置加载于"), 110, unit("s", 0)), "loaded"),
         Rows(
             f"clamp_min({_each(f'changes({loaded}[$__range])')} - {restarts}, 0)",
             {},
@@ -205,7 +205,7 @@ def _exporters(panels: Panels) -> table.Panel:
         Rows(
             f"{_each(f'process_open_fds {OURS}')} / {_each(f'process_max_fds {OURS}')}",
             {},
-            Column(Text("File handles", "文件句柄"), 110, SHARE),
+            Column(Text("File handles", "文件句柄"), 101, SHARE),
             "files",
         ),
     ]

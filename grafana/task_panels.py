@@ -180,7 +180,7 @@ def funnel(panels: Panels) -> table.Panel:
         ),
         Rows(
             ask.numbered("step", enumerate(ratios, start=2)),
-            value=Column(Text("Of above", "占上一环节"), 100, SHARE),
+            value=Column(Text("Of the above", "占上一环节"), 102, SHARE),
             value_name="ratio",
         ),
     ]
