@@ -1,22 +1,32 @@
 """Panels of the platform's API and its quota: how it answers, why it fails, who waits."""
 
+from collections.abc import Mapping
 from typing import Final
 
-from grafana_foundation_sdk.builders import heatmap, stat, timeseries
+from grafana_foundation_sdk.builders import common, heatmap, stat, table, timeseries
+from grafana_foundation_sdk.models import dashboard
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from exporter.words.text import Text
 from grafana.board import WINDOW
 from grafana.palette import BAD, GOOD, NEUTRAL, NOTHING, WARN, fixed
-from grafana.panels import Panels, Query, stacked, steps
+from grafana.panels import Panels, Query, shades, stacked, steps
 from grafana.queries import chosen
-from grafana.tables import COUNT, unit
-from grafana.words import PER_MINUTE
+from grafana.tables import COUNT, SHARE, Column, Rows, custom, make_table, unit
+from grafana.words import ACCOUNT, PER_MINUTE
 
 REQUESTS: Final = "yunfu_exporter_api_request_duration_seconds"
 LAG: Final = "yunfu_exporter_poll_lag_seconds"
+FIRST_LAG: Final = 0.1
+"""Seconds: the first bucket of the poll lag."""
+
 SHARES: Final = {0.5: Text("Median", "中位数"), 0.95: Text("95 %", "95 分位"), 0.99: Text("99 %", "99 分位")}
 _NONE: Final = Text("None", "无")
+_GRANTED: Final = f"max by (account) ({chosen('yunfu_account_quota_limit')})"
+_OTHERS: Final = f"max by (account) ({chosen('yunfu_account_quota_others')})"
+_OURS: Final = f"sum by (account) (rate({chosen(f'{REQUESTS}_count')}[$__rate_interval]))"
+"""Each account's calls per second; what the platform grants and others use is per minute."""
+
 SHARE_COLOURS: Final = ("#9cc3ef", NEUTRAL, "#3a62b5")
 
 
@@ -25,8 +35,11 @@ def failed_tile(panels: Panels) -> stat.Panel:
     calls = f"sum(increase({chosen(f'{REQUESTS}_count')}[{WINDOW}]))"
     failures = f"sum(increase({chosen('yunfu_exporter_api_failures_total')}[{WINDOW}]))"
     panel = panels.stat(
-        Text("API calls failed · last $window", "接口调用失败率 · 最近 $window"),
-        Text("The share of API calls that failed, and the number of calls.", "失败的接口调用占比，以及调用总数。"),
+        Text("API failures", "接口失败"),
+        Text(
+            "The share of API calls that failed in the last $window, and the number of calls.",
+            "最近 $window失败的接口调用占比，以及调用总数。",
+        ),
         "percentunit",
         Query(f"{failures} / ({calls} > 0)", Text("Failed", "失败率"), instant=True),
         Query(calls, Text("Calls", "调用数"), instant=True),
@@ -38,30 +51,31 @@ def failed_tile(panels: Panels) -> stat.Panel:
 def lag_tile(panels: Panels) -> stat.Panel:
     """Return a tile of how late polls start."""
     panel = panels.stat(
-        Text("Poll lag · last $window", "采集延迟 · 最近 $window"),
+        Text("Poll lag", "采集延迟"),
         Text(
-            "How late the latest 1 % of polls start (99 %). Lag means that the quota is short or calls are slow.",
-            "最迟的 1% 采集（99 分位）比计划晚多久开始。延迟说明配额不足或接口缓慢。",
+            "How late the latest 1 % of polls of the last $window started (99 %). Lag means that the quota is short or calls are slow.",
+            "最近 $window最迟的 1% 采集（99 分位）比计划晚多久开始。延迟说明配额不足或接口缓慢。",
         ),
         "s",
-        Query(_quantile(0.99, LAG, "increase", WINDOW), instant=True),
+        Query(_lag(0.99, "increase", WINDOW), instant=True),
     )
-    return steps(panel.decimals(1), NOTHING, {0: GOOD, 10: WARN, 60: BAD})
+    return steps(panel.decimals(1).mappings(_least_lag(panels)), NOTHING, {0: GOOD, 10: WARN, 60: BAD})
 
 
 def quota_tile(panels: Panels) -> stat.Panel:
     """Return a tile of how much of its rate limit the account nearest to it uses, and how long its calls wait."""
     panel = panels.stat(
-        Text("Quota · last $window", "配额 · 最近 $window"),
+        Text("Quota", "配额"),
         Text(
-            "How much of its rate limit the account that is nearest to it uses, and how long a call waits for it on average.",
-            "最接近限速的账号的配额使用率，以及每次接口调用因限速而等待的平均秒数。",
+            "How much of its rate limit the account that is nearest to it uses, and how long a call of the last $window waited for it on average.",
+            "最接近限速的账号的配额使用率，以及最近 $window每次接口调用因限速而等待的平均秒数。",
         ),
         "percentunit",
         Query(f"max({quota_used()})", Text("Used", "已用"), instant=True),
         Query(_wait_per_call("sum", "increase", WINDOW), Text("Wait per call", "每次等待"), instant=True),
     )
-    panel.decimals(0).override_by_query("B", [*unit("s", 2), fixed(NOTHING)])
+    panel.decimals(0).override_by_query("B", [*unit("s", 0), fixed(NOTHING)])
+    panel.text(common.VizTextDisplayOptions().title_size(13).value_size(20))
     return steps(panel, NOTHING, {0: GOOD, 0.9: WARN})
 
 
@@ -71,7 +85,7 @@ def latency(panels: Panels) -> timeseries.Panel:
         panels,
         Text("Duration of API calls", "接口调用耗时"),
         Text("How long calls to the platform's API take, failed ones included.", "平台接口调用的耗时，含失败的调用。"),
-        REQUESTS,
+        {share: _quantile(share, REQUESTS, "rate", "$__rate_interval") for share in SHARES},
     )
 
 
@@ -130,39 +144,71 @@ def quota(panels: Panels) -> timeseries.Panel:
         "percentunit",
         Query(quota_used(), "{{account}}"),
     )
-    return panel.min(0)
+    return shades(panel.min(0))
 
 
 def quota_shared(panels: Panels) -> timeseries.Panel:
     """Return a graph of the calls that the platform grants, and of who makes them."""
-    granted = f"max by (account) ({chosen('yunfu_account_quota_limit')})"
-    others = f"max by (account) ({chosen('yunfu_account_quota_others')})"
-    ours = f"sum by (account) (rate({chosen(f'{REQUESTS}_count')}[$__rate_interval])) * 60"
     words = {
         "granted": Text("granted", "平台允许"),
         "ours": Text("ours", "本 exporter"),
         "others": Text("others", "其他程序"),
     }
+    exprs = {"granted": _GRANTED, "ours": f"{_OURS} * 60", "others": _OTHERS}
     panel = panels.timeseries(
         Text("API calls per minute: granted, ours, others'", "每分钟接口调用数：平台允许、本 exporter、其他程序"),
         Text(
-            "What the platform grants the account's token per minute, what this exporter uses of it, and what other programs used"
-            " in the busiest of the last minutes, as the platform's answers give away. Empty if they do not say.",
-            "平台每分钟允许该账号的 token 调用的次数、本 exporter 的用量，以及其他程序最近最忙一分钟的用量（由平台响应推算）。"
+            "What the platform grants the account's token per minute (dashed), what this exporter uses of it, and what other programs "
+            "used (dotted) in the busiest of the last minutes, as the platform's answers give away. Empty if they do not say.",
+            "平台每分钟允许该账号的 token 调用的次数（虚线）、本 exporter 的用量，以及其他程序（点线）最近最忙一分钟的用量（由平台响应推算）。"
             "平台响应未注明时为空。",
         ),
-        "short",
-        *(
-            Query(expr, f"{{{{account}}}} {panels.say(words[what])}")
-            for what, expr in {"granted": granted, "ours": ours, "others": others}.items()
-        ),
+        PER_MINUTE,
+        *(Query(expr, f"{{{{account}}}} {panels.say(words[what])}") for what, expr in exprs.items()),
     )
-    return panel.min(0).fill_opacity(0)
+    for ref, fill, dash in (("A", "dash", [8, 6]), ("C", "dot", [0, 6])):
+        panel.override_by_query(ref, custom(lineStyle={"fill": fill, "dash": dash}))
+    return shades(panel.min(0).fill_opacity(0))
+
+
+def quotas(panels: Panels) -> table.Panel:
+    """Return a table of who makes how many of the calls that the platform grants, a row an account."""
+    limit = f"60 * max by (account) ({chosen('yunfu_account_rate_limit')})"
+    rows = [
+        Rows(limit, {"account": Column(ACCOUNT)}, Column(Text("Our limit", "自身限速"), 0, COUNT), "limit"),
+        Rows(f"{_OURS} * 60", {}, Column(Text("Ours", "本 exporter"), 0, unit("locale", 1)), "ours"),
+        Rows(quota_used(), {}, Column(Text("Limit used", "限速使用率"), 0, SHARE), "used"),
+        Rows(_OTHERS, {}, Column(Text("Others'", "其他程序"), 0, COUNT), "others"),
+        Rows(_GRANTED, {}, Column(Text("Granted", "平台允许"), 0, COUNT), "granted"),
+        Rows(
+            f"max by (account) ({chosen('yunfu_account_quota_remaining')})",
+            {},
+            Column(Text("Left now", "当前剩余"), 0, COUNT),
+            "left",
+        ),
+        Rows(
+            _wait_per_call("sum by (account)", "rate", "$__rate_interval"),
+            {},
+            Column(Text("Wait per call", "每次等待"), 0, unit("s", 2)),
+            "wait",
+        ),
+    ]
+    return make_table(
+        panels,
+        Text("API calls per minute, by account, now", "当前各账号每分钟接口调用数"),
+        Text(
+            "What each account may call per minute by its rate limit, and does; what other programs with its token use in their "
+            "busiest minute; what the platform grants all of them, and what is left of the present minute. Blank: the platform does not say.",
+            "各账号按限速每分钟可调用的次数与实际调用次数；使用同一 token 的其他程序最忙一分钟的用量；平台允许的总次数，以及当前一分钟的剩余次数。"
+            "空白表示平台未告知。",
+        ),
+        rows,
+    )
 
 
 def waits(panels: Panels) -> timeseries.Panel:
     """Return a graph of how long calls wait for the rate limit."""
-    return panels.timeseries(
+    panel = panels.timeseries(
         Text("Wait for the quota per call", "每次调用等待配额"),
         Text(
             "Seconds that an API call waits for its account's rate limit or is held back by the platform, on average.",
@@ -170,7 +216,8 @@ def waits(panels: Panels) -> timeseries.Panel:
         ),
         "s",
         Query(_wait_per_call("sum by (account)", "rate", "$__rate_interval"), "{{account}}"),
-    ).min(0)
+    )
+    return shades(panel.min(0))
 
 
 def lags(panels: Panels) -> timeseries.Panel:
@@ -178,8 +225,11 @@ def lags(panels: Panels) -> timeseries.Panel:
     return _quantiles(
         panels,
         Text("Poll lag", "采集延迟"),
-        Text("How late polls start; see the tile above.", "采集比计划晚多久开始，说明见上方同名指标。"),
-        LAG,
+        Text(
+            f"How late polls start; see the tile above. Less than {FIRST_LAG:g} s is drawn as that.",
+            f"采集比计划晚多久开始，说明见上方同名指标。不足 {FIRST_LAG:g} 秒按 {FIRST_LAG:g} 秒画出。",
+        ),
+        {share: _lag(share, "rate", "$__rate_interval") for share in SHARES},
     )
 
 
@@ -187,7 +237,7 @@ def unread(panels: Panels) -> timeseries.Panel:
     """Return a graph of what could not be read and what was missing."""
     unread_fields, missing_fields = (chosen(f"yunfu_exporter_{kind}_fields_total") for kind in ("unread", "missing"))
     return panels.timeseries(
-        Text("Unread and missing parts of responses per minute", "每分钟无法解析或缺少的响应字段"),
+        Text("Unread or missing fields per minute", "每分钟无法解析或缺少的响应字段"),
         Text(
             "Parts of the platform's responses that could not be read, or were not there although its documentation has them,"
             " by field. Empty is good; if not, the platform has changed its answers: please report the field.",
@@ -207,12 +257,23 @@ def _quantile(share: float, histogram: str, function: str, window: str) -> str:
     return f"histogram_quantile({share}, sum by (le) ({function}({buckets}[{window}])))"
 
 
-def _quantiles(panels: Panels, title: Text, description: Text, histogram: str) -> timeseries.Panel:
-    asked = [Query(_quantile(share, histogram, "rate", "$__rate_interval"), words) for share, words in SHARES.items()]
+def _lag(share: float, function: str, window: str) -> str:
+    """Return a quantile of the lag, which is not told below its first bucket: what lies between 0 and there is a guess."""
+    return f"clamp_min({_quantile(share, LAG, function, window)}, {FIRST_LAG:g})"
+
+
+def _least_lag(panels: Panels) -> list[dashboard.ValueMapping]:
+    words = dashboard.ValueMappingResult(text=panels.say(Text(f"< {FIRST_LAG:g} s", f"< {FIRST_LAG:g} 秒")), index=0)
+    return [dashboard.RangeMap(options=dashboard.DashboardRangeMapOptions(0, FIRST_LAG, words))]
+
+
+def _quantiles(panels: Panels, title: Text, description: Text, exprs: Mapping[float, str]) -> timeseries.Panel:
+    """Return a graph of quantiles, over five minutes at least: there is no slowest 1 % of the few calls of one."""
+    asked = [Query(expr, SHARES[share]) for share, expr in exprs.items()]
     panel = panels.timeseries(title, description, "s", *asked)
     for ref, colour in zip("ABC", SHARE_COLOURS, strict=True):
         panel.override_by_query(ref, [fixed(colour)])
-    return panel.min(0).fill_opacity(0)
+    return panel.interval("5m").min(0).fill_opacity(0)
 
 
 def _wait_per_call(by: str, function: str, window: str) -> str:
@@ -223,5 +284,4 @@ def _wait_per_call(by: str, function: str, window: str) -> str:
 
 def quota_used() -> str:
     """Return each account's API calls per second as a share of its rate limit."""
-    calls = f"sum by (account) (rate({chosen(f'{REQUESTS}_count')}[$__rate_interval]))"
-    return f"{calls} / sum by (account) ({chosen('yunfu_account_rate_limit')})"
+    return f"{_OURS} / sum by (account) ({chosen('yunfu_account_rate_limit')})"

@@ -1,7 +1,7 @@
 """A dashboard in one language: its variables, its links, its layout, and how it becomes JSON."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from grafana_foundation_sdk.builders import dashboard as build
@@ -10,8 +10,9 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard
 
 from exporter.words.text import Text
+from grafana.palette import BAD, NEUTRAL
 from grafana.panels import DATASOURCE
-from grafana.words import ACCOUNT, Language
+from grafana.words import ACCOUNT, ALERTS, Language
 
 WIDTH = 24
 """Columns of Grafana's grid."""
@@ -32,7 +33,9 @@ class Board:
     def __init__(self, language: Language, name: str, title: Text, description: Text) -> None:
         self.language = language
         self._name = name
-        self._x = self._y = self._height = self._panels = 0
+        self._x = self._y = self._height = self._panels = self._top = 0
+        self._closed: build.Row | None = None
+        self._marks: list[dict[str, Any]] = []
         self._dashboard = (
             build.Dashboard(title.say(language))
             .uid(uid(name, language))
@@ -54,12 +57,19 @@ class Board:
 
     def account_variable(self, metric: str = "yunfu_account_up") -> None:
         """Add the variable ``account``: any number of accounts, by default all; ``metric`` has a sample for each."""
+        self._labels_variable("account", ACCOUNT, metric)
+
+    def team_variable(self) -> None:
+        """Add the variable ``team``, the label that a configuration may give to tasks; all are those without one, too."""
+        self._labels_variable("team", Text("Team", "团队"), 'yunfu_task_info{account=~"$account"}')
+
+    def _labels_variable(self, label: str, words: Text, metric: str) -> None:
         everything = Text("All", "全部").say(self.language)
         self.variable(
-            build.QueryVariable("account")
-            .label(ACCOUNT.say(self.language))
+            build.QueryVariable(label)
+            .label(words.say(self.language))
             .datasource(DATASOURCE)
-            .query({"query": f"label_values({metric}, account)", "refId": "account"})
+            .query({"query": f"label_values({metric}, {label})", "refId": label})
             .refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED)
             .sort(dashboard.VariableSort.ALPHABETICAL_ASC)
             .multi(True)
@@ -82,13 +92,17 @@ class Board:
             .current(dashboard.VariableOption(selected=True, text=words[default], value=default))
         )
 
-    def link(self, name: str, title: Text, *, with_variables: bool = True) -> None:
-        """Link to another dashboard, keeping the time range."""
+    def of_yesterday(self) -> None:
+        """Let the time range be the whole of yesterday in China, wherever the browser is; that does not change any more."""
+        self._dashboard.time("now-1d/d", "now-1d/d").timezone("Asia/Shanghai").refresh("")
+
+    def link(self, name: str, title: Text, *, with_variables: bool = True, keep_time: bool = True) -> None:
+        """Link to another dashboard, by default with the time range."""
         self._dashboard.link(
             build.DashboardLink(title.say(self.language))
             .type(dashboard.DashboardLinkType.LINK)
             .url(f"/d/{uid(name, self.language)}")
-            .keep_time(True)
+            .keep_time(keep_time)
             .include_vars(with_variables)
         )
 
@@ -103,13 +117,50 @@ class Board:
             .include_vars(True)
         )
 
-    def row(self, title: Text) -> None:
-        """Begin a new section."""
-        self._break_line()
+    def mark_alerts(self, *of: str, severity: str = "critical|warning") -> None:
+        """Mark in all graphs while alerts fire: those on the accounts in view or on none, narrowed down by matchers."""
+        firing = ", ".join(
+            ('alertname=~"Yunfu.+"', 'alertstate="firing"', f'severity=~"{severity}"', 'account=~"$account|"', *of)
+        )
+        what = f'label_replace(ALERTS{{{firing}}}, "what", "$1", "alertname", "(.+)")'
+        for name in ALERTS:
+            what = f'label_replace({what}, "what", "{ALERTS[name].say(self.language)}", "alertname", "{name}")'
+        self._mark(Text("Alerts", "告警"), f"max by (what, name, account, instance) ({what})", "{{what}}", BAD)
+
+    def mark_restarts(self) -> None:
+        """Mark in all graphs when an exporter started, and when it loaded another configuration."""
+        started = "max by (job, instance) (process_start_time_seconds and on (job, instance) yunfu_exporter_build_info)"
+        loaded = "max by (job, instance) (yunfu_exporter_config_last_reload_success_timestamp_seconds)"
+        reload = f"({loaded} - {started} > 60) + {started}"
+        for name, expr in (
+            (Text("Exporter started", "采集器启动"), started),
+            (Text("Configuration loaded", "加载配置"), reload),
+        ):
+            self._mark(name, f"1000 * ({expr})", name.say(self.language), NEUTRAL, useValueForTime="on", hide=True)
+
+    def _mark(self, name: Text, expr: str, title: str, colour: str, **more: str | bool) -> None:
+        self._marks.append(
+            {
+                "datasource": {"type": "prometheus", "uid": "${datasource}"},
+                "enable": True,
+                "expr": expr,
+                "iconColor": colour,
+                "name": name.say(self.language),
+                "step": "60s",
+                "textFormat": "{{name}} {{account}} {{instance}}",
+                "titleFormat": title,
+                **more,
+            }
+        )
+
+    def row(self, title: Text, *, closed: bool = False) -> None:
+        """Begin a new section; the panels of a closed one ask nothing until somebody opens it."""
+        self._end_section()
         self._panels += 1
-        position = dashboard.GridPos(h=1, w=WIDTH, x=0, y=self._y)
-        self._dashboard.with_row(build.Row(title.say(self.language)).id(self._panels).grid_pos(position))
+        row = build.Row(title.say(self.language)).id(self._panels).collapsed(closed)
+        self._dashboard.with_row(row.grid_pos(dashboard.GridPos(h=1, w=WIDTH, x=0, y=self._y)))
         self._y += 1
+        self._closed, self._top = (row if closed else None), self._y
 
     def add(self, panel: Builder[dashboard.Panel], width: int, height: int) -> None:
         """Add a panel, ``width`` of 24 columns wide and ``height`` grid units (about 38 pixels) high."""
@@ -119,15 +170,26 @@ class Board:
         built = panel.build()
         built.id_val = self._panels
         built.grid_pos = dashboard.GridPos(h=height, w=width, x=self._x, y=self._y)
-        self._dashboard.with_panel(panel)
+        if self._closed:
+            self._closed.with_panel(panel)
+        else:
+            self._dashboard.with_panel(panel)
         self._x += width
         self._height = max(self._height, height)
 
     def model(self) -> dict[str, Any]:
         """Return the dashboard in Grafana's classic JSON model."""
         model: dict[str, Any] = json.loads(json.dumps(self._dashboard.build(), cls=JSONEncoder))
+        model["annotations"] = {"list": self._marks}
         for variable in model["templating"]["list"]:
             del variable["id"]  # Grafana 9.4 takes the SDK's all-zero id for an unsaved variable, and does not find it
+            for unknown in ("auto", "auto_min", "auto_count"):
+                variable.pop(unknown, None)
+        for panel in _panels(model["panels"]):
+            if panel["type"] == "table" and panel["options"]:
+                del panel["options"]["footer"]  # there is none, and Grafana 12 does not know the option
+            if panel["type"] == "heatmap":
+                panel["options"]["tooltip"]["mode"] = "single"  # from Grafana 10 on; the SDK has only the option before
         return model
 
     def to_json(self) -> str:
@@ -137,6 +199,18 @@ class Board:
     def _break_line(self) -> None:
         self._y += self._height
         self._x = self._height = 0
+
+    def _end_section(self) -> None:
+        self._break_line()
+        if self._closed:
+            self._y = self._top  # what is below moves down when it is opened
+
+
+def _panels(panels: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield panels, and those in closed rows."""
+    for panel in panels:
+        yield panel
+        yield from panel.get("panels") or ()
 
 
 def uid(name: str, language: Language) -> str:

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from docs.generated import write_or_check
-from grafana import exporter, overview, task
+from grafana import daily, exporter, overview, task
 from grafana.words import Language
 
 FOLDER = Path(__file__).parent / "dashboards"
-DASHBOARDS = {"overview": overview.build, "task": task.build, "exporter": exporter.build}
+DASHBOARDS = {"overview": overview.build, "task": task.build, "exporter": exporter.build, "daily": daily.build}
 
 
 def files() -> Iterator[tuple[Path, str]]:

@@ -13,6 +13,10 @@ from grafana.queries import CERTAIN, STALE_PENDING, chosen
 BEFORE: Final = "24h"
 """The past that a task is compared with: so long before the window."""
 
+RANGE: Final = "$__range"
+"""The dashboard's time range."""
+
+FIRING: Final = 'alertstate="firing"'
 CALLS: Final = "yunfu_task_calls_total"
 RESULTS: Final = "yunfu_task_number_results_total"
 ANSWERED: Final = 'outcome="answered"'
@@ -24,6 +28,9 @@ CAUSES: Final = {
     "misses": "no_answer|powered_off|busy",
 }
 """The statuses by what is behind them, as the alert rules have it."""
+
+NO_VALUE: Final = -1
+"""Where there is none, in a table that has a cell for it."""
 
 REST: Final = "incoming_barred|code_.*"
 FAILURES: Final = "|".join((*CAUSES.values(), REST))
@@ -68,9 +75,9 @@ def calls(span: str = WINDOW) -> str:
     return f"(sum({grown('outcome', CALLS, span)}) > 0)"
 
 
-def answer_rate() -> str:
+def answer_rate(span: str = WINDOW) -> str:
     """Return the share of answered calls."""
-    return f"{answered()} / {calls()}"
+    return f"{answered(span)} / {calls(span)}"
 
 
 def bound(sign: str) -> str:
@@ -131,9 +138,32 @@ def is_late() -> str:
     return f"{value('yunfu_task_poll_interval_seconds')} unless {threshold()}"
 
 
+def is_gone() -> str:
+    """Return a value if the task was known in the time range and is not now, though the account is."""
+    known = one("yunfu_task_info")
+    return f"max(last_over_time({known}[{RANGE}])) unless on () {known} and on () {chosen('yunfu_account_up')}"
+
+
 def fires(alert: str) -> str:
     """Return a value if an alert on the task fires."""
-    return value("ALERTS", f'alertname="{alert}"', 'alertstate="firing"')
+    return value("ALERTS", f'alertname="{alert}"', FIRING)
+
+
+def warns() -> str:
+    """Return a value if a warning on the task fires."""
+    return value("ALERTS", 'alertname=~"Yunfu.+"', FIRING, 'severity="warning"')
+
+
+def alerts_since() -> str:
+    """Return when the alerts on the task that fire began to be true (Unix time in ms), by ``alertname``; 0 if nobody says when."""
+    firing = one("ALERTS", 'alertname=~"Yunfu.+"', FIRING)
+    since = f"1000 * {one('ALERTS_FOR_STATE')} and ignoring (alertstate) {firing}"
+    return f"max by (alertname) ({since}) or max by (alertname) ({firing} * 0)"
+
+
+def no_alert() -> str:
+    """Return a value if no alert on the task fires; nothing if Prometheus does not have our rules."""
+    return f"{value('yunfu:task:info')} unless on () {one('ALERTS', FIRING)}"
 
 
 def lacks_rules() -> str:
@@ -151,6 +181,22 @@ def is_surely_low(under: str = "<") -> str:
     return f"{bound('+')} {under} {threshold()}"
 
 
+def time_share(condition: str) -> str:
+    """Return for what share of the time range a condition, an expression of 0 and 1, held, of the time in which there is any."""
+    return f"avg_over_time(({condition})[{RANGE}:5m])"
+
+
+def time_left() -> str:
+    """Return the seconds of dialling that are left at the pace of the window, if it gets on."""
+    pace = f"max(deriv({one('yunfu_task_progress_ratio')}[{WINDOW}]))"
+    return f"(1 - {value('yunfu_task_progress_ratio')}) / ({pace} > 0)"
+
+
+def is_done() -> str:
+    """Return a value if every number has its result."""
+    return f"{value('yunfu_task_progress_ratio')} >= 1"
+
+
 def numbered(label: str, exprs: Iterable[tuple[int, str]]) -> str:
     """Return several expressions as one, distinguished by a label."""
     return " or ".join(f'label_replace({expr}, "{label}", "{number}", "", "")' for number, expr in exprs)
@@ -161,13 +207,24 @@ def in_order(metric: str, label: str, values: Iterable[str]) -> str:
     return " or ".join(by(label, metric, f'{label}="{value}"') for value in values)
 
 
-def by_hour(expr: str) -> str:
-    """Sum an expression, evaluated at each full hour of four weeks, by weekday (1: Monday) and hour of the day.
+_BEGUN: Final = "vector(time() - 3600 + 3600 * $utc_offset)"
+_HOUR_AND_DAY: Final = (
+    f'* on () group_left (hour) count_values("hour", hour({_BEGUN}) >= 6 < 23 or vector(23))'
+    f' * on () group_left (day) count_values("day", (day_of_week({_BEGUN}) + 6) % 7 + 1)'
+)
+"""Gives a series the weekday (1: Monday) and the hour that began an hour ago in the platform's time zone, as labels.
 
-    The labels are made by ``count_values`` of the time of day that each hour began at, in the platform's time zone.
-    """
-    begun = "vector(time() - 3600 + 3600 * $utc_offset)"
-    hour = f'count_values("hour", hour({begun}))'
-    day = f'count_values("day", (day_of_week({begun}) + 6) % 7 + 1)'
-    labelled = f"{expr} * on () group_left (hour) {hour} * on () group_left (day) {day}"
-    return f'label_replace(sum_over_time(({labelled})[28d:1h]), "hour", "0$1", "hour", "(.)")'
+From 23 to 6 next to nobody calls. These hours are one: Grafana's columns are 50 pixels wide at least, and there is no room for each.
+"""
+
+
+def by_hour(expr: str) -> str:
+    """Sum an expression, evaluated at each full hour of four weeks, by weekday and hour of the day."""
+    return f"sum_over_time(({expr} {_HOUR_AND_DAY})[28d:1h])"
+
+
+def every_hour(expr: str) -> str:
+    """Return what is by weekday and hour for each hour of the week, named in their order; ``NO_VALUE`` where there is none."""
+    all_hours = f"last_over_time((vector({NO_VALUE}) {_HOUR_AND_DAY})[7d:1h])"
+    one_digit = f'label_replace({expr} or {all_hours}, "hour", "0$1", "hour", "(.)")'
+    return f'label_replace({one_digit}, "hour", "23–5", "hour", "23")'

@@ -2,20 +2,31 @@
 
 from typing import Final
 
-from grafana_foundation_sdk.builders import bargauge, common, stat, table, timeseries
+from grafana_foundation_sdk.builders import common, stat, timeseries
+from grafana_foundation_sdk.builders import dashboard as build_dashboard
 from grafana_foundation_sdk.models import common as options
 from grafana_foundation_sdk.models import dashboard
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from exporter.words.text import Text
-from grafana.api import quota_used
-from grafana.board import WINDOW, Board
-from grafana.palette import BAD, GOOD, NEUTRAL, NOTHING, OKAY, STALE, WARN, fixed, label_mappings, number_mappings
-from grafana.panels import FEW_STEPS, Panels, Query, line, right_axis, stacked, steps
-from grafana.queries import ALL, chosen, count, per_account, per_task
-from grafana.tables import COUNT, LEFT, SHARE, Column, Rows, cell, make_table, mapped, thresholds, unit
-from grafana.tasks import SHOWN, best_table, shown_variable, tasks_table, worst_table
-from grafana.words import ACCOUNT, ANSWER_RATE, CALLS, PER_MINUTE, Language
+from grafana.accounts import accounts_table
+from grafana.board import WINDOW, Board, uid
+from grafana.palette import BAD, GOOD, NEUTRAL, NOTHING, QUIET, STALE, fixed, label_mappings, number_mappings
+from grafana.panels import Panels, Query, leads_to, line, right_axis, shades, stacked, steps
+from grafana.queries import ALL, Tasks, chosen, count, of_team
+from grafana.tables import custom, unit
+from grafana.tasks import (
+    OPEN_TASK,
+    SHOWN,
+    best_table,
+    task_url,
+    task_variables,
+    tasks_table,
+    today_table,
+    verdicts_over_time,
+    worst_table,
+)
+from grafana.words import ANSWER_RATE, CALLS, PER_MINUTE, Language
 
 _RULES: Final = "yunfu:task:info"
 """A recording of the shipped rules that every task has."""
@@ -30,24 +41,37 @@ def build(language: Language) -> Board:
         Text("Which tasks are in trouble, and why.", "哪些外呼任务出了问题，原因是什么。"),
     )
     board.account_variable()
+    board.team_variable()
     board.window_variable()
     board.choice("rows", Text("Rows", "行数"), {rows: Text(rows, rows) for rows in ("20", "50", "200", "1000")}, "50")
-    shown_variable(board)
+    task_variables(board)
+    board.mark_alerts(severity="critical")
+    board.mark_restarts()
+    board.link("daily", Text("Daily report", "日报"), keep_time=False)
     board.link("exporter", Text("Exporter", "采集器"))
     board.link_other_language()
     panels = Panels(language)
-    board.add(_trouble(panels), width=3, height=4)
-    board.add(_reasons(panels), width=7, height=4)
-    board.add(_alerts(panels), width=3, height=4)
-    board.add(_stale(panels), width=3, height=4)
-    board.add(_states(panels), width=4, height=4)
-    board.add(_answer_rate(panels), width=4, height=4)
-    board.add(tasks_table(panels), width=24, height=13)
+    board.add(_trouble(panels), width=4, height=4)
+    board.add(_reasons(panels), width=6, height=4)
+    board.add(_alerts(panels), width=4, height=4)
+    board.add(_stale(panels), width=5, height=4)
+    board.add(_all_tasks(panels), width=5, height=4)
+    board.add(tasks_table(panels), width=24, height=11)
+    board.add(verdicts_over_time(panels), width=24, height=11)
+    board.row(Text("Today", "今日"), closed=True)
+    board.add(today_table(panels), width=24, height=11)
+    board.row(Text("Calls and failures of all tasks", "全部任务的呼叫与失败"), closed=True)
     board.add(_calls(panels), width=12, height=9)
-    board.add(_failures(panels), width=12, height=9)
+    board.add(_compared(panels), width=12, height=9)
+    board.add(_failures(panels), width=24, height=9)
+    board.row(Text("The line or the list: failures by account", "线路还是名单：各账号的失败占比"), closed=True)
+    for title, cause, limit in _CAUSES:
+        board.add(_cause(panels, title, cause, limit), width=12, height=8)
+    board.row(Text("Best and worst tasks", "接通率最高与最低的任务"), closed=True)
     board.add(worst_table(panels), width=12, height=7)
     board.add(best_table(panels), width=12, height=7)
-    board.add(_accounts(panels), width=24, height=6)
+    board.row(Text("Accounts and their quota", "账号与配额"), closed=True)
+    board.add(accounts_table(panels), width=24, height=6)
     return board
 
 
@@ -55,8 +79,20 @@ _NO_RULES: Final = Text("Rules not loaded", "未加载规则")
 """Instead of a verdict, since it is the rules that tell it."""
 
 
+_NO_METRICS: Final = "absent(yunfu_exporter_build_info)"
+
+
+def _count_tile(panels: Panels, title: Text, description: Text, expr: str, colour: str) -> stat.Panel:
+    """Return a tile that counts, green at 0; it says so if Prometheus has no metrics of an exporter, or not our rules."""
+    counted = f"{count(expr, chosen(_RULES))} or {_NO_METRICS} - 2"
+    panel = panels.stat(title, description, "none", Query(counted, instant=True))
+    panel.mappings(number_mappings({-1: (Text("No metrics", "无指标"), NOTHING)}, panels.language))
+    return steps(panel, NOTHING, {0: GOOD, 1: colour}).no_value(panels.say(_NO_RULES))
+
+
 def _trouble(panels: Panels) -> stat.Panel:
-    panel = panels.stat(
+    return _count_tile(
+        panels,
         Text("In trouble", "异常任务"),
         Text(
             "Tasks of which a critical alert fires: too few calls are answered, or the carrier blocks too many. They are the"
@@ -64,20 +100,20 @@ def _trouble(panels: Panels) -> stat.Panel:
             "正在触发严重告警的任务数：接通率过低，或被运营商拦截过多，即下表中的红色行。显示“未加载规则”说明 Prometheus 未加载"
             "随附的规则，或规则没有找到任务。",
         ),
-        "none",
-        Query(count(ALL.trouble(), ALL.value(_RULES)), instant=True),
+        Tasks(('team=~"$team"',)).trouble(),  # alerts have the labels of their task
+        BAD,
     )
-    return steps(panel, NOTHING, {0: GOOD, 1: BAD}).no_value(panels.say(_NO_RULES))
 
 
 def _reasons(panels: Panels) -> stat.Panel:
-    worst = f"topk(3, {SHOWN.trouble()})"
+    worst = f"topk(3, {SHOWN.trouble()})"  # of those shown, which are those of the teams in view
     reasons = SHOWN.named(f"{SHOWN.main_reason(WINDOW)} and on (account, task) {worst}")
     unread = f"count({SHOWN.stale()}) unless on () ({worst})"
-    none = f"count({SHOWN.value(_RULES)}) unless on () ({worst}) unless on () ({SHOWN.stale()})"
+    none = f"count({chosen(_RULES)}) unless on () ({worst}) unless on () ({SHOWN.stale()})"
+    cases = {"unread": unread, "none": none, "absent": _NO_METRICS}
     others = " or ".join(
         f'label_replace(label_replace({expr}, "status", "{word}", "", ""), "name", "{word}", "", "")'
-        for word, expr in (("unread", unread), ("none", none))
+        for word, expr in cases.items()
     )
     panel = panels.stat(
         Text("Main reason for failure", "主要失败原因"),
@@ -91,8 +127,14 @@ def _reasons(panels: Panels) -> stat.Panel:
     ).no_value(panels.say(_NO_RULES))
     panels.name_field(panel, "none", Text("No task in trouble", "没有异常任务"))
     panels.name_field(panel, "unread", Text("Some tasks cannot be read", "部分任务读不到数据"))
+    panels.name_field(
+        panel,
+        "absent",
+        Text("No yunfu_ metrics: is the exporter scraped?", "没有 yunfu_ 指标：Prometheus 是否抓取了 exporter？"),
+    )
     no_trouble = dashboard.ValueMap(
         options={
+            "absent": dashboard.ValueMappingResult(text="?", color=QUIET, index=97),
             "none": dashboard.ValueMappingResult(text="✓", color=GOOD, index=99),
             "unread": dashboard.ValueMappingResult(text="?", color=STALE, index=98),
         }
@@ -101,11 +143,13 @@ def _reasons(panels: Panels) -> stat.Panel:
         "mappings": [
             {"fieldName": "name", "handlerKey": "field.name"},
             {"fieldName": "status", "handlerKey": "field.value"},
-            *({"fieldName": name, "handlerKey": "__ignore"} for name in ("Time", "account", "task", "Value")),
+            *({"fieldName": name, "handlerKey": "field.label"} for name in ("account", "task")),
+            *({"fieldName": name, "handlerKey": "__ignore"} for name in ("Time", "Value")),
         ]
     }
     return (
         steps(panel, NOTHING)
+        .display_name("${__field.name}")  # without its labels, which are for the link
         .with_transformation(dashboard.DataTransformerConfig("rowsToFields", options=rows_to_fields))
         .reduce_options(common.ReduceDataOptions().values(False).calcs(["lastNotNull"]).fields("/.*/"))
         .mappings([*label_mappings("status", panels.language), no_trouble])
@@ -113,171 +157,155 @@ def _reasons(panels: Panels) -> stat.Panel:
         .orientation(options.VizOrientation.VERTICAL)
         .justify_mode(options.BigValueJustifyMode.AUTO)
         .text(common.VizTextDisplayOptions().title_size(20).value_size(26))
+        .data_links([build_dashboard.DashboardLink(panels.say(OPEN_TASK)).url(task_url(panels, "field.labels"))])
     )
 
 
 def _alerts(panels: Panels) -> stat.Panel:
-    ours = 'alertname=~"Yunfu.+", alertstate="firing", severity=~"critical|warning"'
-    panel = panels.stat(
+    ours = 'alertname=~"Yunfu.+", alertstate="firing", severity=~"critical|warning", team=~"$team"'
+    panel = _count_tile(
+        panels,
         Text("Alerts firing", "正在告警"),
         Text(
-            "Critical alerts and warnings that are firing, on tasks, accounts and exporters; info alerts are left out. A dash: Prometheus has not loaded the shipped rules.",
-            "正在触发的严重与警告级告警数（任务、账号、采集器），不含提示级。显示横线说明 Prometheus 未加载随附的规则。",
+            "Critical alerts and warnings that are firing, on tasks and their accounts; info alerts are left out. A task can have several, of which the table names"
+            " the gravest. Click to see the rules.",
+            "正在触发的严重与警告级告警数（任务和账号），不含提示级。同一任务可有多条告警，下表只显示最严重的一条。点击查看告警规则。",
         ),
-        "none",
-        Query(count(chosen("ALERTS", ours), "yunfu:task:info"), instant=True),
+        chosen("ALERTS", ours),
+        BAD,
     )
-    return steps(panel, NOTHING, {0: GOOD, 1: BAD}).no_value("–")
+    return leads_to(panel, panels.say(Text("Alert rules", "告警规则")), "/alerting/list?search=Yunfu")
 
 
 def _stale(panels: Panels) -> stat.Panel:
-    panel = panels.stat(
-        Text("No fresh data", "数据过期的任务"),
+    panel = _count_tile(
+        panels,
+        Text("No fresh data", "数据过期"),
         Text(
-            "Polled tasks that have not been read for as long as their alert waits: their state is unknown. The exporter"
-            " dashboard shows why.",
-            "长时间未能读取、已达到告警时限的任务数，其现状未知。原因见“采集器”仪表盘。",
+            "Polled tasks that have not been read for as long as their alert waits: their state is unknown. Click for the exporter"
+            " dashboard, which shows why.",
+            "长时间未能读取、已达到告警时限的任务数，其现状未知。点击打开“采集器”仪表盘查看原因。",
         ),
-        "none",
-        Query(count(ALL.stale(), ALL.value(_RULES)), instant=True),
+        of_team(ALL.stale()),
+        STALE,
     )
-    return steps(panel, NOTHING, {0: GOOD, 1: STALE}).no_value(panels.say(_NO_RULES))
+    url = f"/d/{uid('exporter', panels.language)}?${{datasource:queryparam}}&${{account:queryparam}}&${{window:queryparam}}&${{__url_time_range}}"
+    return leads_to(panel, panels.say(Text("Why: the exporter", "查看原因：采集器")), url)
 
 
-def _states(panels: Panels) -> bargauge.Panel:
-    states = ALL.value("yunfu_task_state", "state")
-    panel = panels.bar_gauge(
-        Text("Tasks by state", "任务状态"),
-        Text("Known tasks by the state that the platform lists them in.", "平台任务列表中各状态的任务数。"),
-        "none",
-        Query(f"sum by (state) ({states})", "{{state}}", instant=True),
-    )
-    return panels.name_series(panel, "state").min(0)
+_PAST: Final = {"1d": Text("Yesterday", "昨日同期"), "1w": Text("A week ago", "上周同期")}
+"""What the present is compared with: the same time of day so long ago."""
 
 
-def _answer_rate(panels: Panels) -> stat.Panel:
-    calls = f"sum({ALL.calls(WINDOW)})"
+def _all_tasks(panels: Panels) -> stat.Panel:
+    answered, calls = (f"sum({of_team(part(WINDOW))})" for part in (ALL.answered, ALL.calls))
+
+    def then(ago: str) -> str:
+        counted = (f"sum(sum_over_time({_recorded('calls', *of)}[{WINDOW}] offset {ago}))" for of in ([_ANSWERED], []))
+        return " / ".join(counted)
+
     panel = panels.stat(
-        Text("All tasks · last $window", "全部任务 · 最近 $window"),
+        Text("All tasks · last $window", "全部任务 · $window"),
         Text(
-            "The answer rate of all tasks together within the window, and the number of calls it is taken from.",
-            "统计窗口内全部任务合计的接通率，以及所依据的呼叫数。",
+            "The answer rate of all tasks together within the window, at the same time of yesterday and a week ago, and the number of calls it is taken from.",
+            "统计窗口内全部任务合计的接通率、昨日和上周同一时刻的接通率，以及所依据的呼叫数。",
         ),
         "percentunit",
-        Query(f"sum({ALL.answered(WINDOW)}) / ({calls} > 0)", ANSWER_RATE, instant=True),
+        Query(f"{answered} / ({calls} > 0)", ANSWER_RATE, instant=True),
         Query(calls, CALLS, instant=True),
+        *(Query(then(ago), words, instant=True) for ago, words in _PAST.items()),
     )
     panel.decimals(1).override_by_query("B", unit("locale", 0))
+    panel.orientation(options.VizOrientation.HORIZONTAL).justify_mode(options.BigValueJustifyMode.AUTO)
+    panel.text(common.VizTextDisplayOptions().title_size(14).value_size(18))
     return steps(panel, NEUTRAL).color_mode(options.BigValueColorMode.NONE)
 
 
+def _recorded(counts: str, *matchers: str, ago: str = "") -> str:
+    """Select the sums by account and team that the shipped rules record: ``calls`` or ``results`` of the 10 minutes before."""
+    return chosen(f"yunfu:team_{counts}:increase10m", 'team=~"$team"', *matchers) + (f" offset {ago}" if ago else "")
+
+
+def _rate(ago: str = "") -> str:
+    answered, calls = _recorded("calls", _ANSWERED, ago=ago), _recorded("calls", ago=ago)
+    return f"sum({answered}) / (sum({calls}) > 0)"
+
+
+_ANSWERED: Final = 'outcome="answered"'
+
+
+def _compared(panels: Panels) -> timeseries.Panel:
+    panel = panels.timeseries(
+        Text("Answer rate: now, yesterday, a week ago", "接通率：今日、昨日同期、上周同期"),
+        Text(
+            "Answered calls of all tasks as a share of their calls in the 10 minutes before each point, and the same at that time of yesterday and of a week ago.",
+            "每个时间点之前 10 分钟内全部任务的接通率，以及昨日、上周同一时刻的数值。",
+        ),
+        "percentunit",
+        Query(_rate(), Text("Now", "今日")),
+        *(Query(_rate(ago), words) for ago, words in _PAST.items()),
+    ).no_value(panels.say(_NO_RULES))
+    panel.override_by_query("A", [fixed(NEUTRAL)])
+    for letter, dash in (("B", [8, 6]), ("C", [2, 6])):
+        style = {"fill": "dash", "dash": dash}
+        panel.override_by_query(letter, [fixed(QUIET), *custom(lineStyle=style, fillOpacity=0, lineWidth=2)])
+    return panel.min(0)
+
+
+_CAUSES: Final = (
+    (Text("Blocked by the carrier, by account", "运营商拦截占比，按账号"), "carrier_blocked", 0.1),
+    (
+        Text("Invalid, suspended or in arrears, by account", "空号、停机、欠费占比，按账号"),
+        "invalid_number|suspended|arrears",
+        0.3,
+    ),
+)
+"""What is the line's and what the list's: the statuses, and what the rules hold to be too much."""
+
+
+def _cause(panels: Panels, title: Text, statuses: str, limit: float) -> timeseries.Panel:
+    some, results = (f"sum by (account) ({_recorded('results', *of)})" for of in ([f'status=~"{statuses}"'], []))
+    panel = panels.timeseries(
+        title,
+        Text(
+            "Their share of the results of the 10 minutes before each point; the dashed line is what is too much in any campaign. If one account is over it, look at its"
+            " line; if all are, at the carrier; if it is a task alone, at its list.",
+            "占每个时间点之前 10 分钟内呼叫结果的比例，虚线以上视为过多。只有一个账号超过：检查该账号的线路；所有账号都超过：运营商问题；只有个别任务超过：检查其名单。",
+        ),
+        "percentunit",
+        Query(f"{some} / ({results} > 0)", "{{account}}"),
+    ).no_value(panels.say(_NO_RULES))
+    panel.thresholds_style(common.GraphThresholdsStyleConfig().mode(options.GraphTresholdsStyleMode.DASHED))
+    levels = [dashboard.Threshold(color="transparent"), dashboard.Threshold(limit, BAD)]
+    panel.thresholds(build_dashboard.ThresholdsConfig().mode(dashboard.ThresholdsMode.ABSOLUTE).steps(levels))
+    return shades(panel).min(0).fill_opacity(0)
+
+
 def _calls(panels: Panels) -> timeseries.Panel:
-    rates = per_task(f"rate({chosen('yunfu_task_calls_total')}[$__rate_interval])", "outcome")
-    answered = chosen("yunfu_task_calls_total", 'outcome="answered"')
-    answered_rates = per_task(f"rate({answered}[$__rate_interval])")
     panel = panels.timeseries(
         Text("Calls per minute, and answer rate", "每分钟呼叫数与接通率"),
         Text(
-            "Calls of all tasks by outcome, stacked; the line is the share that was answered, on the right axis.",
-            "全部任务的呼叫数，按结果堆叠；折线为接通率（右轴）。",
+            "Calls of all tasks by outcome, stacked, averaged over the 10 minutes before each point; the line is the share that was answered, on the right axis.",
+            "全部任务的呼叫数（每个时间点之前 10 分钟的平均值），按结果堆叠；折线为接通率（右轴）。",
         ),
         PER_MINUTE,
-        Query(f"sum by (outcome) ({rates}) * 60", "{{outcome}}"),
-        Query(f"sum({answered_rates}) / (sum({rates}) > 0)", ANSWER_RATE),
-    )
+        Query(f"sum by (outcome) ({_recorded('calls')}) / 10", "{{outcome}}"),
+        Query(_rate(), ANSWER_RATE),
+    ).no_value(panels.say(_NO_RULES))
     rate = [*unit("percentunit"), fixed(NEUTRAL), *line(), *right_axis(0, 1)]
-    return panels.name_series(stacked(panel), "outcome").max_data_points(FEW_STEPS).override_by_query("B", rate)
+    return panels.name_series(stacked(panel), "outcome").override_by_query("B", rate)
 
 
 def _failures(panels: Panels) -> timeseries.Panel:
-    counter = chosen("yunfu_task_number_results_total", 'status!="connected"')
-    rates = per_task(f"rate({counter}[$__rate_interval])", "status")
+    failed = _recorded("results", 'status!="connected"')
     panel = panels.timeseries(
         Text("Failed numbers per minute, by reason", "每分钟未接通号码数，按原因"),
         Text(
-            "What dialled numbers ended with when it was no talk, all tasks together. Reds are the line, purples the list,"
+            "What dialled numbers ended with when it was no talk, all tasks together, averaged over the 10 minutes before each point. Reds are the line, purples the list,"
             " yellows and oranges the people called.",
-            "全部任务未接通号码的结果。红色系：线路问题；紫色系：名单质量问题；黄、橙色系：被叫用户原因。",
+            "全部任务未接通号码的结果（每个时间点之前 10 分钟的平均值）。红色系：线路问题；紫色系：名单质量问题；黄、橙色系：被叫用户原因。",
         ),
         PER_MINUTE,
-        Query(f"sum by (status) ({rates}) * 60", "{{status}}"),
-    )
-    return panels.name_series(stacked(panel), "status").max_data_points(FEW_STEPS)
-
-
-def _accounts(panels: Panels) -> table.Panel:
-    requests = chosen("yunfu_exporter_api_request_duration_seconds_count")
-    failures = chosen("yunfu_exporter_api_failures_total")
-    waited = chosen("yunfu_exporter_api_throttled_seconds_total")
-    calls = f"sum by (account) (increase({requests}[{WINDOW}]))"
-    running = ALL.value("yunfu_task_state", of='state="running"')
-    served = {
-        1: (Text("Reachable", "正常"), OKAY),
-        0: (Text("Refused or unreachable", "被拒绝或无法连接"), BAD),
-    }
-    expiry = [*unit("s", 1), *cell("color-text"), *thresholds(BAD, {86400: WARN, 7 * 86400: "text"})]
-    rows = [
-        Rows(
-            f"min by (account) ({chosen('yunfu_account_up')})",
-            {"account": Column(ACCOUNT)},
-            Column(
-                Text("API", "接口"),
-                0,
-                [mapped(number_mappings(served, panels.language)), *LEFT, *cell("color-background")],
-            ),
-            "up",
-        ),
-        Rows(
-            f"{per_account(chosen('yunfu_account_token_expiry_timestamp_seconds'))} - time()",
-            {},
-            Column(Text("Token expires in", "Token 剩余有效期"), 0, expiry),
-            "expiry",
-        ),
-        Rows(
-            f"count by (account) ({ALL.value('yunfu_task_info')})",
-            {},
-            Column(Text("Tasks", "任务数"), 0, COUNT),
-            "tasks",
-        ),
-        Rows(
-            f"sum by (account) ({running})",
-            {},
-            Column(Text("Running", "外呼中"), 0, COUNT),
-            "running",
-        ),
-        Rows(
-            per_account(chosen("yunfu_account_tasks_left_out")),
-            {},
-            Column(Text("Left out", "超限未采集"), 0, COUNT),
-            "left_out",
-        ),
-        Rows(
-            f"time() - {per_account(chosen('yunfu_account_discovery_last_success_timestamp_seconds'))}",
-            {},
-            Column(Text("List read", "任务列表更新于"), 0, [*unit("s", 0)]),
-            "discovery",
-        ),
-        Rows(calls, {}, Column(Text("API calls", "接口调用数"), 0, COUNT), "requests"),
-        Rows(
-            f"sum by (account) (increase({failures}[{WINDOW}])) / ({calls} > 0)",
-            {},
-            Column(Text("Failed", "失败率"), 0, SHARE),
-            "failed",
-        ),
-        Rows(quota_used(), {}, Column(Text("Quota used", "配额使用率"), 0, SHARE), "quota"),
-        Rows(
-            f"sum by (account) (increase({waited}[{WINDOW}])) / ({calls} > 0)",
-            {},
-            Column(Text("Wait per call", "每次等待"), 0, unit("s", 2)),
-            "waited",
-        ),
-    ]
-    return make_table(
-        panels,
-        Text("Accounts · API calls of the last $window", "账号 · 最近 $window 的接口调用"),
-        Text(
-            "Whether the platform serves each account, how long its token is valid, its tasks, and its use of the API.",
-            "各账号的接口是否可用、token 剩余有效期、任务数，以及接口调用情况。",
-        ),
-        rows,
-    )
+        Query(f"sum by (status) ({failed}) / 10", "{{status}}"),
+    ).no_value(panels.say(_NO_RULES))
+    return panels.name_series(stacked(panel), "status")

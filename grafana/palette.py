@@ -1,7 +1,8 @@
 """The colours and what they mean, the same on every dashboard, light and dark; and the value mappings that carry them.
 
 Green is good, orange wants a look, red is trouble, magenta is no fresh data, grey is nothing to judge. The statuses of
-numbers are coloured by cause: reds the line, purples the list, yellows and oranges the called, browns the blocklists.
+numbers are coloured by cause: reds the line, purples the list, yellows and oranges the called, browns the blocklists. White
+words on a colour, and the colour on white, can be read: the contrast is 3 or more.
 """
 
 from collections.abc import Mapping
@@ -16,58 +17,60 @@ from grafana.words import ALERTS, Language
 GOOD: Final = "#3fa45b"
 OKAY: Final = "rgba(63, 164, 91, 0.25)"
 """Good, where there are many of it: behind the words of a table."""
-WARN: Final = "#e88c1f"
+WARN: Final = "#d2780f"
+POOR: Final = "rgba(210, 120, 15, 0.28)"
+"""It may want a look: behind words, which Grafana makes white from 0.3 on, also in the light theme."""
 BAD: Final = "#d9363e"
 STALE: Final = "#b5489a"
 NEUTRAL: Final = "#4a86cf"
-QUIET: Final = "#8a939e"
+QUIET: Final = "#6b7480"
 NOTHING: Final = "rgba(138, 147, 158, 0.22)"
 """Nothing to judge, or a number that is there to be read with another: behind words."""
 
 STATUS_COLOURS: Final = {
     "connected": GOOD,
-    "waiting": "#b4bbc4",
+    "waiting": "#8a939e",
     "carrier_blocked": BAD,
-    "incoming_barred": "#f0868c",
-    "invalid_number": "#6b4aa8",
-    "suspended": "#8f6bc9",
-    "arrears": "#b79be3",
-    "powered_off": "#d3c2f0",
-    "rejected": "#e88c1f",
-    "no_answer": "#f2c94c",
-    "busy": "#f7e3a1",
+    "incoming_barred": "#e0656d",
+    "invalid_number": "#5b3d94",
+    "suspended": "#7d57bd",
+    "arrears": "#a37fd9",
+    "powered_off": "#b57fb8",
+    "rejected": WARN,
+    "no_answer": "#a88c00",
+    "busy": "#8c7430",
     "blacklisted": "#7a5436",
     "user_blocked": "#b08968",
 }
-STATE_COLOURS: Final = {"running": NEUTRAL, "waiting": "#8fb8e8", "paused": QUIET, "unknown": "#b4bbc4"}
+STATE_COLOURS: Final = {"running": NEUTRAL, "waiting": "#6e97cc", "paused": QUIET, "unknown": "#8a939e"}
 INTENTION_COLOURS: Final = {
     "A": "#23763c",
-    "B": "#6fc388",
-    "C": "#e88c1f",
-    "D": "#f2c94c",
-    "E": "#b4bbc4",
+    "B": "#4f9e68",
+    "C": WARN,
+    "D": "#a88c00",
+    "E": "#8a939e",
     "F": "#6f83a3",
 }
 ROUND_COLOURS: Final = {"1": "#c6dbf4", "2-5": "#8fb8e8", "6-10": NEUTRAL, "11-20": "#2b5f9e", "21+": "#173a66"}
 OUTCOME_COLOURS: Final = {"answered": GOOD, "unanswered": QUIET}
 REASON_COLOURS: Final = {
-    "timeout": "#e88c1f",
-    "connect": "#d9363e",
+    "timeout": WARN,
+    "connect": BAD,
     "tls": "#a3262d",
     "http_401": "#6b4aa8",
     "http_403": "#8f6bc9",
-    "http_404": "#b4bbc4",
-    "http_5xx": "#f0868c",
-    "throttled": "#f2c94c",
+    "http_404": "#8a939e",
+    "http_5xx": "#e0656d",
+    "throttled": "#a88c00",
     "api_error": "#b08968",
     "malformed": "#7a5436",
     "unknown_format": "#4a5568",
 }
 ENDPOINT_COLOURS: Final = {
     "stat": NEUTRAL,
-    "tasks": "#9aa9bf",
+    "tasks": "#8494ac",
     "new_tasks": "#6f83a3",
-    "all_tasks": "#c3ccd9",
+    "all_tasks": "#8a939e",
     "subset_tasks": "#55677f",
 }
 ALERT_COLOURS: Final = {

@@ -102,7 +102,8 @@ class Panels:
             .tooltip(tooltip)
             .line_width(2)
             .fill_opacity(8)
-            .show_points(options.VisibilityMode.NEVER)
+            .show_points(options.VisibilityMode.AUTO)
+            .no_value(self.no_data())
         )
 
     def bar_gauge(self, title: Text, description: Text, unit: Text | str, *queries: Query) -> bargauge.Panel:
@@ -117,10 +118,11 @@ class Panels:
         )
 
     def heatmap(self, title: Text, description: Text, unit: Text | str, *queries: Query) -> heatmap.Panel:
-        """Return a heat map; the unit is that of the vertical axis too."""
-        panel = self.describe(heatmap.Panel(), title, description, unit, *queries)
+        """Return a heat map of counts; the unit is that of the vertical axis."""
+        panel = self.describe(heatmap.Panel(), title, description, "short", *queries)
         unit_id = unit if isinstance(unit, str) else f"suffix:{self.say(unit)}"
         colours = heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Blues").steps(32)
+        panel.show_tooltip().show_y_histogram()
         return panel.interval(LEAST_STEP).y_axis(heatmap.YAxisConfig().unit(unit_id)).color(colours)
 
     def name_series(self, panel: P, label: str) -> P:
@@ -146,10 +148,24 @@ def steps(panel: P, base: str, at: Mapping[float, str] | None = None) -> P:
     return panel.color_scheme(build.FieldColor().mode(dashboard.FieldColorModeId.THRESHOLDS))
 
 
+def leads_to(panel: stat.Panel, title: str, url: str) -> stat.Panel:
+    """Make the values of a tile a link."""
+    return panel.data_links([build.DashboardLink(title).url(url)])
+
+
 def stacked(panel: timeseries.Panel) -> timeseries.Panel:
-    """Stack the series of a graph as areas."""
+    """Stack the series of a graph as areas, from 0 on, so that an area is as large as what it stands for."""
     stacking = common.StackingConfig().mode(options.StackingMode.NORMAL).group("A")
-    return panel.stacking(stacking).fill_opacity(75).line_width(0)
+    return panel.stacking(stacking).fill_opacity(75).line_width(0).min(0)
+
+
+def shades(panel: P) -> P:
+    """Give the series colours from blue to purple by their last values: accounts and the like, none of which is good or bad.
+
+    Grafana's shades of one colour can hardly be told apart.
+    """
+    colour = build.FieldColor().mode(dashboard.FieldColorModeId.CONTINUOUS_BL_PU)
+    return panel.color_scheme(colour.series_by(dashboard.FieldColorSeriesByMode.LAST))
 
 
 def line() -> list[dashboard.DynamicConfigValue]:

@@ -35,6 +35,17 @@ def count(expr: str, among: str) -> str:
     return f"count({expr}) or count({among}) * 0"
 
 
+def of_team(expr: str) -> str:
+    """Keep of the series of tasks those of the teams in view. All teams are all tasks, those that have no team too.
+
+    It is asked once of a whole, not of each part: it looks at every task.
+    """
+    return f"(({expr}) and on (account, task) {chosen('yunfu_task_info', _TEAM)})"
+
+
+_TEAM: Final = 'team=~"$team"'
+
+
 def added(expr: str) -> str:
     """Return the sum of each task's series."""
     return f"sum by (account, task) ({expr})"
@@ -84,12 +95,15 @@ class Tasks:
         Over ``CERTAIN`` is the same as the upper Wilson bound of the answer rate being under the threshold.
         """
         bar, calls = self.threshold(), self.calls(window)
-        deviation = f"sqrt({bar} * (1 - {bar}) * ({calls} > 0))"
-        return f"({bar} * {calls} - {self.answered(window)}) / {deviation} and on (account, task) ({self.dialling()})"
+        deviation = f"sqrt((0.25 - ({bar} - 0.5) ^ 2) * ({calls} > 0))"  # bar * (1 - bar), which would ask for it twice
+        idle = f"({self._chosen('yunfu_task_state', _IDLE)} == 1)"
+        inbound = self._chosen("yunfu_task_info", _INBOUND)
+        shortfall = f"({bar} * {calls} - {self.answered(window)}) / {deviation}"
+        return f"{shortfall} unless on (account, task) {idle} unless on (account, task) {inbound}"
 
     def dialling(self) -> str:
         """Return 1 for each task that may be dialling: those listed as running, and those that are in no list; no inbound ones."""
-        inbound = self._chosen("yunfu_task_info", 'kind="inbound"')
+        inbound = self._chosen("yunfu_task_info", _INBOUND)
         return (
             f"{added(self.value('yunfu_task_state', 'state', of=_DIALLING))} == 1 unless on (account, task) {inbound}"
         )
@@ -101,7 +115,23 @@ class Tasks:
 
     def late(self) -> str:
         """Return the tasks that are polled but have no fresh statistics, which may not be for long."""
-        return f"{self.value('yunfu_task_poll_interval_seconds')} unless on (account, task) {self.threshold()}"
+        fresh = self._chosen("yunfu_task_answer_ratio_threshold", "")
+        interval = self._chosen("yunfu_task_poll_interval_seconds", "")
+        return per_task(f"{interval} unless on (account, task) {fresh}")
+
+    def done(self) -> str:
+        """Return the tasks of which every number has its result; those with fresh statistics."""
+        return per_task(f"{self._chosen('yunfu_task_progress_ratio', '')} >= 1")
+
+    def inbound(self) -> str:
+        """Return the tasks that dial nobody."""
+        return self.value("yunfu_task_info", of=_INBOUND)
+
+    def left(self, window: str) -> str:
+        """Return the seconds of dialling that are left at the pace of a window; of tasks that get on."""
+        progress = "yunfu_task_progress_ratio"
+        pace = per_task(f"deriv({self._chosen(progress, '')}[{window}])")
+        return f"(1 - {self.value(progress)}) / ({pace} > 0)"
 
     def trouble(self) -> str:
         """Return the tasks of which a critical alert fires; none without our rules."""
@@ -123,5 +153,7 @@ class Tasks:
         return chosen(metric, *self.matchers, *filter(None, [of]))
 
 
+_IDLE: Final = 'state=~"paused|waiting"'
+_INBOUND: Final = 'kind="inbound"'
 _DIALLING: Final = 'state=~"running|unknown"'
 ALL: Final = Tasks()

@@ -1,14 +1,16 @@
 """Tables of one row a task or account: several instant queries, joined on the labels that they share."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from typing import Any, Final, cast
 
 from grafana_foundation_sdk.builders import common, table
 from grafana_foundation_sdk.models import dashboard
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from exporter.words.text import Text
+from grafana.palette import QUIET
 from grafana.panels import Panels, Query
 
 
@@ -46,8 +48,15 @@ def make_table(
     *,
     hidden: Sequence[str] = (),
     sort: Text | None = None,
+    empty: Text | None = None,
 ) -> table.Panel:
-    """Return a table; ``hidden`` labels are there for data links alone, ``sort`` is the header to sort by, largest first."""
+    """Return a table; ``hidden`` labels are there for data links alone, ``sort`` is the header to sort by, largest first.
+
+    ``empty`` is what its only row says where the first query finds nothing, in the column of its first label: a table
+    without rows is a bare header in Grafana 12. The first query's value is -1 then.
+    """
+    if empty:
+        rows = [_never_empty(rows[0], panels.say(empty)), *rows[1:]]
     queries = [Query(each.expr, instant=True, format=PromQueryFormat.TABLE) for each in rows]
     panel = panels.describe(table.Panel(), title, description, "none", *queries)
     names = {f"Value #{ref}": each.value_name or ref for ref, each in zip(_REFS, rows, strict=False)}
@@ -64,13 +73,26 @@ def make_table(
         size = ("custom.width", column.width) if column.width else ("custom.minWidth", column.least)
         panels.name_field(panel, name, column.header, *column.properties, dashboard.DynamicConfigValue(*size))
     for name in hidden:
-        panel.override_by_name(name, [dashboard.DynamicConfigValue("custom.hidden", True)])
+        panel.override_by_name(name, custom(hidden=True, **{"hideFrom.viz": True}))  # up to Grafana 12.1, and later
     if sort:
         panel.sort_by([common.TableSortByFieldState().display_name(panels.say(sort)).desc(True)])
     return panel
 
 
 _REFS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+NO_ROW: Final = "_none"
+"""The value of the label of the row that says that there is nothing."""
+
+
+def _never_empty(rows: Rows, words: str) -> Rows:
+    (label, column), *others = rows.labels.items()
+    says = dashboard.ValueMap(options={NO_ROW: dashboard.ValueMappingResult(text=words, color=QUIET, index=100)})
+    own = [cast("list[dashboard.ValueMapping]", each.value) for each in column.properties if each.id_val == "mappings"]
+    properties = [each for each in column.properties if each.id_val != "mappings"]
+    column = replace(column, properties=[*properties, mapped([*chain(*own), says])])
+    expr = f'({rows.expr}) or on () label_replace(vector(-1), "{label}", "{NO_ROW}", "", "")'
+    return replace(rows, expr=expr, labels={label: column, **dict(others)})
 
 
 def _order(names: dict[str, str], shown: dict[str, Column], hidden: Sequence[str]) -> dict[str, Any]:

@@ -5,8 +5,8 @@ Grafana's own heat map has time on its horizontal axis; a table has what one lik
 
 from typing import Any, Final
 
-from grafana_foundation_sdk.builders import common, table
 from grafana_foundation_sdk.builders import dashboard as build_dashboard
+from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.models import dashboard
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue as Property
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
@@ -39,10 +39,10 @@ def answered_by_hour(panels: Panels) -> table.Panel:
         Text("When people answer: answer rate of the past 4 weeks", "何时接听：最近 4 周的接通率"),
         Text(
             "Answer rate by weekday and hour in the platform's time zone (UTC+8). Hours with fewer than "
-            f"{ENOUGH_CALLS} calls are blank; the calls (n) are beside it.",
-            f"按星期与小时（平台时区 UTC+8）的接通率。呼叫数少于 {ENOUGH_CALLS} 的时段留空；呼叫数（n）见右侧。",
+            f"{ENOUGH_CALLS} calls are blank; the calls (n) are below it.",
+            f"按星期与小时（平台时区 UTC+8）的接通率。呼叫数少于 {ENOUGH_CALLS} 的时段留空；呼叫数（n）见下表。",
         ),
-        f"{answered} / ({calls} >= {ENOUGH_CALLS})",
+        ask.every_hour(f"{answered} / ({calls} >= {ENOUGH_CALLS})"),
         "percentunit",
         dashboard.FieldColorModeId.CONTINUOUS_GREENS,
     )
@@ -53,8 +53,8 @@ def calls_by_hour(panels: Panels) -> table.Panel:
     return _matrix(
         panels,
         Text("The calls of these hours (n)", "各时段的呼叫数（n）"),
-        Text("The calls behind the answer rates on the left.", "左侧接通率所依据的呼叫数。"),
-        ask.by_hour(ask.calls("1h")),
+        Text("The calls behind the answer rates above.", "上表接通率所依据的呼叫数。"),
+        ask.every_hour(ask.by_hour(ask.calls("1h"))),
         "locale",
         dashboard.FieldColorModeId.CONTINUOUS_BLUES,
     )
@@ -67,13 +67,18 @@ def _matrix(
     query = Query(expr, instant=True, format=PromQueryFormat.TABLE)
     panel = panels.describe(table.Panel(), title, description, unit_id, query).decimals(0).min(0)
     panel.color_scheme(build_dashboard.FieldColor().mode(scheme))
-    by_hour: dict[str, Any] = {"fields": {}, "sort": [{"field": "hour"}]}
     matrix = {"columnField": "hour", "rowField": "day", "valueField": "Value", "emptyValue": "null"}
-    panel.with_transformation(dashboard.DataTransformerConfig("sortBy", options=by_hour))
+    for field in (
+        "day",
+        "hour",
+    ):  # the second one keeps the order of the first: the earliest hour has all days, from Monday on
+        order: dict[str, Any] = {"fields": {}, "sort": [{"field": field}]}
+        panel.with_transformation(dashboard.DataTransformerConfig("sortBy", options=order))
     panel.with_transformation(dashboard.DataTransformerConfig("groupingToMatrix", options=matrix))
-    narrow = [*cell("color-background"), *custom(minWidth=30, align="center")]
+    blank = dashboard.ValueMappingResult(text=" ", color="transparent", index=0)
+    panel.mappings([dashboard.ValueMap(options={str(ask.NO_VALUE): blank})])
+    narrow = [*cell("color-background"), *custom(minWidth=50, align="center")]
     panel.with_override(dashboard.MatcherConfig("byType", "number"), narrow)
     day = panels.say(Text("Day", "星期"))
     words = number_mappings({index: (text, QUIET) for index, text in enumerate(WEEKDAYS, start=1)}, panels.language)
-    panel.override_by_name("day\\hour", [Property("displayName", day), mapped(words), *custom(width=60)])
-    return panel.sort_by([common.TableSortByFieldState().display_name(day)])
+    return panel.override_by_name("day\\hour", [Property("displayName", day), mapped(words), *custom(width=60)])

@@ -18,7 +18,7 @@ class Language(StrEnum):
 
 ALERTS: Final = {
     "YunfuTaskLowAnswerRate": Text("Low answer rate", "接通率过低"),
-    "YunfuTaskAnswerRateDropped": Text("Answer rate dropped", "接通率骤降"),
+    "YunfuTaskAnswerRateDropped": Text("Answer rate fell", "接通率骤降"),
     "YunfuTaskCarrierBlocked": Text("Carrier blocks", "运营商拦截"),
     "YunfuTaskPoorList": Text("Poor list", "名单质量差"),
     "YunfuTaskStalled": Text("Stalled", "外呼停滞"),
@@ -34,4 +34,5 @@ PROGRESS: Final = _TITLES["yunfu_task_progress_ratio"]
 ANSWER_RATE: Final = _TITLES["yunfu_task_answer_ratio"]
 THRESHOLD: Final = Text("Threshold", "接通率阈值")
 CALLS: Final = Text("Calls", "呼叫数")
-PER_MINUTE: Final = Text(" /min", " /分钟")
+PER_MINUTE: Final = "locale"
+"""The unit of graphs whose title says per minute: a suffix would cost the thousands separator."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from grafana import task
+from grafana import task_verdict
 from grafana.queries import ALL, CERTAIN
 from tests.support.backfill import Asked
 from tests.support.dashboards import PATHS, Dashboard, load
@@ -23,7 +23,15 @@ def day(history: Served) -> Asked:
 
 
 def _filled(expr: str, **variables: str) -> str:
-    for name, value in {"account": ".*", "shown": ".*", "window": "30m", **variables}.items():
+    for name, value in {
+        "account": ".*",
+        "team": ".*",
+        "shown": ".*",
+        "worst": ".*",
+        "window": "30m",
+        "__range": "8h",
+        **variables,
+    }.items():
         expr = expr.replace(f"${name}", value)
     return expr
 
@@ -52,13 +60,42 @@ def test_under_the_threshold_means_that_the_wilson_bound_is(day: Asked, window: 
 
 
 def test_each_task_gets_the_verdict_that_fits_what_happened_to_it(day: Asked, history: Served) -> None:
-    """A blocked line alerts, a task that cannot be read has no fresh data, a paused one is not dialling."""
+    """A blocked line alerts, a task that cannot be read has no fresh data, and one paused by hand is told from those that are done."""
     roles = history.roles
     verdicts = _verdicts(day)
-    expected = {roles.blocked: "Alert", roles.silent: "No fresh data", roles.paused: "Not dialling"}
+    expected = {roles.blocked: "Alert", roles.silent: "No fresh data", roles.paused: "Paused midway"}
     assert {task: verdicts[task] for task in expected} == expected
     assert roles.vanished not in verdicts
-    assert "Good" in verdicts.values()
+    assert {"Good", "Done"} <= {*verdicts.values()}
+
+
+def test_the_verdicts_over_time_are_those_of_the_table(day: Asked) -> None:
+    """At each minute a task's bar has the words that its row had then, from few values, so that what lasts is one bar."""
+    expr, mappings = _rank()
+    bars = _samples(day, _asked("Since when: verdicts over time"))
+    rows = _samples(day, expr)
+    named = {(task, at) for task, at in rows if (task, at) in bars}
+    assert {at: _word(mappings, bars[at]) for at in named} == {at: _word(mappings, rows[at]) for at in named}
+    assert len(named) == len(bars)
+    assert len({*bars.values()}) <= len(mappings)
+
+
+def test_today_is_what_happened_since_midnight(day: Asked) -> None:
+    """Its time range makes it so, and its calls are those that the tasks made in that range."""
+    panel = next(panel for panel in _overview().shown if panel["title"].startswith("Today"))
+    assert panel["timeFrom"] == "now/d"
+    calls = next(target["expr"] for target in panel["targets"] if "yunfu_task_calls_total" in target["expr"])
+    counted = {each["metric"]["task"]: float(each["value"][1]) for each in day.at_the_end(_filled(calls, __range="6h"))}
+    before, after = (
+        {
+            each["metric"]["task"]: float(each["value"][1])
+            for each in day.at_the_end(f"sum by (task) (yunfu_task_calls_total{ago})")
+        }
+        for ago in (" offset 6h", "")
+    )
+    grown = {task: after[task] - before[task] for task in before.keys() & after.keys()}
+    assert {task: counted[task] for task in grown} == pytest.approx(grown, rel=0.02, abs=2)
+    assert any(grown.values())
 
 
 def test_the_red_rows_are_the_tasks_in_trouble(day: Asked) -> None:
@@ -69,22 +106,35 @@ def test_the_red_rows_are_the_tasks_in_trouble(day: Asked) -> None:
     expr, mappings = _rank()
     red = {at for at, value in _samples(day, expr).items() if _word(mappings, value) == "Alert"}
     assert red == {*alerts}
-    counted = {at: float(value) for each in day.range(_filled(_tile("In trouble"))) for at, value in each["values"]}
+    counts = (sample for each in day.range(_filled(_asked("In trouble"))) for sample in each["values"])
+    counted = {at: float(value) for at, value in counts if at > day.begin}  # at which there is nothing yet
     assert counted == {at: sum(moment == at for _, moment in red) for at in counted}
     assert max(counted.values()) > 0
 
 
-@pytest.mark.parametrize("title", ["In trouble", "Main reason for failure", "No fresh data"])
+@pytest.mark.parametrize("title", ["In trouble", "Main reason for failure", "Alerts firing", "No fresh data"])
 def test_without_the_rules_nothing_is_called_fine(day: Asked, title: str) -> None:
     """Where Prometheus has not loaded them there is no result, so that the tile says so."""
-    assert day.at_the_end(_filled(_tile(title))) != []
-    assert day.at_the_end(_without_rules(_filled(_tile(title)))) == []
+    assert day.at_the_end(_filled(_asked(title))) != []
+    assert day.at_the_end(_without_rules(_filled(_asked(title)))) == []
+
+
+@pytest.mark.parametrize("title", ["In trouble", "Alerts firing", "No fresh data"])
+def test_without_an_exporter_the_tiles_say_so(day: Asked, title: str) -> None:
+    """Where Prometheus has no metrics of an exporter they have the number that stands for it, and the reason's tile asks why."""
+    nothing = [
+        _without_rules(_filled(_asked(each))).replace("yunfu_", "missing_")
+        for each in (title, "Main reason for failure")
+    ]
+    tile, reason = (day.at_the_end(expr) for expr in nothing)
+    assert [float(each["value"][1]) for each in tile] == [-1]
+    assert [each["metric"]["name"] for each in reason] == ["absent"]
 
 
 def test_without_the_rules_a_task_has_no_verdict(day: Asked, history: Served) -> None:
     """Its dashboard says that they are missing, and not that nothing is wrong."""
-    expr = _without_rules(_filled(task._verdict(), task=history.roles.bad_list))
-    assert [float(each["value"][1]) for each in day.at_the_end(expr)] == [task.NO_RULES]
+    expr = _without_rules(_filled(task_verdict.verdict(), task=history.roles.bad_list))
+    assert [float(each["value"][1]) for each in day.at_the_end(expr)] == [task_verdict.NO_RULES]
 
 
 def _without_rules(expr: str) -> str:
@@ -96,7 +146,7 @@ def _overview() -> Dashboard:
     return load(next(path for path in PATHS if path.parent.name == "en" and path.stem == "overview"))
 
 
-def _tile(title: str) -> str:
+def _asked(title: str) -> str:
     panel = next(panel for panel in _overview().shown if panel["title"] == title)
     return str(panel["targets"][0]["expr"])
 

@@ -6,9 +6,10 @@ into a real Prometheus, in which the shipped rules and the dashboard's queries a
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Final
 
 import pytest
@@ -16,8 +17,11 @@ import pytest
 from exporter.demo.simulator import Fault, Simulator
 from exporter.metrics.records import TaskRecord
 from exporter.web.pages.judging import Standing, glance
+from grafana import task_verdict
+from grafana.build import FOLDER
 from grafana.queries import ALL
 from tests.support.backfill import Asked, read_rules
+from tests.support.dashboards import load
 from tests.support.history import Cast, History, Script, Served, served
 from tests.support.tools import need
 
@@ -131,6 +135,17 @@ def test_page_alerts_and_dashboard_agree_on_trouble(day: Day) -> None:
     assert {day.served.roles.blocked, day.served.roles.bad_list} <= alerts.keys()
     assert apart(day.page.minutes(Standing.LOW, Standing.BLOCKED), alerts) == {}
     assert apart(day.minutes(ALL.trouble()), alerts) == {}
+
+
+def test_the_day_of_a_task_on_its_dashboard_agrees_with_the_alerts(day: Day) -> None:
+    """The verdict is that a critical alert fires in those minutes in which one does, of tasks with incidents and without."""
+    alerts = day.minutes(_firing(f"{LOW}|{BLOCKED}"))
+    (panel,) = (each for each in load(FOLDER / "en" / "task.json").queries() if each.panel == "Verdict over the day")
+    for task in asdict(day.served.roles).values():
+        values = {"$__range": "8h", "$account": ".*", "$task": task, "$window": "30m"}
+        expr = re.sub(r"\$\w+", lambda name, values=values: values[name[0]], panel.expr)  # type: ignore[misc]  # a default is known
+        said = day.minutes(f'label_replace(({expr}) >= {task_verdict.LOW}, "task", "{task}", "", "")')
+        assert apart(said, {task: alerts[task]} if task in alerts else {}) == {}, task
 
 
 @pytest.mark.parametrize(("finding", "alert"), [("low", LOW), ("blocked", BLOCKED)])

@@ -124,16 +124,19 @@ class Asked:
                 yield moment, _line(rule.name, labels, value, moment)
 
     def _alert(self, rule: Rule) -> Iterator[tuple[float, str]]:
-        """Yield the samples of an alert: pending, then firing for as long as it holds, which may be longer than it is true."""
+        """Yield the samples of an alert: pending, then firing for as long as it holds, which may be longer than it is true; and since when."""
         true, held = self.range(rule.expr), self.range(rule.holding) if rule.holding != rule.expr else None
         begun = {str(_labels(rule, series)): {at for at, _ in series["values"]} for series in true}
         for series in held or true:
             labels = _labels(rule, series)
             moments = [at for at, _ in series["values"]]
-            for moment, state in self._states(rule, moments, begun.get(str(labels), set())):
+            for moment, state, since in self._states(rule, moments, begun.get(str(labels), set())):
                 yield moment, _line("ALERTS", {"alertname": rule.name, "alertstate": state} | labels, "1", moment)
+                yield moment, _line("ALERTS_FOR_STATE", {"alertname": rule.name} | labels, f"{since:.0f}", moment)
 
-    def _states(self, rule: Rule, moments: Sequence[float], begun: Collection[float]) -> Iterator[tuple[float, str]]:
+    def _states(
+        self, rule: Rule, moments: Sequence[float], begun: Collection[float]
+    ) -> Iterator[tuple[float, str, float]]:
         since = last = -self.step
         state = ""
         for moment in moments:
@@ -141,7 +144,7 @@ class Asked:
             if moment in begun or state == "firing":
                 since, last = since if state else moment, moment
                 state = "firing" if moment - since >= rule.pending_seconds else "pending"
-                yield moment, state
+                yield moment, state, since
             else:
                 state = ""
 

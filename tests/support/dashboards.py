@@ -88,6 +88,11 @@ class Dashboard:
                 legend, instant = target.get("legendFormat", ""), bool(target.get("instant"))
                 yield PanelQuery(self.name, panel["title"], target["refId"], target["expr"], legend, instant)
 
+    def marks(self) -> Iterator[PanelQuery]:
+        """Yield the queries of the annotations: what is marked in all graphs."""
+        for mark in self.model["annotations"]["list"]:
+            yield PanelQuery(self.name, mark["name"], "", mark["expr"], "", is_instant=False)
+
 
 def load(path: Path) -> Dashboard:
     """Read a dashboard file."""

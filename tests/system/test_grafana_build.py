@@ -1,5 +1,7 @@
 """The dashboards' JSON is what the code makes."""
 
+from typing import Any
+
 import pytest
 
 from exporter.words.text import Text
@@ -7,6 +9,7 @@ from grafana.board import Board
 from grafana.build import DASHBOARDS, FOLDER, files
 from grafana.panels import Panels, Query
 from grafana.words import Language
+from tests.support.dashboards import Dashboard
 
 
 def test_the_committed_files_are_what_the_code_makes() -> None:
@@ -21,7 +24,7 @@ def test_the_committed_files_are_what_the_code_makes() -> None:
 def test_both_languages_ask_the_same(name: str) -> None:
     """A dashboard has the same panels and queries in both languages, only its texts differ."""
     english, chinese = (DASHBOARDS[name](language).model() for language in Language)
-    assert [_asked(panel) for panel in english["panels"]] == [_asked(panel) for panel in chinese["panels"]]
+    assert [_asked(panel) for panel in _all(english)] == [_asked(panel) for panel in _all(chinese)]
 
 
 def test_panels_fill_a_line_before_the_next() -> None:
@@ -33,6 +36,23 @@ def test_panels_fill_a_line_before_the_next() -> None:
         board.add(panel, width, height)
     positions = [panel["gridPos"] for panel in board.model()["panels"]]
     assert [(at["x"], at["y"]) for at in positions] == [(0, 0), (12, 0), (0, 6)]
+
+
+def test_a_closed_row_holds_its_panels() -> None:
+    """They ask nothing until it is opened; the next section is right below, since Grafana moves it down then."""
+    language = Language.ENGLISH
+    board = Board(language, "x", Text("x", "x"), Text("x", "x"))
+    for closed in (True, False):
+        board.row(Text("x", "x"), closed=closed)
+        board.add(Panels(language).stat(Text("x", "x"), Text("x", "x"), "none", Query("up")), 12, 4)
+    first, second, below = board.model()["panels"]
+    assert [(panel["type"], panel["gridPos"]["y"]) for panel in first["panels"]] == [("stat", 1)]
+    assert first["collapsed"]
+    assert (second["gridPos"]["y"], below["gridPos"]["y"]) == (1, 2)
+
+
+def _all(model: dict[str, Any]) -> list[dict[str, Any]]:
+    return Dashboard("", "", model).panels
 
 
 def _asked(panel: dict[str, object]) -> tuple[object, ...]:

@@ -66,6 +66,8 @@ NUMBERS: Final = {
     "yunfu:task_results:increase30m": "30m",
     "yunfu:task_results:increase1h": "1h",
     "yunfu:task:info": "1",
+    "yunfu:team_calls:increase10m": "10m",
+    "yunfu:team_results:increase10m": "10m",
     "yunfu:task:dialling": "1",
     "yunfu:task:silent": "30m 30m 0 30m 30m 900 90m 90m 0 90m 90m 900 2700 6h 6h 0 6h 6h 2700 10800",
     "yunfu:task:stale": "2.5 300",
