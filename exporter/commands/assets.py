@@ -6,12 +6,13 @@ that one stays, and the new one is put beside it.
 
 from __future__ import annotations
 
+import errno
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from exporter import __version__
@@ -74,8 +75,8 @@ def _compare(directory: Path) -> _Changes:
     """Compare the shipped files with those in a directory, and these with what was written there last."""
     shipped = {name: (shipped_root() / name).read_bytes() for name in shipped_names()}
     ours = {name: _digest(content) for name, content in shipped.items()}
-    last = _read_record(directory / RECORD)
-    there = {name: _digest(path.read_bytes()) for name in ours | last if (path := directory / name).exists()}
+    last = _read_record(directory)
+    there = {name: _digest(_read(path)) for name in ours | last if (path := directory / name).exists()}
     others = [name for name in ours if there.get(name) != ours[name]]
     gone = [name for name in last if name in there and name not in ours]
     return _Changes(
@@ -92,25 +93,40 @@ def _apply(directory: Path, changes: _Changes) -> None:
     new = {name: changes.shipped[name] for name in changes.written}
     new |= {f"{name}{BESIDE}": changes.shipped[name] for name in changes.kept}
     new[RECORD] = "".join(f"{_digest(content)}  {name}\n" for name, content in changes.shipped.items()).encode()
-    with TemporaryDirectory(prefix=".assets-", dir=directory) as staging:
-        for number, content in enumerate(new.values()):
-            Path(staging, str(number)).write_bytes(content)
+    with ExitStack() as staged:
+        for name, content in new.items():
+            path = _staged(directory / name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            staged.callback(path.unlink, missing_ok=True)
+            path.write_bytes(content)
         for name in changes.removed:
             (directory / name).unlink()
-        for number, name in enumerate(new):  # the record is the last: until then, another run does the rest
-            (directory / name).parent.mkdir(parents=True, exist_ok=True)
-            Path(staging, str(number)).replace(directory / name)
+        for name in new:  # the record is the last: until then, another run does the rest
+            _staged(directory / name).replace(directory / name)
+
+
+def _staged(path: Path) -> Path:
+    """Return where a file is written first: beside its place, since a folder may be a link to another file system."""
+    return path.with_name(f".{path.name}.tmp")
 
 
 def _digest(content: bytes) -> str:
     return sha256(content).hexdigest()
 
 
-def _read_record(path: Path) -> dict[str, str]:
+def _read(path: Path) -> bytes:
+    """Return what is in a file. Raises OSError, for a named pipe too, which would be waited for."""
+    if not path.is_file():
+        raise OSError(errno.EINVAL, "Not a regular file", str(path))
+    return path.read_bytes()
+
+
+def _read_record(directory: Path) -> dict[str, str]:
     """Return the digests of the files as they were written last, by name; of none that lies outside the directory."""
+    path, inside = directory / RECORD, directory.resolve()
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
     last = {name: digest for digest, _, name in (line.partition("  ") for line in lines) if name}
-    return {name: digest for name, digest in last.items() if not name.startswith("/") and ".." not in name.split("/")}
+    return {name: digest for name, digest in last.items() if (directory / name).resolve().is_relative_to(inside)}
 
 
 def _report(changes: _Changes) -> Iterator[tuple[str, str]]:

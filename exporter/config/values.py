@@ -19,8 +19,11 @@ from yarl import URL
 
 from exporter.patterns import NO_TOKENS, TOKEN_SIGN, UUID, BoundedPattern
 
-RESERVED_LABELS: Final = ("account", "generation", "kind", "name", "sub_account", "task")
-"""The labels yunfu_task_info has anyway."""
+RESERVED_LABELS: Final = (
+    *("account", "generation", "kind", "name", "sub_account", "task"),
+    *("alertname", "instance", "job", "pod", "severity"),
+)
+"""The labels yunfu_task_info has anyway, and those that Prometheus or the alert rules set themselves, or drop."""
 
 _UNITS: Final = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}  # in milliseconds
 _DURATION: Final = re.compile("".join(rf"(?:(\d{{1,12}}){unit})?" for unit in _UNITS), re.ASCII)

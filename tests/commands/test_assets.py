@@ -138,14 +138,41 @@ def test_files_that_were_there_before_stay(ship: Path, tmp_path: Path, capsys: p
 
 
 def test_a_record_leads_out_of_the_directory_to_no_avail(ship: Path, tmp_path: Path) -> None:
-    """A file that a forged record names is only removed within the directory."""
+    """A file that a forged record names is only removed within the directory, whatever a link there leads to."""
     to, outside = tmp_path / "to", tmp_path / "outside"
     outside.write_text("theirs", encoding="utf-8")
     digest = assets._digest(b"theirs")
-    write(to, {"SHA256SUMS": f"{digest}  ../outside\n{digest}  {outside}\nno line of ours\n"})
+    write(to, {"SHA256SUMS": f"{digest}  ../outside\n{digest}  {outside}\n{digest}  up/outside\nno line of ours\n"})
+    (to / "up").symlink_to(tmp_path)
     assert run(["assets", "--to", str(to)]) == 0
     assert outside.exists()
+    (to / "up").unlink()
     assert files(to) == files(ship)
+
+
+def test_a_folder_may_be_on_another_file_system(ship: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are renamed within their folder: between file systems nothing can be."""
+    renamed: list[tuple[Path, Path]] = []
+    real = Path.replace
+
+    def noted(path: Path, target: Path) -> Path:
+        renamed.append((path.parent, target.parent))
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "replace", noted)
+    assert run(["assets", "--to", str(tmp_path / "to")]) == 0
+    assert len(renamed) == len(files(ship)) + 1
+    assert [each for each in renamed if each[0] != each[1]] == []
+
+
+def test_a_pipe_is_not_waited_for(ship: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is no file in the place of one is named, and stays."""
+    to = tmp_path / "to"
+    (to / RULES).parent.mkdir(parents=True)
+    os.mkfifo(to / RULES)
+    assert run(["assets", "--to", str(to)]) == 1
+    assert f"cannot be written: Not a regular file: {to / RULES}; expected " in capsys.readouterr().err
+    assert files(ship)
 
 
 def test_a_full_disk_leaves_everything_as_it_was(

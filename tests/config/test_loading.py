@@ -385,7 +385,7 @@ ACCOUNT_FAULTS: list[tuple[str, str]] = [
     ("rules: [{match: x, min_answer_ratio: 30%}]", "rules[0].min_answer_ratio: '30%' is not a number; expected a number"),
     ("rules: [{match: x, min_answer_ratio: 30}]", "rules[0].min_answer_ratio: '30' is out of range; expected at most 1"),
     ("rules: [{match: x, labels: {a-b: x}}]", "rules[0].labels.a-b: 'a-b' is not a label name; expected letters, digits and _, no digit first"),
-    ("rules: [{match: x, labels: {name: x}}]", "rules[0].labels.name: 'name' is reserved; expected no __ in front and none of account, generation, kind, name, sub_account, task"),
+    ("rules: [{match: x, labels: {name: x}}]", "rules[0].labels.name: 'name' is reserved; expected no __ in front and none of account, generation, kind, name, sub_account, task, alertname, instance, job, pod, severity"),
     ("rules: [{match: x, labels: {team: null}}]", "rules[0].labels.team: is null; expected text, in quotes if need be"),
     ("rules: [{macth: x, min_answer_ratio: 0.3, match: y}]", "rules[0].macth: unknown key; did you mean 'accounts[0].rules[0].match'?"),
     (f"rules: [{', '.join(f'{{match: x{n}, min_answer_ratio: 0.3}}' for n in range(101))}]", "rules: has 101 rules; expected at most 100"),
@@ -395,7 +395,7 @@ ACCOUNT_FAULTS: list[tuple[str, str]] = [
     (f"tasks: [{{id: {TASK}, min_answer_ratio: 2}}]", "tasks[0].min_answer_ratio: '2' is out of range; expected at most 1"),
     (f"tasks: [{{id: {TASK}, labels: {{team: 5}}}}]", "tasks[0].labels.team: is a number; expected text, in quotes if need be"),
     (f"tasks: [{{id: {TASK}, labels: {{a-b: x}}}}]", "tasks[0].labels.a-b: 'a-b' is not a label name; expected letters, digits and _, no digit first"),
-    (f"tasks: [{{id: {TASK}, labels: {{task: x}}}}]", "tasks[0].labels.task: 'task' is reserved; expected no __ in front and none of account, generation, kind, name, sub_account, task"),
+    (f"tasks: [{{id: {TASK}, labels: {{task: x}}}}]", "tasks[0].labels.task: 'task' is reserved; expected no __ in front and none of account, generation, kind, name, sub_account, task, alertname, instance, job, pod, severity"),
 ]  # fmt: skip
 
 

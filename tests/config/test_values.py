@@ -205,7 +205,7 @@ def test_reads(parse: Callable[[object], object], written: object, value: object
         (
             parse_label_name,
             "__x",
-            "'__x' is reserved; expected no __ in front and none of account, generation, kind, name, sub_account, task",
+            "'__x' is reserved; expected no __ in front and none of account, generation, kind, name, sub_account, task, alertname, instance, job, pod, severity",
         ),
         *(
             (parse_token, odd, f"{fault}; expected the token alone")
