@@ -29,7 +29,10 @@ OVER_TIME: Final = Tasks(('task=~"$worst"',))
 """Those tasks, of the table those that need a look most."""
 
 _ALERT: Final = 500
-_LATE: Final = 0.001
+_ANY: Final = 0.001
+"""What is more is a shortfall."""
+
+_LATE: Final = _ANY
 _NO_CALLS, _PAUSED, _WAITING, _NOT_DIALLING, _DONE = -100, -200, -300, -400, -500
 _VERDICT: Final = Text("Verdict", "结论")
 _VERDICTS: Final = (
@@ -37,8 +40,8 @@ _VERDICTS: Final = (
     (_LATE, _LATE, Text("Data is late", "数据延迟"), NOTHING),
     (_ALERT, _ALERT, Text("Alert", "告警"), BAD),
     (CERTAIN, 99, Text("Low, no alert", "偏低，未告警"), WARN),
-    (0.001, CERTAIN, Text("Low, not sure", "偏低，待确认"), POOR),
-    (-99, 0.001, Text("Good", "正常"), OKAY),
+    (_ANY, CERTAIN, Text("Low, not sure", "偏低，待确认"), POOR),
+    (-99, _ANY, Text("Good", "正常"), OKAY),
     (_NO_CALLS, _NO_CALLS, Text("No calls", "无呼叫"), NOTHING),
     (_PAUSED, _PAUSED, Text("Paused midway", "暂停，未完成"), NOTHING),
     (_WAITING, _WAITING, Text("Waiting", "等待时段"), "transparent"),
@@ -281,8 +284,9 @@ def rank(tasks: Tasks, *, in_steps: bool = False) -> str:
     In steps, all shortfalls that have the same verdict are one value, so that it is one bar over time.
     """
     shortfall = f"clamp({tasks.shortfall(WINDOW)}, -99, 99)"
-    if in_steps:  # 4: over CERTAIN; 2: between; 0: none
-        shortfall = f"2 * ceil(clamp(({tasks.shortfall(WINDOW)}) / {CERTAIN}, -0.5, 1.5)) + 0"
+    if in_steps:  # 4: over CERTAIN; 2: over _ANY; 0: none
+        beyond = f"(({tasks.shortfall(WINDOW)}) - {_ANY}) / ({CERTAIN} - {_ANY})"
+        shortfall = f"2 * ceil(clamp({beyond}, -0.5, 1.5)) + 0"
     paused, waiting = (tasks.value("yunfu_task_state", of=f'state="{state}"') for state in ("paused", "waiting"))
     return " or ".join(
         (
