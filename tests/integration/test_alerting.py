@@ -3,6 +3,7 @@
 The shipped rules look at windows of ten minutes to a day. Here all time runs 60 times as fast: the simulator's, the
 polls' (once a second instead of once a minute), and that of Prometheus and Alertmanager, whose shipped configuration
 has every span divided by 60 (``exporter.demo.stack.accelerate``). Expressions, thresholds and texts are those that are shipped.
+VictoriaMetrics with vmalert is tried in Prometheus' place.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from exporter.demo.stack import Addresses, Program, prepare, programs
 from tests.support.programs import free_address
 from tests.support.stack import HALF_PAST_NINE, Stack, process_of, until
 from tests.support.tools import need
+from tests.support.victoria import victoria_programs
 
 PACE: Final = 60.0
 AFTERNOON: Final = HALF_PAST_NINE + 5 * 3600  # half past two: everyone dials until eight
@@ -127,8 +129,8 @@ class Night:
         return {(each["metric"]["alertname"], each["metric"].get("task", "")) for each in series}
 
 
-@pytest.fixture
-async def night(tmp_path: Path) -> AsyncIterator[Night]:
+@pytest.fixture(params=["prometheus", "vmalert"])
+async def night(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Night]:
     """Run everything, four large campaigns in their dialling hours, until there is a past to compare with."""
     simulator = Simulator(SimulatorOptions(tasks=4, speed=PACE, start=AFTERNOON, scale=50))
     at = Addresses(*(free_address() for _ in range(4)))
@@ -140,7 +142,10 @@ async def night(tmp_path: Path) -> AsyncIterator[Night]:
         session = await stack.enter_async_context(aiohttp.ClientSession())
         stands = Stack(simulator, session, tmp_path, url, at.exporter, at.prometheus)
         await stack.enter_async_context(exporting(simulator, url, tmp_path, at.exporter))
-        for program in programs(tmp_path, at, PACE)[:2]:
+        rulers, alertmanager = programs(tmp_path, at, PACE)[:1], programs(tmp_path, at, PACE)[1]
+        if request.param == "vmalert":
+            rulers = victoria_programs(tmp_path, at, free_address(), PACE)
+        for program in (alertmanager, *rulers):
             await stack.enter_async_context(started(program, tmp_path))
             await until(f"{program.name} is ready", partial(stands.is_ready, f"{program.url}/-/ready"))
         await asyncio.sleep(PAST_SECONDS)  # real time of real programs: nothing to inject
