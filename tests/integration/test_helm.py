@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -25,6 +27,7 @@ from helm.build import CHART, RULES
 from tests.support.chart import (
     CI_VALUES,
     HELM,
+    RELEASE,
     TOOLS,
     Manifest,
     Pod,
@@ -52,7 +55,9 @@ CRDS = {
     "github.com/grafana/grafana-operator/v5@v5.18.0": [
         "config/crd/bases/grafana.integreatly.org_grafanadashboards.yaml"
     ],
+    "github.com/VictoriaMetrics/operator@v0.74.1": ["config/crd/overlay/crd.descriptionless.yaml"],
 }
+VICTORIA = "operator.victoriametrics.com/v1beta1"
 MINIMAL = CHART / "ci" / "minimal-values.yaml"
 HASH = "$2y$10$X0h1gDsPszWURQaxFh.zoubFi6DXncSjhoQNJgRrnGs7EsimhC7zG"
 
@@ -76,13 +81,19 @@ def operators_kinds() -> dict[tuple[str, str], Any]:
     found = {}
     for module, names in CRDS.items():
         for name in names:
-            path = need_file(MODULES / module / name, f"go mod download {module}")
-            crd = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)["spec"]
-            for version in crd["versions"]:
-                schema = _strict(version["schema"]["openAPIV3Schema"])
-                schema["properties"]["metadata"] = {"type": "object"}
-                found[f"{crd['group']}/{version['name']}", crd["names"]["kind"]] = Draft202012Validator(schema)
+            path = need_file(MODULES / _escaped(module) / name, f"go mod download {module}")
+            for document in yaml.load_all(path.read_text(encoding="utf-8"), yaml.CSafeLoader):
+                crd = document["spec"]
+                for version in crd["versions"]:
+                    schema = _strict(version["schema"]["openAPIV3Schema"])
+                    schema["properties"]["metadata"] = {"type": "object"}
+                    found[f"{crd['group']}/{version['name']}", crd["names"]["kind"]] = Draft202012Validator(schema)
     return found
+
+
+def _escaped(module: str) -> str:
+    """Return a module's name as Go's folder has it: an exclamation mark and the small letter for a capital one."""
+    return re.sub("[A-Z]", lambda match: f"!{match[0].lower()}", module)
 
 
 def _strict(schema: Any) -> Any:
@@ -126,10 +137,18 @@ def test_kubernetes_accepts_it(version: str) -> None:
         assert [fault for each in manifests for fault in faults_of(each, version)] == [], values.name
 
 
-@pytest.mark.parametrize("kind", ["Deployment", "Service", "ServiceMonitor", "PrometheusRule"])
+@pytest.mark.parametrize(
+    "kind", ["Deployment", "Service", "ServiceMonitor", "PrometheusRule", "VMServiceScrape", "VMRule"]
+)
 def test_a_misspelt_field_would_be_noticed(kind: str) -> None:
     """The schemas are strict: each of the tests above can fail."""
-    manifest = the(rendered("--values", MINIMAL), kind)
+    operator = "victoria-metrics" if kind.startswith("VM") else "prometheus"
+    manifest = the(
+        rendered(
+            "--values", MINIMAL, f"--set=monitoringOperator={operator},monitor.enabled=true,prometheusRule.enabled=true"
+        ),
+        kind,
+    )
     assert len(faults_of({**manifest, "spec": {**manifest["spec"], "planted": 1}}, "1.30.0")) == 1
 
 
@@ -491,14 +510,82 @@ def test_scaling_restarts_nothing() -> None:
     assert the(seven, "StatefulSet")["spec"]["replicas"] == 7
 
 
-def test_operators_kinds_are_made_where_they_are_known() -> None:
-    """Where the cluster has no Prometheus operator, ``auto`` makes nothing of its; ``true`` insists."""
-    words = "template", RELEASE_NAME, CHART, "--kube-version=1.30", "--values", MINIMAL
-    assert "monitoring.coreos.com" not in helm(*words).stdout
-    assert helm(*words, "--set=monitor.enabled=true").stdout.count("kind: ServiceMonitor") == 1
+ALONE = "template", "alone", CHART, "--kube-version=1.30", "--values", MINIMAL
+PROMETHEUS = "monitoring.coreos.com/v1"
 
 
-RELEASE_NAME = "alone"
+@pytest.mark.parametrize(
+    ("words", "kinds"),
+    [
+        ([], set()),
+        (["--set=monitor.enabled=true"], {"ServiceMonitor"}),
+        ([f"--api-versions={PROMETHEUS}"], {"ServiceMonitor", "PrometheusRule"}),
+        ([f"--api-versions={VICTORIA}"], {"VMServiceScrape", "VMRule"}),
+        ([f"--api-versions={VICTORIA}", "--set=monitor.kind=PodMonitor"], {"VMPodScrape", "VMRule"}),
+        ([f"--api-versions={PROMETHEUS},{VICTORIA}"], {"ServiceMonitor", "PrometheusRule"}),
+        (
+            [f"--api-versions={PROMETHEUS},{VICTORIA}", "--set=monitoringOperator=victoria-metrics"],
+            {"VMServiceScrape", "VMRule"},
+        ),
+        ([f"--api-versions={PROMETHEUS}", "--set=monitoringOperator=victoria-metrics"], set()),
+    ],
+)
+def test_operators_kinds_are_made_where_they_are_known(words: list[str], kinds: set[str]) -> None:
+    """``auto`` makes the kinds of one operator that the cluster has, Prometheus' of both; ``true`` insists."""
+    made = helm(*ALONE, *words)
+    assert made.returncode == 0, made.stderr
+    found = {each["kind"]: each["apiVersion"] for each in yaml.load_all(made.stdout, yaml.CSafeLoader) if each}
+    assert {kind for kind, api in found.items() if api in {PROMETHEUS, VICTORIA}} == kinds
+
+
+def test_a_misspelt_alert_is_found_where_no_rules_are_made() -> None:
+    """``helm template`` without a cluster's API versions makes no rules, and yet says that there is no such alert."""
+    assert "PrometheusRule" not in helm(*ALONE).stdout
+    refused = helm(*ALONE, "--set=prometheusRule.alerts.YunfuTaskStaled.enabled=false")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "YunfuTaskStaled: there is no such alert" in refused.stderr
+
+
+def test_both_operators_get_the_same() -> None:
+    """VictoriaMetrics' kinds say what Prometheus' say; only relabelling is called otherwise."""
+    values = CHART / "ci" / "client-certificates-values.yaml"
+    monitor, rules = (the(rendered("--values", values), kind)["spec"] for kind in ("PodMonitor", "PrometheusRule"))
+    victoria = rendered(
+        "--values", values, "--set=monitoringOperator=victoria-metrics,monitor.enabled=true,prometheusRule.enabled=true"
+    )
+    ((endpoint,), (scraped,)) = (
+        each["podMetricsEndpoints"] for each in (monitor, the(victoria, "VMPodScrape")["spec"])
+    )
+    renamed = {"relabelings": "relabelConfigs", "metricRelabelings": "metricRelabelConfigs"}
+    assert scraped == {renamed.get(key, key): value for key, value in endpoint.items()}
+    assert the(victoria, "VMRule")["spec"] == rules
+
+
+@pytest.mark.parametrize("more", [[], [f"--api-versions={VICTORIA}"]], ids=["no operator", "an operator"])
+def test_notes_are_in_one_language_and_then_in_the_other(more: list[str], tmp_path: Path) -> None:
+    """What Helm prints after an installation is English whole, then Chinese whole, with the same commands."""
+    shutil.copytree(CHART, tmp_path / "chart")
+    notes = tmp_path / "chart" / "templates" / "NOTES.txt"
+    shown = (
+        '{{ define "notes" }}' + notes.read_text(encoding="utf-8") + '{{ end }}text: {{ include "notes" . | toJson }}'
+    )
+    (tmp_path / "chart" / "templates" / "shown.yaml").write_text(shown, encoding="utf-8")
+    made = helm(
+        "template",
+        RELEASE,
+        tmp_path / "chart",
+        "--kube-version=1.30",
+        "--values",
+        MINIMAL,
+        "--show-only=templates/shown.yaml",
+        *more,
+    )
+    english, chinese = yaml.safe_load(made.stdout)["text"].split("\n---\n")
+    assert re.search("[\u4e00-\u9fff]", english) is None
+    paragraphs = [part for part in chinese.split("\n\n") if part.strip()]
+    assert all(part.startswith("  ") or re.search("[\u4e00-\u9fff]", part) for part in paragraphs)
+    assert len(paragraphs) == len([part for part in english.split("\n\n") if part.strip()])
+    assert re.findall("^  .+", english, re.MULTILINE) == re.findall("^  .+", chinese, re.MULTILINE)
 
 
 def test_the_package_has_everything(tmp_path: Path) -> None:

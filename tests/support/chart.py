@@ -74,7 +74,7 @@ def is_dashboard(manifest: Manifest) -> bool:
 
 def _cut(manifest: Manifest) -> Manifest:
     spec = dict(manifest.get("spec", {}))
-    if manifest["kind"] == "PrometheusRule":
+    if manifest["kind"] in {"PrometheusRule", "VMRule"}:
         spec["groups"] = [group["name"] for group in spec["groups"]]
     elif manifest["kind"] == "Pod":
         (container,) = spec["containers"]
