@@ -24,6 +24,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 import aiohttp
+import yaml
 
 from exporter.words.demo import DEMO
 from exporter.words.terminal import say
@@ -87,15 +88,25 @@ def prepare(directory: Path, at: Addresses, pace: float) -> None:
             "for --stack, check out the repository and run: make demo ARGS=--stack"
         )
     (directory / "rules").mkdir()
-    for path in (*(shipped / "rules").glob("*.yaml"), shipped / "prometheus.yml", shipped / "alertmanager.yml"):
+    for path in (*(shipped / "rules").glob("*.yaml"), shipped / "prometheus.yml"):
         text = accelerate(path.read_text(encoding="utf-8"), pace)
         text = text.replace("yunfu-exporter:10042", at.exporter).replace("alertmanager:9093", at.alertmanager)
         (directory / path.relative_to(shipped)).write_text(text, encoding="utf-8")
+    text = (shipped / "alertmanager" / "alertmanager.yml").read_text(encoding="utf-8")
+    (directory / "alertmanager.yml").write_text(_notifying_nobody(accelerate(text, pace)), encoding="utf-8")
     for path in (CHECKOUT / "grafana" / "provisioning").glob("*/*.yaml"):
         text = path.read_text(encoding="utf-8").replace(_DASHBOARDS, str(CHECKOUT / "grafana" / "dashboards"))
         target = directory / path.relative_to(CHECKOUT / "grafana")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
+
+
+def _notifying_nobody(config: str) -> str:
+    """Return a configuration of Alertmanager without what its receivers do: a demo knows nobody, and older versions no robots."""
+    settings = yaml.safe_load(config)
+    del settings["templates"]
+    settings["receivers"] = [{"name": each["name"]} for each in settings["receivers"]]
+    return yaml.safe_dump(settings)
 
 
 @dataclass(frozen=True, slots=True)

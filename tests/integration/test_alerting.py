@@ -1,53 +1,24 @@
-"""From an incident on the platform to the message of the person on call, and to the message that it is over.
-
-The shipped rules look at windows of ten minutes to a day. Here all time runs 60 times as fast: the simulator's, the
-polls' (once a second instead of once a minute), and that of Prometheus and Alertmanager, whose shipped configuration
-has every span divided by 60 (``exporter.demo.stack.accelerate``). Expressions, thresholds and texts are those that are shipped.
-VictoriaMetrics with vmalert is tried in Prometheus' place.
-"""
+"""From an incident on the platform to the message of the person on call, and to the message that it is over."""
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import aiohttp
 import pytest
 import yaml
 from aiohttp import web
 
-from exporter.demo.simulator import Simulator, SimulatorOptions
-from exporter.demo.stack import Addresses, Program, prepare, programs
+from tests.support.afternoon import PATIENCE_SECONDS, afternoon, largest
 from tests.support.programs import free_address
-from tests.support.stack import HALF_PAST_NINE, Stack, process_of, until
-from tests.support.tools import need
-from tests.support.victoria import victoria_programs
+from tests.support.stack import Stack, until
 
-PACE: Final = 60.0
-AFTERNOON: Final = HALF_PAST_NINE + 5 * 3600  # half past two: everyone dials until eight
-PATIENCE_SECONDS: Final = 120.0
-PAST_SECONDS: Final = 45.0  # three quarters of an hour, for the shares before the incident
 LINE: Final = "YunfuTaskCarrierBlocked"
 EFFECT: Final = "YunfuTaskLowAnswerRate"
-
-EXPORTER_CONFIG: Final = """\
-listen: "{listen}"
-poll: {{interval: 1s, idle_interval: 15s, timeout: 5s, stale_after: 30s}}
-links: {{grafana: "https://grafana.example.com"}}
-accounts:
-  - name: main
-    base_url: {base_url}
-    user_id: {user_id}
-    token: {token}
-    rate_limit: 100
-    discovery: {{interval: 1s}}
-"""
 
 Alert = dict[str, Any]
 
@@ -90,30 +61,13 @@ class OnCall:
             await runner.cleanup()
 
 
-def set_receiver(config: Path, url: str) -> None:
-    """Fill in the receivers of the shipped example: all of them are one person."""
-    example = yaml.safe_load(config.read_text(encoding="utf-8"))
-    for receiver in example["receivers"]:
+def set_receiver(url: str, directory: Path) -> None:
+    """Fill in the receivers: all of them are one person."""
+    config = directory / "alertmanager.yml"
+    settings = yaml.safe_load(config.read_text(encoding="utf-8"))
+    for receiver in settings["receivers"]:
         receiver["webhook_configs"] = [{"url": url}]
-    config.write_text(yaml.safe_dump(example), encoding="utf-8")
-
-
-@asynccontextmanager
-async def exporting(simulator: Simulator, url: str, directory: Path, address: str) -> AsyncIterator[None]:
-    """Run the exporter on the simulator."""
-    account, config = simulator.accounts[0], directory / "exporter.yaml"
-    text = EXPORTER_CONFIG.format(listen=address, base_url=url, user_id=account.user_id, token=account.token)
-    config.write_text(text, encoding="utf-8")
-    async with process_of([sys.executable, "-m", "exporter", "--config", str(config)], directory / "exporter.log"):
-        yield
-
-
-@asynccontextmanager
-async def started(program: Program, directory: Path) -> AsyncIterator[None]:
-    """Run one of the programs around the exporter."""
-    need(program.words[0], program.install)
-    async with process_of(list(program.words), directory / f"{program.name}.log"):
-        yield
+    config.write_text(yaml.safe_dump(settings), encoding="utf-8")
 
 
 @dataclass
@@ -131,34 +85,21 @@ class Night:
 
 @pytest.fixture(params=["prometheus", "vmalert"])
 async def night(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Night]:
-    """Run everything, four large campaigns in their dialling hours, until there is a past to compare with."""
-    simulator = Simulator(SimulatorOptions(tasks=4, speed=PACE, start=AFTERNOON, scale=50))
-    at = Addresses(*(free_address() for _ in range(4)))
-    on_call = OnCall()
-    prepare(tmp_path, at, PACE)
-    async with AsyncExitStack() as stack:
-        set_receiver(tmp_path / "alertmanager.yml", await stack.enter_async_context(on_call.listening(free_address())))
-        url = await stack.enter_async_context(simulator.serve())
-        session = await stack.enter_async_context(aiohttp.ClientSession())
-        stands = Stack(simulator, session, tmp_path, url, at.exporter, at.prometheus)
-        await stack.enter_async_context(exporting(simulator, url, tmp_path, at.exporter))
-        rulers, alertmanager = programs(tmp_path, at, PACE)[:1], programs(tmp_path, at, PACE)[1]
-        if request.param == "vmalert":
-            rulers = victoria_programs(tmp_path, at, free_address(), PACE)
-        for program in (alertmanager, *rulers):
-            await stack.enter_async_context(started(program, tmp_path))
-            await until(f"{program.name} is ready", partial(stands.is_ready, f"{program.url}/-/ready"))
-        await asyncio.sleep(PAST_SECONDS)  # real time of real programs: nothing to inject
-        yield Night(stands, on_call)
+    """Run everything, with one person on call; the rules are evaluated by Prometheus, or by vmalert on VictoriaMetrics."""
+    on_call, links = OnCall(), {"grafana": "https://grafana.example.com"}
+    is_victoria = request.param == "vmalert"
+    async with (
+        on_call.listening(free_address()) as url,
+        afternoon(tmp_path, links, partial(set_receiver, url), is_victoria=is_victoria) as stack,
+    ):
+        yield Night(stack, on_call)
 
 
 async def test_an_incident_wakes_the_right_person_for_the_right_reason(night: Night) -> None:
     """A carrier blocks one task's calls: one message, of that task and that cause; it ends, and so does the alert."""
     simulator, on_call = night.stack.simulator, night.on_call
     assert on_call.alerts == [], "a good afternoon is no reason to wake anybody"
-    running = [each for each in night.stack.tasks.values() if each.state(simulator.now()) == "running"]
-    assert len(running) >= 2
-    struck = max(running, key=lambda task: task.campaign.traits.lines)
+    struck = largest(night.stack)
 
     simulator.incident("carrier_block", struck.id)
     await until("the receiver has the alert", partial(on_call.has_heard, "firing", LINE, struck.id), PATIENCE_SECONDS)

@@ -101,9 +101,9 @@ def test_what_is_found_by_name_is_there() -> None:
 
 def test_the_configuration_files_are_where_the_images_look() -> None:
     """Prometheus and Alertmanager read /etc/NAME/NAME.yml; the dashboards are where Grafana's provisioning says."""
-    for name in ("prometheus", "alertmanager"):
-        assert f"./prometheus:/etc/{name}:ro" in SERVICES[name]["volumes"]
-        assert (ROOT / "prometheus" / f"{name}.yml").is_file()
+    for name, folder in (("prometheus", "prometheus"), ("alertmanager", "prometheus/alertmanager")):
+        assert f"./{folder}:/etc/{name}:ro" in SERVICES[name]["volumes"]
+        assert (ROOT / folder / f"{name}.yml").is_file()
     provisioned = (ROOT / "grafana" / "provisioning" / "dashboards" / "yunfu.yaml").read_text(encoding="utf-8")
     mounts = dict(volume.split(":")[1::-1] for volume in SERVICES["grafana"]["volumes"])
     for path in re.findall(r"path: (\S+)", provisioned):
