@@ -17,10 +17,13 @@ def install(program: str) -> str:
     return f"GOBIN={TOOLS} go install {MODULE}/{program}@{VERSION}"
 
 
-def victoria_programs(directory: Path, at: Addresses, vmalert: str, pace: float) -> list[Program]:
+def victoria_programs(
+    directory: Path, at: Addresses, vmalert: str, pace: float, eval_delay_seconds: float = 0.0
+) -> list[Program]:
     """Return both programs for what ``prepare`` has written, VictoriaMetrics where Prometheus would be.
 
-    As there, time runs ``pace`` times as fast: so do the spans that are flags with them, here divided from their defaults.
+    As there, time runs ``pace`` times as fast: so do the spans that are flags with them, here divided from their defaults. The
+    delay of evaluations is none by default: at a fast pace, the two seconds until samples can be queried are delay enough.
     """
 
     def paced(seconds: float) -> str:
@@ -46,7 +49,7 @@ def victoria_programs(directory: Path, at: Addresses, vmalert: str, pace: float)
                 str(TOOLS / "vmalert"), f"-rule={directory / 'rules'}/*.yaml", f"-httpListenAddr={vmalert}",
                 f"-datasource.url={url}", f"-remoteWrite.url={url}", f"-remoteRead.url={url}",
                 f"-notifier.url=http://{at.alertmanager}", f"-datasource.queryStep={paced(300)}",
-                "-rule.evalDelay=0", "-remoteWrite.flushInterval=100ms", "-loggerLevel=WARN",
+                f"-rule.evalDelay={paced(eval_delay_seconds)}", f"-remoteWrite.flushInterval={paced(2)}", "-loggerLevel=WARN",
             ),
             install("vmalert"),
             f"http://{vmalert}",
