@@ -41,7 +41,7 @@ from tests.support.chart import (
     the,
 )
 from tests.support.programs import Platform, eventually, fetch, free_port, run_program, running, simulated
-from tests.support.tools import ROOT, need, need_file
+from tests.support.tools import ROOT, attempt, need, need_file
 
 A_FILE = pytest.mark.parametrize("values", CI_VALUES, ids=lambda path: path.name.removesuffix("-values.yaml"))
 NEWEST = max(kubernetes_validate.utils.all_versions(), key=lambda text: [int(part) for part in text.split(".")])
@@ -357,6 +357,17 @@ REFUSED = [
     ),
     ({"prometheusRule": {"alerts": {"YunfuTaskStalled": {"severty": "info"}}}}, "'severty'"),
     ({"dashboards": {"languages": ["de"]}}, "must be one of"),
+    ({"monitoringOperator": "victoria"}, "must be one of"),
+    ({"alertmanager": {"enabled": True}}, "alertmanager.routes is empty"),
+    (
+        {"alertmanager": {"enabled": True, "robots": {"on-call": "dingtalk"}, "routes": {"critical": "oncall"}}},
+        'alertmanager.routes.critical: there is no robot "oncall"; expected one of alertmanager.robots: on-call',
+    ),
+    (
+        {"alertmanager": {"enabled": True, "robots": {}, "teams": {"a": "b"}}},
+        "expected one of alertmanager.robots: none",
+    ),
+    ({"alertmanager": {"robots": {"on-call": "dingding"}}}, "must be one of"),
     ({"config": {"state_file": "/srv/state.db"}}, "'state_file'"),
     ({"state": {"persistence": {"size": "1 GB"}}}, "does not match pattern"),
     ({"state": {"persistence": {"existingClaim": "mine"}}}, "existingClaim is not used"),
@@ -561,6 +572,41 @@ def test_both_operators_get_the_same() -> None:
     assert the(victoria, "VMRule")["spec"] == {"groups": [{**group, "interval": "15s"} for group in rules["groups"]]}
 
 
+@pytest.mark.parametrize(
+    ("operator", "secrets", "templates"),
+    [
+        ("prometheus", "/etc/alertmanager/secrets", "/etc/alertmanager/config"),
+        ("victoria-metrics", "/etc/vm/secrets", "/etc/vm/secrets/rel-yunfu-exporter-alertmanager"),
+    ],
+)
+def test_alertmanager_takes_the_robots(operator: str, secrets: str, templates: str, tmp_path: Path) -> None:
+    """Its configuration passes amtool, names URLs by file alone, and leads each severity and team to its robot in the language asked for."""
+    amtool = need(str(Path.home() / ".cache" / "debian-forky" / "usr" / "bin" / "amtool"), ".ci/run")
+    robots = CHART / "ci" / "robots-values.yaml"
+    secret = the(rendered("--values", robots, f"--set=monitoringOperator={operator}"), "Secret", "-alertmanager")
+    assert secret["metadata"]["namespace"] == "monitoring"
+    shipped = ROOT / "prometheus" / "alertmanager" / "yunfu.tmpl"
+    assert secret["stringData"]["yunfu.tmpl"].strip() == shipped.read_text(encoding="utf-8").strip()
+    config = yaml.safe_load(secret["stringData"]["alertmanager.yaml"])
+    hooks = {each["name"]: each["webhook_configs"][0] for each in config["receivers"] if each["name"] != "nobody"}
+    assert {name: hook["url_file"] for name, hook in hooks.items()} == {
+        name: f"{secrets}/robots/{name}" for name in ("on-call", "team", "retention-group")
+    }
+    assert all("url" not in hook and ".zh" not in str(hook) and ".en" in str(hook) for hook in hooks.values())
+    assert [(route["matchers"], route["receiver"]) for route in config["route"]["routes"]] == [
+        (['team="retention"'], "retention-group"),
+        (['severity="critical"'], "on-call"),
+        (['severity="warning"'], "team"),
+        (['severity="info"'], "nobody"),
+    ]
+    assert config["templates"] == [f"{templates}/*.tmpl"]
+    (tmp_path / "yunfu.tmpl").write_text(secret["stringData"]["yunfu.tmpl"], encoding="utf-8")
+    (tmp_path / "alertmanager.yml").write_text(yaml.safe_dump({**config, "templates": ["*.tmpl"]}), encoding="utf-8")
+    checked = attempt(amtool, "check-config", tmp_path / "alertmanager.yml")
+    assert checked.returncode == 0, checked.stdout
+    assert "1 templates" in checked.stdout
+
+
 @pytest.mark.parametrize("more", [[], [f"--api-versions={VICTORIA}"]], ids=["no operator", "an operator"])
 def test_notes_are_in_one_language_and_then_in_the_other(more: list[str], tmp_path: Path) -> None:
     """What Helm prints after an installation is English whole, then Chinese whole, with the same commands."""
@@ -597,6 +643,10 @@ def test_the_package_has_everything(tmp_path: Path) -> None:
     with tarfile.open(archive) as tar:
         names = {name.removeprefix("yunfu-exporter/") for name in tar.getnames()}
         assert all(member.isfile() for member in tar.getmembers())
+    assert {each for each in names if each.startswith("files/alertmanager/")} == {
+        "files/alertmanager/alertmanager.yml",
+        "files/alertmanager/yunfu.tmpl",  # and none of the user's secrets beside them
+    }
     sources = {"rules": ROOT / "prometheus" / "rules", "dashboards": ROOT / "grafana" / "dashboards"}
     for name, source in sources.items():
         files = {f"files/{name}/{path.relative_to(source)}" for path in source.rglob("*.*") if path.is_file()}
