@@ -10,7 +10,7 @@ BUILDER ?= docker
 DIST ?= dist
 UPGRADE ?= --upgrade
 
-.PHONY: demo test lint format dashboards docs chart lock wheel image sbom audit clean
+.PHONY: demo test lint format dashboards rules docs chart lock wheel image sbom audit clean
 
 demo: $(INSTALLED)  ## run the exporter on the built-in simulator
 	@exec $(BIN)/yunfu-exporter demo $(ARGS)
@@ -30,6 +30,9 @@ format: $(DEV_INSTALLED)
 
 dashboards: $(DEV_INSTALLED)  ## write the dashboards' JSON from their code
 	$(BIN)/python -m grafana.build
+
+rules: $(DEV_INSTALLED)  ## write the alerts as n9e imports them from the shipped rules
+	$(BIN)/python -m prometheus.nightingale
 
 docs: $(DEV_INSTALLED)  ## write the references of the configuration and the metrics from the code
 	$(BIN)/python -m docs.build

@@ -19,6 +19,8 @@ from tests.support.stack import Stack, until
 
 LINE: Final = "YunfuTaskCarrierBlocked"
 EFFECT: Final = "YunfuTaskLowAnswerRate"
+GIVES_WAY: Final = "YunfuTaskAnswerRateDropped"
+"""Is silent where EFFECT is known. vmalert may learn of that too late: VictoriaMetrics takes two seconds for each recording of a chain."""
 
 Alert = dict[str, Any]
 
@@ -76,6 +78,7 @@ class Night:
 
     stack: Stack
     on_call: OnCall
+    may_come_too: frozenset[str]
 
     async def firing(self) -> set[tuple[str, str]]:
         """Return the names and tasks of all alerts that Prometheus has had firing so far."""
@@ -83,15 +86,16 @@ class Night:
         return {(each["metric"]["alertname"], each["metric"].get("task", "")) for each in series}
 
 
-@pytest.fixture
-async def night(tmp_path: Path) -> AsyncIterator[Night]:
-    """Run everything, with one person on call."""
-    on_call = OnCall()
+@pytest.fixture(params=["prometheus", "vmalert"])
+async def night(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Night]:
+    """Run everything, with one person on call; the rules are evaluated by Prometheus, or by vmalert on VictoriaMetrics."""
+    on_call, links = OnCall(), {"grafana": "https://grafana.example.com"}
+    is_victoria = request.param == "vmalert"
     async with (
         on_call.listening(free_address()) as url,
-        afternoon(tmp_path, {"grafana": "https://grafana.example.com"}, partial(set_receiver, url)) as stack,
+        afternoon(tmp_path, links, partial(set_receiver, url), is_victoria=is_victoria) as stack,
     ):
-        yield Night(stack, on_call)
+        yield Night(stack, on_call, frozenset({GIVES_WAY}) if is_victoria else frozenset())
 
 
 async def test_an_incident_wakes_the_right_person_for_the_right_reason(night: Night) -> None:
@@ -122,8 +126,6 @@ async def test_an_incident_wakes_the_right_person_for_the_right_reason(night: Ni
 
     simulator.incident("over", struck.id)
     await until("the receiver has its end", partial(on_call.has_heard, "resolved", LINE, struck.id), PATIENCE_SECONDS)
-    assert await night.firing() == {(LINE, struck.id), (EFFECT, struck.id)}
-    assert {(each["labels"]["alertname"], each["labels"].get("task")) for each in on_call.alerts} <= {
-        (LINE, struck.id),
-        (EFFECT, struck.id),
-    }
+    due, too = {(LINE, struck.id), (EFFECT, struck.id)}, {(name, struck.id) for name in night.may_come_too}
+    assert due <= await night.firing() <= due | too
+    assert {(each["labels"]["alertname"], each["labels"].get("task")) for each in on_call.alerts} <= due | too

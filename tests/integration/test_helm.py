@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -25,6 +27,7 @@ from helm.build import CHART, RULES
 from tests.support.chart import (
     CI_VALUES,
     HELM,
+    RELEASE,
     TOOLS,
     Manifest,
     Pod,
@@ -38,7 +41,7 @@ from tests.support.chart import (
     the,
 )
 from tests.support.programs import Platform, eventually, fetch, free_port, run_program, running, simulated
-from tests.support.tools import ROOT, need, need_file
+from tests.support.tools import ROOT, attempt, need, need_file
 
 A_FILE = pytest.mark.parametrize("values", CI_VALUES, ids=lambda path: path.name.removesuffix("-values.yaml"))
 NEWEST = max(kubernetes_validate.utils.all_versions(), key=lambda text: [int(part) for part in text.split(".")])
@@ -52,7 +55,9 @@ CRDS = {
     "github.com/grafana/grafana-operator/v5@v5.18.0": [
         "config/crd/bases/grafana.integreatly.org_grafanadashboards.yaml"
     ],
+    "github.com/VictoriaMetrics/operator@v0.74.1": ["config/crd/overlay/crd.descriptionless.yaml"],
 }
+VICTORIA = "operator.victoriametrics.com/v1beta1"
 MINIMAL = CHART / "ci" / "minimal-values.yaml"
 HASH = "$2y$10$X0h1gDsPszWURQaxFh.zoubFi6DXncSjhoQNJgRrnGs7EsimhC7zG"
 
@@ -76,13 +81,19 @@ def operators_kinds() -> dict[tuple[str, str], Any]:
     found = {}
     for module, names in CRDS.items():
         for name in names:
-            path = need_file(MODULES / module / name, f"go mod download {module}")
-            crd = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)["spec"]
-            for version in crd["versions"]:
-                schema = _strict(version["schema"]["openAPIV3Schema"])
-                schema["properties"]["metadata"] = {"type": "object"}
-                found[f"{crd['group']}/{version['name']}", crd["names"]["kind"]] = Draft202012Validator(schema)
+            path = need_file(MODULES / _escaped(module) / name, f"go mod download {module}")
+            for document in yaml.load_all(path.read_text(encoding="utf-8"), yaml.CSafeLoader):
+                crd = document["spec"]
+                for version in crd["versions"]:
+                    schema = _strict(version["schema"]["openAPIV3Schema"])
+                    schema["properties"]["metadata"] = {"type": "object"}
+                    found[f"{crd['group']}/{version['name']}", crd["names"]["kind"]] = Draft202012Validator(schema)
     return found
+
+
+def _escaped(module: str) -> str:
+    """Return a module's name as Go's folder has it: an exclamation mark and the small letter for a capital one."""
+    return re.sub("[A-Z]", lambda match: f"!{match[0].lower()}", module)
 
 
 def _strict(schema: Any) -> Any:
@@ -126,10 +137,18 @@ def test_kubernetes_accepts_it(version: str) -> None:
         assert [fault for each in manifests for fault in faults_of(each, version)] == [], values.name
 
 
-@pytest.mark.parametrize("kind", ["Deployment", "Service", "ServiceMonitor", "PrometheusRule"])
+@pytest.mark.parametrize(
+    "kind", ["Deployment", "Service", "ServiceMonitor", "PrometheusRule", "VMServiceScrape", "VMRule"]
+)
 def test_a_misspelt_field_would_be_noticed(kind: str) -> None:
     """The schemas are strict: each of the tests above can fail."""
-    manifest = the(rendered("--values", MINIMAL), kind)
+    operator = "victoria-metrics" if kind.startswith("VM") else "prometheus"
+    manifest = the(
+        rendered(
+            "--values", MINIMAL, f"--set=monitoringOperator={operator},monitor.enabled=true,prometheusRule.enabled=true"
+        ),
+        kind,
+    )
     assert len(faults_of({**manifest, "spec": {**manifest["spec"], "planted": 1}}, "1.30.0")) == 1
 
 
@@ -338,6 +357,17 @@ REFUSED = [
     ),
     ({"prometheusRule": {"alerts": {"YunfuTaskStalled": {"severty": "info"}}}}, "'severty'"),
     ({"dashboards": {"languages": ["de"]}}, "must be one of"),
+    ({"monitoringOperator": "victoria"}, "must be one of"),
+    ({"alertmanager": {"enabled": True}}, "alertmanager.routes is empty"),
+    (
+        {"alertmanager": {"enabled": True, "robots": {"on-call": "dingtalk"}, "routes": {"critical": "oncall"}}},
+        'alertmanager.routes.critical: there is no robot "oncall"; expected one of alertmanager.robots: on-call',
+    ),
+    (
+        {"alertmanager": {"enabled": True, "robots": {}, "teams": {"a": "b"}}},
+        "expected one of alertmanager.robots: none",
+    ),
+    ({"alertmanager": {"robots": {"on-call": "dingding"}}}, "must be one of"),
     ({"config": {"state_file": "/srv/state.db"}}, "'state_file'"),
     ({"state": {"persistence": {"size": "1 GB"}}}, "does not match pattern"),
     ({"state": {"persistence": {"existingClaim": "mine"}}}, "existingClaim is not used"),
@@ -491,14 +521,117 @@ def test_scaling_restarts_nothing() -> None:
     assert the(seven, "StatefulSet")["spec"]["replicas"] == 7
 
 
-def test_operators_kinds_are_made_where_they_are_known() -> None:
-    """Where the cluster has no Prometheus operator, ``auto`` makes nothing of its; ``true`` insists."""
-    words = "template", RELEASE_NAME, CHART, "--kube-version=1.30", "--values", MINIMAL
-    assert "monitoring.coreos.com" not in helm(*words).stdout
-    assert helm(*words, "--set=monitor.enabled=true").stdout.count("kind: ServiceMonitor") == 1
+ALONE = "template", "alone", CHART, "--kube-version=1.30", "--values", MINIMAL
+PROMETHEUS = "monitoring.coreos.com/v1"
 
 
-RELEASE_NAME = "alone"
+@pytest.mark.parametrize(
+    ("words", "kinds"),
+    [
+        ([], set()),
+        (["--set=monitor.enabled=true"], {"ServiceMonitor"}),
+        ([f"--api-versions={PROMETHEUS}"], {"ServiceMonitor", "PrometheusRule"}),
+        ([f"--api-versions={VICTORIA}"], {"VMServiceScrape", "VMRule"}),
+        ([f"--api-versions={VICTORIA}", "--set=monitor.kind=PodMonitor"], {"VMPodScrape", "VMRule"}),
+        ([f"--api-versions={PROMETHEUS},{VICTORIA}"], {"ServiceMonitor", "PrometheusRule"}),
+        (
+            [f"--api-versions={PROMETHEUS},{VICTORIA}", "--set=monitoringOperator=victoria-metrics"],
+            {"VMServiceScrape", "VMRule"},
+        ),
+        ([f"--api-versions={PROMETHEUS}", "--set=monitoringOperator=victoria-metrics"], set()),
+    ],
+)
+def test_operators_kinds_are_made_where_they_are_known(words: list[str], kinds: set[str]) -> None:
+    """``auto`` makes the kinds of one operator that the cluster has, Prometheus' of both; ``true`` insists."""
+    made = helm(*ALONE, *words)
+    assert made.returncode == 0, made.stderr
+    found = {each["kind"]: each["apiVersion"] for each in yaml.load_all(made.stdout, yaml.CSafeLoader) if each}
+    assert {kind for kind, api in found.items() if api in {PROMETHEUS, VICTORIA}} == kinds
+
+
+def test_a_misspelt_alert_is_found_where_no_rules_are_made() -> None:
+    """``helm template`` without a cluster's API versions makes no rules, and yet says that there is no such alert."""
+    assert "PrometheusRule" not in helm(*ALONE).stdout
+    refused = helm(*ALONE, "--set=prometheusRule.alerts.YunfuTaskStaled.enabled=false")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "YunfuTaskStaled: there is no such alert" in refused.stderr
+
+
+def test_both_operators_get_the_same() -> None:
+    """VictoriaMetrics' kinds say what Prometheus' say, but for the names of relabelling, and that vmalert evaluates more often."""
+    values = CHART / "ci" / "client-certificates-values.yaml"
+    monitor, rules = (the(rendered("--values", values), kind)["spec"] for kind in ("PodMonitor", "PrometheusRule"))
+    victoria = rendered(
+        "--values", values, "--set=monitoringOperator=victoria-metrics,monitor.enabled=true,prometheusRule.enabled=true"
+    )
+    ((endpoint,), (scraped,)) = (
+        each["podMetricsEndpoints"] for each in (monitor, the(victoria, "VMPodScrape")["spec"])
+    )
+    renamed = {"relabelings": "relabelConfigs", "metricRelabelings": "metricRelabelConfigs"}
+    assert scraped == {renamed.get(key, key): value for key, value in endpoint.items()}
+    assert the(victoria, "VMRule")["spec"] == {"groups": [{**group, "interval": "15s"} for group in rules["groups"]]}
+
+
+@pytest.mark.parametrize(
+    ("operator", "secrets", "templates"),
+    [
+        ("prometheus", "/etc/alertmanager/secrets", "/etc/alertmanager/config"),
+        ("victoria-metrics", "/etc/vm/secrets", "/etc/vm/secrets/rel-yunfu-exporter-alertmanager"),
+    ],
+)
+def test_alertmanager_takes_the_robots(operator: str, secrets: str, templates: str, tmp_path: Path) -> None:
+    """Its configuration passes amtool, names URLs by file alone, and leads each severity and team to its robot in the language asked for."""
+    amtool = need(str(Path.home() / ".cache" / "debian-forky" / "usr" / "bin" / "amtool"), ".ci/run")
+    robots = CHART / "ci" / "robots-values.yaml"
+    secret = the(rendered("--values", robots, f"--set=monitoringOperator={operator}"), "Secret", "-alertmanager")
+    assert secret["metadata"]["namespace"] == "monitoring"
+    shipped = ROOT / "prometheus" / "alertmanager" / "yunfu.tmpl"
+    assert secret["stringData"]["yunfu.tmpl"].strip() == shipped.read_text(encoding="utf-8").strip()
+    config = yaml.safe_load(secret["stringData"]["alertmanager.yaml"])
+    hooks = {each["name"]: each["webhook_configs"][0] for each in config["receivers"] if each["name"] != "nobody"}
+    assert {name: hook["url_file"] for name, hook in hooks.items()} == {
+        name: f"{secrets}/robots/{name}" for name in ("on-call", "team", "retention-group")
+    }
+    assert all("url" not in hook and ".zh" not in str(hook) and ".en" in str(hook) for hook in hooks.values())
+    assert [(route["matchers"], route["receiver"]) for route in config["route"]["routes"]] == [
+        (['team="retention"'], "retention-group"),
+        (['severity="critical"'], "on-call"),
+        (['severity="warning"'], "team"),
+        (['severity="info"'], "nobody"),
+    ]
+    assert config["templates"] == [f"{templates}/*.tmpl"]
+    (tmp_path / "yunfu.tmpl").write_text(secret["stringData"]["yunfu.tmpl"], encoding="utf-8")
+    (tmp_path / "alertmanager.yml").write_text(yaml.safe_dump({**config, "templates": ["*.tmpl"]}), encoding="utf-8")
+    checked = attempt(amtool, "check-config", tmp_path / "alertmanager.yml")
+    assert checked.returncode == 0, checked.stdout
+    assert "1 templates" in checked.stdout
+
+
+@pytest.mark.parametrize("more", [[], [f"--api-versions={VICTORIA}"]], ids=["no operator", "an operator"])
+def test_notes_are_in_one_language_and_then_in_the_other(more: list[str], tmp_path: Path) -> None:
+    """What Helm prints after an installation is English whole, then Chinese whole, with the same commands."""
+    shutil.copytree(CHART, tmp_path / "chart")
+    notes = tmp_path / "chart" / "templates" / "NOTES.txt"
+    shown = (
+        '{{ define "notes" }}' + notes.read_text(encoding="utf-8") + '{{ end }}text: {{ include "notes" . | toJson }}'
+    )
+    (tmp_path / "chart" / "templates" / "shown.yaml").write_text(shown, encoding="utf-8")
+    made = helm(
+        "template",
+        RELEASE,
+        tmp_path / "chart",
+        "--kube-version=1.30",
+        "--values",
+        MINIMAL,
+        "--show-only=templates/shown.yaml",
+        *more,
+    )
+    english, chinese = yaml.safe_load(made.stdout)["text"].split("\n---\n")
+    assert re.search("[\u4e00-\u9fff]", english) is None
+    paragraphs = [part for part in chinese.split("\n\n") if part.strip()]
+    assert all(part.startswith("  ") or re.search("[\u4e00-\u9fff]", part) for part in paragraphs)
+    assert len(paragraphs) == len([part for part in english.split("\n\n") if part.strip()])
+    assert re.findall("^  .+", english, re.MULTILINE) == re.findall("^  .+", chinese, re.MULTILINE)
 
 
 def test_the_package_has_everything(tmp_path: Path) -> None:
@@ -510,6 +643,10 @@ def test_the_package_has_everything(tmp_path: Path) -> None:
     with tarfile.open(archive) as tar:
         names = {name.removeprefix("yunfu-exporter/") for name in tar.getnames()}
         assert all(member.isfile() for member in tar.getmembers())
+    assert {each for each in names if each.startswith("files/alertmanager/")} == {
+        "files/alertmanager/alertmanager.yml",
+        "files/alertmanager/yunfu.tmpl",  # and none of the user's secrets beside them
+    }
     sources = {"rules": ROOT / "prometheus" / "rules", "dashboards": ROOT / "grafana" / "dashboards"}
     for name, source in sources.items():
         files = {f"files/{name}/{path.relative_to(source)}" for path in source.rglob("*.*") if path.is_file()}

@@ -23,6 +23,7 @@ from exporter.demo.stack import Addresses, Program, prepare, programs
 from tests.support.programs import free_address
 from tests.support.stack import HALF_PAST_NINE, Stack, process_of, until
 from tests.support.tools import need
+from tests.support.victoria import victoria_programs
 
 PACE: Final = 60.0
 PATIENCE_SECONDS: Final = 120.0
@@ -52,12 +53,15 @@ async def afternoon(
     links: Mapping[str, str],
     notify: Callable[[Path], None],
     alertmanager: Callable[[], str] | None = None,
+    *,
+    is_victoria: bool = False,
 ) -> AsyncIterator[Stack]:
     """Run everything, four large campaigns in their dialling hours, until there is a past to compare with.
 
     ``notify`` sets up the notifications in the directory, where Alertmanager's configuration is ``alertmanager.yml``;
-    ``alertmanager`` gives another program than the one on the PATH. All tasks have the labels ``team="outbound"`` and
-    ``tier="all"`` by a rule, but the largest has ``team="retention"`` by a second one.
+    ``alertmanager`` gives another program than the one on the PATH. With ``is_victoria``, VictoriaMetrics and vmalert run
+    in Prometheus' place. All tasks have the labels ``team="outbound"`` and ``tier="all"`` by a rule, but the largest has
+    ``team="retention"`` by a second one.
     """
     simulator = Simulator(SimulatorOptions(tasks=4, speed=PACE, start=HALF_PAST_TWO, scale=50))
     at = Addresses(*(free_address() for _ in range(4)))
@@ -68,7 +72,9 @@ async def afternoon(
         session = await stack.enter_async_context(aiohttp.ClientSession())
         stands = Stack(simulator, session, directory, url, at.exporter, at.prometheus)
         await stack.enter_async_context(_exporting(stands, links))
-        for program in programs(directory, at, PACE)[:2]:
+        prometheus, notifier = programs(directory, at, PACE)[:2]
+        rulers = victoria_programs(directory, at, free_address(), PACE) if is_victoria else [prometheus]
+        for program in (*rulers, notifier):
             other = alertmanager() if alertmanager and program.name == "alertmanager" else None
             await stack.enter_async_context(_started(program, directory, other))
             await until(f"{program.name} is ready", partial(stands.is_ready, f"{program.url}/-/ready"))

@@ -12,7 +12,9 @@ import pytest
 from tests.support.tools import ROOT
 
 PACKAGE, TESTS = ROOT / "exporter", ROOT / "tests"
-CODE = sorted(path for folder in ("exporter", "grafana", "helm", "docs") for path in (ROOT / folder).rglob("*.py"))
+CODE = sorted(
+    path for folder in ("exporter", "grafana", "helm", "prometheus", "docs") for path in (ROOT / folder).rglob("*.py")
+)
 MODULES = sorted(TESTS.rglob("*.py"))
 MOST_MODULES: Final = 12
 """In a package, beside its ``__init__``."""

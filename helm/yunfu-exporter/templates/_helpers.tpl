@@ -63,11 +63,37 @@ annotations:
 {{- end }}
 {{- end }}
 
+{{/*
+The API of the operator that has the monitor and the rules. Of two operators Prometheus' it is, since VictoriaMetrics'
+converts its kinds: with both there would be all targets and alerts twice.
+*/}}
+{{- define "yunfu-exporter.operatorApi" -}}
+{{- $prometheus := "monitoring.coreos.com/v1" -}}
+{{- $victoria := "operator.victoriametrics.com/v1beta1" -}}
+{{- if eq .Values.monitoringOperator "auto" -}}
+{{ and (.Capabilities.APIVersions.Has $victoria) (not (.Capabilities.APIVersions.Has $prometheus)) | ternary $victoria $prometheus }}
+{{- else -}}
+{{ eq .Values.monitoringOperator "prometheus" | ternary $prometheus $victoria }}
+{{- end -}}
+{{- end }}
+
 {{/* What depends on the cluster: true or nothing for true, false and auto. Takes the root and the value. */}}
 {{- define "yunfu-exporter.isOn" -}}
+{{- $root := index . 0 -}}
 {{- if eq (toString (index . 1)) "auto" -}}
-{{- if (index . 0).Capabilities.APIVersions.Has "monitoring.coreos.com/v1" }}true{{ end -}}
+{{- if $root.Capabilities.APIVersions.Has (include "yunfu-exporter.operatorApi" $root) }}true{{ end -}}
 {{- else if index . 1 }}true{{ end -}}
+{{- end }}
+
+{{/* Nothing for Prometheus' operator, true for VictoriaMetrics'. */}}
+{{- define "yunfu-exporter.isVictoria" -}}
+{{- if hasPrefix "operator.victoriametrics.com" (include "yunfu-exporter.operatorApi" .) }}true{{ end -}}
+{{- end }}
+
+{{/* What the operator calls the monitor. */}}
+{{- define "yunfu-exporter.monitorKind" -}}
+{{- $service := eq .Values.monitor.kind "ServiceMonitor" -}}
+{{- if include "yunfu-exporter.isVictoria" . }}{{ $service | ternary "VMServiceScrape" "VMPodScrape" }}{{ else }}{{ .Values.monitor.kind }}{{ end -}}
 {{- end }}
 
 {{/* The exporter's configuration */}}

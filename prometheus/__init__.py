@@ -1,0 +1,1 @@
+"""Rules, notifications and runbook, and what writes the rules for other programs."""
