@@ -343,7 +343,7 @@ async def test_new_alerts_come_first_and_resolved_ones_last(alone: Alone) -> Non
                 "en",
                 "**Yunfu alerts: 1 firing, 1 resolved**\n",
                 "✅ **[resolved] 任务001",
-                " (Beijing time), 15 minutes",
+                " (Beijing time), 15 min",
             ),
         ):
             number = told[robot, language]
