@@ -1,4 +1,4 @@
-"""Tables of one row a task or account: several instant queries, joined on the labels that they share."""
+"""Tables of one row a task or account: several queries, joined on the labels that they share."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,7 +10,7 @@ from grafana_foundation_sdk.models import dashboard
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from exporter.words.text import Text
-from grafana.palette import QUIET
+from grafana.palette import NEUTRAL, QUIET, fixed
 from grafana.panels import Panels, Query
 
 
@@ -31,13 +31,20 @@ class Column:
 class Rows:
     """A query of a table, and which of its labels are shown, and how its value is; without a column, it is not.
 
-    Data links find a label by its name, and the value by ``value_name``.
+    Data links find a label by its name, and the value by ``value_name``. With ``over_time``, the value is a line of all values in
+    the panel's time range.
     """
 
     expr: str
     labels: dict[str, Column] = field(default_factory=dict)
     value: Column | None = None
     value_name: str = ""
+    over_time: bool = False
+
+    @property
+    def query(self) -> Query:
+        """The panel's query."""
+        return Query(self.expr) if self.over_time else Query(self.expr, instant=True, format=PromQueryFormat.TABLE)
 
 
 def make_table(
@@ -57,9 +64,11 @@ def make_table(
     """
     if empty:
         rows = [_never_empty(rows[0], panels.say(empty)), *rows[1:]]
-    queries = [Query(each.expr, instant=True, format=PromQueryFormat.TABLE) for each in rows]
-    panel = panels.describe(table.Panel(), title, description, "none", *queries)
-    names = {f"Value #{ref}": each.value_name or ref for ref, each in zip(_REFS, rows, strict=False)}
+    panel = panels.describe(table.Panel(), title, description, "none", *(each.query for each in rows))
+    names = {
+        f"{'Trend' if each.over_time else 'Value'} #{ref}": each.value_name or ref
+        for ref, each in zip(_REFS, rows, strict=False)
+    }
     if len(rows) == 1:
         names = {"Value": rows[0].value_name or "A"}
     shown: dict[str, Column] = {}
@@ -67,6 +76,8 @@ def make_table(
         shown |= each.labels
         if each.value:
             shown[name] = each.value
+    if any(each.over_time for each in rows):
+        panel.with_transformation(dashboard.DataTransformerConfig("timeSeriesTable", options={}))
     panel.with_transformation(dashboard.DataTransformerConfig("merge", options={}))
     panel.with_transformation(dashboard.DataTransformerConfig("organize", options=_order(names, shown, hidden)))
     for name, column in shown.items():
@@ -112,6 +123,14 @@ def unit(name: str, decimals: int | None = None) -> list[dashboard.DynamicConfig
     return properties if decimals is None else [*properties, dashboard.DynamicConfigValue("decimals", decimals)]
 
 
+SPARKLINE: Final = (
+    dashboard.DynamicConfigValue("custom.cellOptions", {"type": "sparkline", "hideValue": True, "fillOpacity": 15}),
+    dashboard.DynamicConfigValue("noValue", "–"),
+    dashboard.DynamicConfigValue("min", 0),
+    fixed(NEUTRAL),
+)
+"""How a value over time is drawn, from 0 upwards."""
+
 LEFT: Final = (dashboard.DynamicConfigValue("custom.align", "left"),)
 SHARE: Final = unit("percentunit", 1)
 COUNT: Final = unit("locale", 0)
@@ -127,17 +146,10 @@ def thresholds(base: str, at: Mapping[float, str]) -> list[dashboard.DynamicConf
     ]
 
 
-def cell(mode: str) -> list[dashboard.DynamicConfigValue]:
-    """Return how a cell is drawn: ``color-background``, ``color-text`` or ``gauge``; for Grafana up to 9.4, and later."""
-    old, new = {
-        "color-background": ("color-background-solid", {"type": "color-background", "mode": "basic"}),
-        "color-text": ("color-text", {"type": "color-text"}),
-        "gauge": ("basic", {"type": "gauge", "mode": "basic"}),
-    }[mode]
-    return [
-        dashboard.DynamicConfigValue("custom.displayMode", old),
-        dashboard.DynamicConfigValue("custom.cellOptions", new),
-    ]
+def cell(kind: str) -> list[dashboard.DynamicConfigValue]:
+    """Return how a cell is drawn: ``color-background``, ``color-text`` or ``gauge``."""
+    options = {"type": kind} if kind == "color-text" else {"type": kind, "mode": "basic"}
+    return [dashboard.DynamicConfigValue("custom.cellOptions", options)]
 
 
 def custom(**settings: object) -> list[dashboard.DynamicConfigValue]:

@@ -13,7 +13,21 @@ from grafana.board import WINDOW, Board, uid
 from grafana.palette import BAD, NOTHING, OKAY, POOR, QUIET, STALE, WARN, label_mappings
 from grafana.panels import DATASOURCE, FEW_STEPS, LEAST_STEP, Panels, Query
 from grafana.queries import ALL, CERTAIN, Tasks, added, chosen, of_team, per_task
-from grafana.tables import COUNT, LEFT, NO_ROW, SHARE, Column, Rows, cell, linked, make_table, mapped, thresholds, unit
+from grafana.tables import (
+    COUNT,
+    LEFT,
+    NO_ROW,
+    SHARE,
+    SPARKLINE,
+    Column,
+    Rows,
+    cell,
+    linked,
+    make_table,
+    mapped,
+    thresholds,
+    unit,
+)
 from grafana.words import ACCOUNT, ANSWER_RATE, CALLS, TASK
 
 LEAST_CALLS: Final = 50
@@ -142,6 +156,13 @@ def today_table(panels: Panels) -> table.Panel:
         Rows(SHOWN.answered(_TODAY), {}, Column(Text("Answered", "接通数"), 82, COUNT), "answered"),
         Rows(SHOWN.answer_rate(_TODAY), {}, Column(ANSWER_RATE, 105, SHARE), "rate"),
         Rows(
+            SHOWN.answer_rate(WINDOW),
+            {},
+            Column(Text("Trend", "走势"), 90, [*SHARE, *SPARKLINE]),
+            "trend",
+            over_time=True,
+        ),
+        Rows(
             added(per_task(f"clamp_min(delta({interested}[{_TODAY}]), 0)", "intention")),
             {},
             Column(Text("A+B", "A+B"), 60, COUNT),
@@ -154,24 +175,29 @@ def today_table(panels: Panels) -> table.Panel:
             "share",
         ),
         Rows(graded, {}, Column(Text("Graded", "已评级"), 70, COUNT), "graded"),
-        Rows(f"{left} / 3600", {}, Column(Text("Left (h)", "剩余（小时）"), 98, unit("locale", 1)), "left"),
+        Rows(f"{left} / 3600", {}, Column(Text("Left (h)", "剩余小时"), 84, unit("locale", 1)), "left"),
         Rows(f"1000 * (time() + {left})", {}, Column(Text("Done at", "预计完成"), 140, unit(_MOMENT)), "finish"),
     ]
-    return make_table(
-        panels,
-        Text("Today, and when they will be done", "今日累计与预计完成"),
-        Text(
-            "The tasks of the table above. Calls, answered calls, answer rate and A+B: since midnight in the dashboard's time zone; under an absolute time range, within that. A+B share and"
-            " graded calls: since the task began. Left and done at: at the pace of the last $window, without a break; nights and breaks come on top."
-            " Empty for tasks that do not get on.",
-            "上表中的任务。呼叫数、接通数、接通率和 A+B：自仪表盘所用时区的零点起；选了绝对时间范围时，为该范围内。A+B 占比与已评级数：任务全程。剩余与预计完成：按最近 $window的速度推算的"
-            "剩余外呼时长和不间断外呼时的完成时间，夜间与休息时段另计；没有进展的任务为空。",
-        ),
-        rows,
-        hidden=["account", "task"],
-        sort=CALLS,
-        empty=_NO_TASKS,
-    ).time_from("now/d")
+    return (
+        make_table(
+            panels,
+            Text("Today, and when they will be done", "今日累计与预计完成"),
+            Text(
+                "The tasks of the table above. Calls, answered calls, answer rate and A+B: since midnight in the dashboard's time zone; under an absolute time range, within that; the trend is the answer rate of the last $window at each time. A+B share and"
+                " graded calls: since the task began. Left and done at: at the pace of the last $window, without a break; nights and breaks come on top."
+                " Empty for tasks that do not get on.",
+                "上表中的任务。呼叫数、接通数、接通率和 A+B：自仪表盘所用时区的零点起；选了绝对时间范围时，为该范围内；走势为各时刻最近 $window的接通率。A+B 占比与已评级数：任务全程。剩余与预计完成：按最近 $window的速度推算的"
+                "剩余外呼时长和不间断外呼时的完成时间，夜间与休息时段另计；没有进展的任务为空。",
+            ),
+            rows,
+            hidden=["account", "task"],
+            sort=CALLS,
+            empty=_NO_TASKS,
+        )
+        .time_from("now/d")
+        .interval("5m")
+        .max_data_points(FEW_STEPS)
+    )
 
 
 _TODAY: Final = "$__range"
