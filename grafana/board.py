@@ -10,7 +10,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard
 
 from exporter.words.text import Text
-from grafana.palette import BAD, NEUTRAL
+from grafana.palette import BAD, NEUTRAL, WARN
 from grafana.panels import DATASOURCE
 from grafana.words import ACCOUNT, ALERTS, Language
 
@@ -117,15 +117,20 @@ class Board:
             .include_vars(True)
         )
 
-    def mark_alerts(self, *of: str, severity: str = "critical|warning") -> None:
+    def mark_alerts(self, *of: str, warnings: bool = True) -> None:
         """Mark in all graphs while alerts fire: those on the accounts in view or on none, narrowed down by matchers."""
+        self._mark_alerts(Text("Alerts", "告警"), "critical", BAD, of)
+        if warnings:
+            self._mark_alerts(Text("Warnings", "警告级"), "warning", WARN, of)
+
+    def _mark_alerts(self, name: Text, severity: str, colour: str, of: tuple[str, ...]) -> None:
         firing = ", ".join(
-            ('alertname=~"Yunfu.+"', 'alertstate="firing"', f'severity=~"{severity}"', 'account=~"$account|"', *of)
+            ('alertname=~"Yunfu.+"', 'alertstate="firing"', f'severity="{severity}"', 'account=~"$account|"', *of)
         )
         what = f'label_replace(ALERTS{{{firing}}}, "what", "$1", "alertname", "(.+)")'
-        for name in ALERTS:
-            what = f'label_replace({what}, "what", "{ALERTS[name].say(self.language)}", "alertname", "{name}")'
-        self._mark(Text("Alerts", "告警"), f"max by (what, name, account, instance) ({what})", "{{what}}", BAD)
+        for alert, words in ALERTS.items():
+            what = f'label_replace({what}, "what", "{words.say(self.language)}", "alertname", "{alert}")'
+        self._mark(name, f"max by (what, name, account, instance) ({what})", "{{what}}", colour)
 
     def mark_restarts(self) -> None:
         """Mark in all graphs when an exporter started, and when it loaded another configuration."""

@@ -45,7 +45,7 @@ def build(language: Language) -> Board:
     board.window_variable()
     board.choice("rows", Text("Rows", "行数"), {rows: Text(rows, rows) for rows in ("20", "50", "200", "1000")}, "50")
     task_variables(board)
-    board.mark_alerts(severity="critical")
+    board.mark_alerts(warnings=False)
     board.mark_restarts()
     board.link("daily", Text("Daily report", "日报"), keep_time=False)
     board.link("exporter", Text("Exporter", "采集器"))

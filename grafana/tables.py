@@ -60,7 +60,7 @@ def make_table(
     """Return a table; ``hidden`` labels are there for data links alone, ``sort`` is the header to sort by, largest first.
 
     ``empty`` is what its only row says where the first query finds nothing, in the column of its first label: a table
-    without rows is a bare header in Grafana 12. The first query's value is -1 then.
+    without rows is a bare header in Grafana 12. The first query's value is -1 then, shown as a dash.
     """
     if empty:
         rows = [_never_empty(rows[0], panels.say(empty)), *rows[1:]]
@@ -99,11 +99,16 @@ NO_ROW: Final = "_none"
 def _never_empty(rows: Rows, words: str) -> Rows:
     (label, column), *others = rows.labels.items()
     says = dashboard.ValueMap(options={NO_ROW: dashboard.ValueMappingResult(text=words, color=QUIET, index=100)})
+    expr = f'({rows.expr}) or on () label_replace(vector(-1), "{label}", "{NO_ROW}", "", "")'
+    dash = dashboard.ValueMap(options={"-1": dashboard.ValueMappingResult(text="–", index=100)})
+    value = rows.value and _also_mapped(rows.value, dash)
+    return replace(rows, expr=expr, labels={label: _also_mapped(column, says), **dict(others)}, value=value)
+
+
+def _also_mapped(column: Column, more: dashboard.ValueMap) -> Column:
     own = [cast("list[dashboard.ValueMapping]", each.value) for each in column.properties if each.id_val == "mappings"]
     properties = [each for each in column.properties if each.id_val != "mappings"]
-    column = replace(column, properties=[*properties, mapped([*chain(*own), says])])
-    expr = f'({rows.expr}) or on () label_replace(vector(-1), "{label}", "{NO_ROW}", "", "")'
-    return replace(rows, expr=expr, labels={label: column, **dict(others)})
+    return replace(column, properties=[*properties, mapped([*chain(*own), more])])
 
 
 def _order(names: dict[str, str], shown: dict[str, Column], hidden: Sequence[str]) -> dict[str, Any]:

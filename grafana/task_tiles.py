@@ -63,17 +63,18 @@ def _rate(panels: Panels) -> stat.Panel:
         Text("Answer rate, past $window", "最近 $window接通率"),
         Text(
             "Answered calls as a share of all calls, the task's threshold, and the calls (n) that the rate is based on. Red: under the "
-            "threshold by more than chance allows; orange: under it, but that may be chance.",
-            "已接通呼叫占全部呼叫的比例、该任务的阈值，以及接通率的样本量（n）。红色：低于阈值且超出随机波动；橙色：低于阈值，但可能是随机波动。",
+            "threshold by more than chance allows; orange: under it, but that may be chance; grey: no threshold without fresh data.",
+            "已接通呼叫占全部呼叫的比例、该任务的阈值，以及接通率的样本量（n）。红色：低于阈值且超出随机波动；橙色：低于阈值，但可能是随机波动；灰色：数据过期，没有阈值可比。",
         ),
         "percentunit",
         (f"{rate} and {sure}", ANSWER_RATE, BAD),
         (f"({ask.is_low()}) unless ({sure})", ANSWER_RATE, WARN),
         (f"{rate} >= {ask.threshold()}", ANSWER_RATE, GOOD),
+        (f"({rate}) unless on () {ask.threshold()}", ANSWER_RATE, NOTHING),
         (ask.threshold(), THRESHOLD, NOTHING),
         (f"{ask.calls()} or {ask.threshold()} * 0", CALLS, NOTHING),
     )
-    panel.decimals(1).override_by_query("E", COUNT)
+    panel.decimals(1).override_by_query("F", COUNT)
     return panel.text_mode(options.BigValueTextMode.VALUE_AND_NAME)
 
 

@@ -267,14 +267,11 @@ def _extreme_rows(panels: Panels, function: str) -> list[Rows]:
     judged = f"{ALL.answer_rate(WINDOW)} and on (account, task) ({ALL.calls(WINDOW)} >= {LEAST_CALLS})"
     fresh = f"({ALL.dialling()}) and on (account, task) {ALL.threshold()}"
     chosen = f"{function}(5, {of_team(f'{judged} and on (account, task) ({fresh})')})"
-    nothing = dashboard.RangeMap(
-        options=dashboard.DashboardRangeMapOptions(-1, -1, dashboard.ValueMappingResult(text="–"))
-    )
     return [
         Rows(
             ALL.named(chosen),
             {"name": Column(TASK, 0, [task_link(panels)])},
-            Column(ANSWER_RATE, 128, [*SHARE, mapped([nothing])]),
+            Column(ANSWER_RATE, 128, SHARE),
             "rate",
         ),
         Rows(f"{ALL.calls(WINDOW)} and on (account, task) {chosen}", {}, Column(CALLS, 90, COUNT), "calls"),

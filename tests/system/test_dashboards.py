@@ -205,6 +205,34 @@ def _text_width(text: str) -> float:
     )
 
 
+def test_a_row_that_says_there_is_nothing_has_no_number(dashboard: Dashboard) -> None:
+    """The value of a table's only row, which says that there is nothing, is a dash: -1 is no number of calls."""
+    for panel in dashboard.shown:
+        organized = [each for each in panel.get("transformations", ()) if each["id"] == "organize"]
+        if not organized or "vector(-1)" not in panel["targets"][0]["expr"]:
+            continue
+        names = organized[0]["options"]["renameByName"]
+        if value := names.get("Value", names.get("Value #A")):  # else it is not shown
+            assert _text_of(panel, value, "-1") == "–", panel["title"]
+
+
+def _text_of(panel: dict[str, Any], field: str, value: str) -> str | None:
+    """Return the text that an override of a panel gives a field's value."""
+    overrides = [each for each in panel["fieldConfig"]["overrides"] if each["matcher"]["options"] == field]
+    properties = [each for override in overrides for each in override["properties"] if each["id"] == "mappings"]
+    mappings = [mapping["options"] for each in properties for mapping in each["value"]]
+    return next((mapping[value]["text"] for mapping in mappings if value in mapping), None)
+
+
+def test_warnings_are_not_marked_red(dashboard: Dashboard) -> None:
+    """What is marked red in graphs is critical, as red is everywhere else."""
+    colours = {}
+    for mark in dashboard.model["annotations"]["list"]:
+        for severity in re.findall(r'severity="(\w+)"', mark["expr"]):
+            colours[severity] = mark["iconColor"]
+    assert set(colours.items()) <= {("critical", BAD), ("warning", WARN)}
+
+
 def test_tiles_are_wide_enough_for_their_titles(dashboard: Dashboard) -> None:
     """A tile that counts has at least four columns: with less a laptop shows a number without meaning."""
     for panel in dashboard.shown:
