@@ -162,7 +162,7 @@ _CHANGES: Final = (
 
 def _date(panels: Panels) -> stat.Panel:
     panel = panels.stat(
-        Text("Day", "日期"),
+        Text("Daily report", "外呼日报"),
         Text(
             "The day of the report, in China. Choose another one at the top.",
             "报告日期（北京时间）。可在顶部选择其他日期。",

@@ -75,7 +75,7 @@ def build(language: Language) -> Board:
     return board
 
 
-_NO_RULES: Final = Text("Rules not loaded", "未加载规则")
+_NO_RULES: Final = Text("Rules missing or old", "规则未加载或过旧")
 """Instead of a verdict, since it is the rules that tell it."""
 
 
@@ -96,9 +96,9 @@ def _trouble(panels: Panels) -> stat.Panel:
         Text("In trouble", "异常任务"),
         Text(
             "Tasks of which a critical alert fires: too few calls are answered, or the carrier blocks too many. They are the"
-            " red rows of the table. Rules not loaded: Prometheus does not have the shipped rules, or they find no task.",
-            "正在触发严重告警的任务数：接通率过低，或被运营商拦截过多，即下表中的红色行。显示“未加载规则”说明 Prometheus 未加载"
-            "随附的规则，或规则没有找到任务。",
+            " red rows of the table. Rules missing or old: Prometheus does not have the shipped rules of this version, or they find no task.",
+            "正在触发严重告警的任务数：接通率过低，或被运营商拦截过多，即下表中的红色行。显示“规则未加载或过旧”说明 Prometheus 未加载"
+            "本版本随附的规则，或规则没有找到任务。",
         ),
         Tasks(('team=~"$team"',)).trouble(),  # alerts have the labels of their task
         BAD,

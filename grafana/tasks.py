@@ -203,7 +203,7 @@ def today_table(panels: Panels) -> table.Panel:
 _TODAY: Final = "$__range"
 """Since midnight: the range of a panel whose time range is ``now/d``."""
 
-_MOMENT: Final = "dateTimeAsIsoNoDateIfToday"
+_MOMENT: Final = "time:MM-DD HH:mm"
 
 
 def verdicts_over_time(panels: Panels) -> statetimeline.Panel:

@@ -371,6 +371,7 @@ REFUSED = [
     ({"config": {"state_file": "/srv/state.db"}}, "'state_file'"),
     ({"state": {"persistence": {"size": "1 GB"}}}, "does not match pattern"),
     ({"state": {"persistence": {"existingClaim": "mine"}}}, "existingClaim is not used"),
+    ({"state": {"enabled": False, "persistence": {"enabled": True}}}, "there would be no state file to keep"),
     (
         {"shards": 2, "state": {"persistence": {"enabled": True, "existingClaim": "mine"}}},
         "shards cannot share a claim",
