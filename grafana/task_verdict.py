@@ -131,5 +131,5 @@ def alerts(panels: Panels) -> stat.Panel:
     panel.override_by_query("C", [mapped(number_mappings({0: (Text("None", "无"), QUIET)}, panels.language))])
     panel.text_mode(options.BigValueTextMode.VALUE_AND_NAME).orientation(options.VizOrientation.HORIZONTAL)
     return panels.name_series(
-        steps(panel, QUIET).text(common.VizTextDisplayOptions().title_size(14).value_size(22)), "alertname"
+        steps(panel, QUIET).text(common.VizTextDisplayOptions().title_size(14).value_size(18)), "alertname"
     )
