@@ -31,6 +31,7 @@ from yarl import URL
 from exporter import __version__
 from exporter.api.tokens import Token
 from exporter.config.settings import AccountSettings, DiscoverySettings, Settings
+from exporter.config.task_settings import RuleSettings
 from exporter.demo.simulator import Fault, Simulator, SimulatorOptions
 from exporter.demo.simulator.server import Request, Response
 from exporter.metrics.exposition import Page, TaskRenderer
@@ -138,7 +139,7 @@ class _Life:
     async def write(self, file: Path, watch: Watch) -> Cast:
         plan, simulator = self.plan, self._simulator()
         happenings = plan.script(chosen := Cast.of(simulator))
-        renderer = TaskRenderer()
+        renderer = TaskRenderer(("team",))
         settings = self._settings(simulator)
         store = Store(renderer, self.clock, settings.poll.stale_after)
         around = Surroundings(store, ExporterMetrics(__version__, ""), self.clock, self.rng)
@@ -185,6 +186,7 @@ class _Life:
                 user_id=account.user_id,
                 token=account.token,
                 discovery=discovery,
+                rules=(RuleSettings(match=".*回访.*", labels={"team": "retention"}),),
             )
             for name, account in zip(ACCOUNTS, simulator.accounts, strict=True)
         ]
