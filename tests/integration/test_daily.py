@@ -242,9 +242,9 @@ def test_the_totals_are_those_of_all_tasks(day: Asked) -> None:
 
 def test_the_date_is_that_of_the_day(day: Asked) -> None:
     """As milliseconds within the day, wherever the browser is; a longer span has no date."""
-    (shown,) = _tile(day, "Day")
+    (shown,) = _tile(day, "Daily report")
     assert DAY < shown / 1000 < END
-    (query,) = (query for query in _board("daily").queries() if query.panel == "Day")
+    (query,) = (query for query in _board("daily").queries() if query.panel == "Daily report")
     assert day.at_the_end(_filled(query.expr, __range_s="172800")) == []
 
 
