@@ -11,6 +11,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from exporter.words.text import Text
 from grafana.accounts import accounts_table
 from grafana.board import WINDOW, Board, uid
+from grafana.extremes import best_table, worst_table
 from grafana.palette import BAD, GOOD, NEUTRAL, NOTHING, QUIET, STALE, fixed, label_mappings, number_mappings
 from grafana.panels import Panels, Query, leads_to, line, right_axis, shades, stacked, steps
 from grafana.queries import ALL, Tasks, chosen, count, of_team
@@ -18,13 +19,11 @@ from grafana.tables import custom, unit
 from grafana.tasks import (
     OPEN_TASK,
     SHOWN,
-    best_table,
     task_url,
     task_variables,
     tasks_table,
     today_table,
     verdicts_over_time,
-    worst_table,
 )
 from grafana.words import ANSWER_RATE, CALLS, PER_MINUTE, Language
 

@@ -1,4 +1,4 @@
-"""The tables of tasks: which need a look and why, the best and the worst."""
+"""The tables of tasks: which need a look and why, since when, and what today came to."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -29,9 +29,6 @@ from grafana.tables import (
     unit,
 )
 from grafana.words import ACCOUNT, ANSWER_RATE, CALLS, TASK
-
-LEAST_CALLS: Final = 50
-"""Calls without which a task is neither among the best nor among the worst."""
 
 SHOWN: Final = Tasks(('task=~"$shown"',))
 """The tasks of the table."""
@@ -227,55 +224,6 @@ def verdicts_over_time(panels: Panels) -> statetimeline.Panel:
     # no colours by thresholds: Grafana 12 would merge values by them, and forget their words
     panel.color_scheme(build.FieldColor().mode(dashboard.FieldColorModeId.FIXED).fixed_color(QUIET))
     return panel.legend(common.VizLegendOptions().show_legend(False))
-
-
-def best_table(panels: Panels) -> table.Panel:
-    """Return the table of the best tasks."""
-    return make_table(
-        panels,
-        Text("Best · last $window", "接通率最高 · 最近 $window"),
-        Text(
-            f"The five dialling tasks with the highest answer rate, among those with at least {LEAST_CALLS} calls.",
-            f"呼叫数不少于 {LEAST_CALLS} 的外呼中任务里，接通率最高的五个。",
-        ),
-        _extreme_rows(panels, "topk"),
-        hidden=["account", "task"],
-        sort=ANSWER_RATE,
-        empty=_NO_EXTREMES,
-    )
-
-
-def worst_table(panels: Panels) -> table.Panel:
-    """Return the table of the worst tasks."""
-    return make_table(
-        panels,
-        Text("Worst · last $window", "接通率最低 · 最近 $window"),
-        Text(
-            f"The five dialling tasks with the lowest answer rate, among those with at least {LEAST_CALLS} calls.",
-            f"呼叫数不少于 {LEAST_CALLS} 的外呼中任务里，接通率最低的五个。",
-        ),
-        _extreme_rows(panels, "bottomk"),
-        hidden=["account", "task"],
-        empty=_NO_EXTREMES,
-    )
-
-
-_NO_EXTREMES: Final = Text("No task with so many calls", "没有达到该呼叫数的任务")
-
-
-def _extreme_rows(panels: Panels, function: str) -> list[Rows]:
-    judged = f"{ALL.answer_rate(WINDOW)} and on (account, task) ({ALL.calls(WINDOW)} >= {LEAST_CALLS})"
-    fresh = f"({ALL.dialling()}) and on (account, task) {ALL.threshold()}"
-    chosen = f"{function}(5, {of_team(f'{judged} and on (account, task) ({fresh})')})"
-    return [
-        Rows(
-            ALL.named(chosen),
-            {"name": Column(TASK, 0, [task_link(panels)])},
-            Column(ANSWER_RATE, 128, SHARE),
-            "rate",
-        ),
-        Rows(f"{ALL.calls(WINDOW)} and on (account, task) {chosen}", {}, Column(CALLS, 90, COUNT), "calls"),
-    ]
 
 
 OPEN_TASK: Final = Text("Open the task", "查看任务")
