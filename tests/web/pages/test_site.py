@@ -16,6 +16,7 @@ import pytest
 from exporter.api.errors import Exchange, Failure
 from exporter.api.model import Task, TaskRef, TaskState, parse_stats
 from exporter.config.settings import LinksSettings
+from exporter.lists.choices import Choice, HidingSetting
 from exporter.metrics.exposition import TaskRenderer
 from exporter.metrics.records import AccountStatus, PollOutcome
 from exporter.metrics.store import Store
@@ -276,6 +277,21 @@ async def test_a_paused_account_s_tasks_say_until_when() -> None:
     for page in pages:
         assert "account paused until 12:54:00 UTC+8" in page
         assert "polling now" not in page
+
+
+async def test_a_task_that_is_not_polled_has_the_reason_beside_it() -> None:
+    """Among the tasks that are not polled, and on its own page, in words."""
+    ref = TaskRef("main", f"f{TASK[1:]}")
+    hidden = Choice(Task(ref, min_answer_ratio=0.2, name="left out"), "", HidingSetting.EXCLUDE)
+    async with site() as it:
+        it.fill("first")
+        known = AccountFacts(calls_needed=1, calls_allowed=2, hidden={ref.id: hidden}, hidden_total=1)
+        it.accounts["main"] = FakeAccount(known)
+        pages = [await it.get(path) for path in ("/?show=unpolled", f"/task?account=main&task={ref.id}")]
+    for page in pages:
+        check(page.text)
+        assert "left out" in page.text
+        assert "its name matches discovery.exclude" in page.text
 
 
 async def test_the_trouble_of_the_exporter_itself_is_on_the_page() -> None:
