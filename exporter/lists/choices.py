@@ -43,10 +43,11 @@ class Choice:
 
 def configured_tasks(account: AccountSettings, rules: TaskRules) -> list[Task]:
     """Return the tasks that an account's settings list."""
-    refs = (TaskRef(account.name, task.id, task.sub_user_id) for task in account.tasks)
     return [
-        with_terms(Task(ref, min_answer_ratio=0, name=task.name or ""), rules)
-        for ref, task in zip(refs, account.tasks, strict=True)
+        with_terms(
+            Task(TaskRef(account.name, task.id, task.sub_user_id), min_answer_ratio=0, name=task.name or ""), rules
+        )
+        for task in account.tasks
     ]
 
 
