@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.builders import table
 
 from exporter.words.text import Text
-from grafana.api import quota_used
+from grafana.api import GRANTED, LIMIT, OTHERS, OURS, REQUESTS, quota_used, wait_per_call
 from grafana.board import WINDOW
 from grafana.palette import BAD, OKAY, WARN, number_mappings
 from grafana.panels import Panels
@@ -14,10 +14,8 @@ from grafana.words import ACCOUNT
 
 def accounts_table(panels: Panels) -> table.Panel:
     """Return the table of the accounts: served or not, their tasks, and who uses their quota."""
-    requests = chosen("yunfu_exporter_api_request_duration_seconds_count")
-    failures = chosen("yunfu_exporter_api_failures_total")
-    waited = chosen("yunfu_exporter_api_throttled_seconds_total")
-    calls = f"sum by (account) (increase({requests}[{WINDOW}]))"
+    calls = f"sum by (account) (increase({chosen(f'{REQUESTS}_count')}[{WINDOW}]))"
+    failures = f"sum by (account) (increase({chosen('yunfu_exporter_api_failures_total')}[{WINDOW}]))"
     running = ALL.value("yunfu_task_state", of='state="running"')
     served = number_mappings(
         {1: (Text("Reachable", "正常"), OKAY), 0: (Text("Unreachable", "无法使用"), BAD)}, panels.language
@@ -26,53 +24,24 @@ def accounts_table(panels: Panels) -> table.Panel:
     up = Column(
         Text("API", "接口"), 96, [mapped(served), *LEFT, *cell("color-background"), *thresholds("transparent", {})]
     )
+    valid = f"{per_account(chosen('yunfu_account_token_expiry_timestamp_seconds'))} - time()"
+    listed = f"time() - {per_account(chosen('yunfu_account_discovery_last_success_timestamp_seconds'))}"
+    tasks, left_out = ALL.value("yunfu_task_info"), per_account(chosen("yunfu_account_tasks_left_out"))
+    waited = wait_per_call("sum by (account)", "increase", WINDOW)
     rows = [
         Rows(f"min by (account) ({chosen('yunfu_account_up')})", {"account": Column(ACCOUNT)}, up, "up"),
-        *(
-            Rows(expr, {}, Column(Text(english, chinese), width, properties), name)
-            for name, english, chinese, width, properties, expr in (
-                (
-                    "expiry",
-                    "Token",
-                    "有效期",
-                    90,
-                    expiry,
-                    f"{_told('yunfu_account_token_expiry_timestamp_seconds')} - time()",
-                ),
-                ("tasks", "Tasks", "任务数", 58, COUNT, f"count by (account) ({ALL.value('yunfu_task_info')})"),
-                ("running", "Running", "外呼中", 72, COUNT, f"sum by (account) ({running})"),
-                ("left_out", "Left out", "未采集", 80, COUNT, _told("yunfu_account_tasks_left_out")),
-                (
-                    "discovery",
-                    "List age",
-                    "列表时效",
-                    80,
-                    unit("s", 0),
-                    f"time() - {_told('yunfu_account_discovery_last_success_timestamp_seconds')}",
-                ),
-                (
-                    "failed",
-                    "Failed",
-                    "失败率",
-                    66,
-                    SHARE,
-                    f"sum by (account) (increase({failures}[{WINDOW}])) / ({calls} > 0)",
-                ),
-                (
-                    "waited",
-                    "Wait",
-                    "等待",
-                    60,
-                    unit("s", 0),
-                    f"sum by (account) (increase({waited}[{WINDOW}])) / ({calls} > 0)",
-                ),
-                ("granted", "Granted", "平台允许", 76, COUNT, _told("yunfu_account_quota_limit")),
-                ("others", "Others'", "其他程序", 76, COUNT, _told("yunfu_account_quota_others")),
-                ("ours", "Ours", "本程序", 56, COUNT, f"60 * sum by (account) (rate({requests}[$__rate_interval]))"),
-                ("limit", "Limit", "限速", 62, COUNT, f"60 * {_told('yunfu_account_rate_limit')}"),
-                ("quota", "Used", "使用率", 62, SHARE, quota_used()),
-            )
-        ),
+        Rows(valid, {}, Column(Text("Token", "有效期"), 90, expiry), "expiry"),
+        Rows(f"count by (account) ({tasks})", {}, Column(Text("Tasks", "任务数"), 58, COUNT), "tasks"),
+        Rows(f"sum by (account) ({running})", {}, Column(Text("Running", "外呼中"), 72, COUNT), "running"),
+        Rows(left_out, {}, Column(Text("Left out", "未采集"), 80, COUNT), "left_out"),
+        Rows(listed, {}, Column(Text("List age", "列表时效"), 80, unit("s", 0)), "discovery"),
+        Rows(f"{failures} / ({calls} > 0)", {}, Column(Text("Failed", "失败率"), 66, SHARE), "failed"),
+        Rows(waited, {}, Column(Text("Wait", "等待"), 60, unit("s", 0)), "waited"),
+        Rows(GRANTED, {}, Column(Text("Granted", "平台允许"), 76, COUNT), "granted"),
+        Rows(OTHERS, {}, Column(Text("Others'", "其他程序"), 76, COUNT), "others"),
+        Rows(OURS, {}, Column(Text("Ours", "本程序"), 56, COUNT), "ours"),
+        Rows(LIMIT, {}, Column(Text("Limit", "限速"), 62, COUNT), "limit"),
+        Rows(quota_used(), {}, Column(Text("Used", "使用率"), 62, SHARE), "quota"),
     ]
     return make_table(
         panels,
@@ -87,7 +56,3 @@ def accounts_table(panels: Panels) -> table.Panel:
         rows,
         empty=Text("No accounts", "没有账号"),
     )
-
-
-def _told(metric: str) -> str:
-    return per_account(chosen(metric))

@@ -11,7 +11,7 @@ from exporter.words.text import Text
 from grafana.board import WINDOW
 from grafana.palette import BAD, GOOD, NEUTRAL, NOTHING, WARN, fixed
 from grafana.panels import Panels, Query, shades, stacked, steps
-from grafana.queries import chosen
+from grafana.queries import chosen, per_account
 from grafana.tables import COUNT, SHARE, Column, Rows, custom, make_table, unit
 from grafana.words import ACCOUNT, PER_MINUTE
 
@@ -22,10 +22,14 @@ FIRST_LAG: Final = 0.1
 
 SHARES: Final = {0.5: Text("Median", "中位数"), 0.95: Text("95 %", "95 分位"), 0.99: Text("99 %", "99 分位")}
 _NONE: Final = Text("None", "无")
-_GRANTED: Final = f"max by (account) ({chosen('yunfu_account_quota_limit')})"
-_OTHERS: Final = f"max by (account) ({chosen('yunfu_account_quota_others')})"
-_OURS: Final = f"sum by (account) (rate({chosen(f'{REQUESTS}_count')}[$__rate_interval]))"
-"""Each account's calls per second; what the platform grants and others use is per minute."""
+_CALLS: Final = f"sum by (account) (rate({chosen(f'{REQUESTS}_count')}[$__rate_interval]))"
+"""Each account's calls per second."""
+
+OURS: Final = f"60 * {_CALLS}"
+LIMIT: Final = f"60 * {per_account(chosen('yunfu_account_rate_limit'))}"
+GRANTED: Final = per_account(chosen("yunfu_account_quota_limit"))
+OTHERS: Final = per_account(chosen("yunfu_account_quota_others"))
+"""All four are each account's calls per minute: ours and at most how many, what the platform grants the token, and what others make."""
 
 SHARE_COLOURS: Final = ("#9cc3ef", NEUTRAL, "#3a62b5")
 
@@ -72,7 +76,7 @@ def quota_tile(panels: Panels) -> stat.Panel:
         ),
         "percentunit",
         Query(f"max({quota_used()})", Text("Used", "已用"), instant=True),
-        Query(_wait_per_call("sum", "increase", WINDOW), Text("Wait per call", "每次等待"), instant=True),
+        Query(wait_per_call("sum", "increase", WINDOW), Text("Wait per call", "每次等待"), instant=True),
     )
     panel.decimals(0).override_by_query("B", [*unit("s", 0), fixed(NOTHING)])
     panel.text(common.VizTextDisplayOptions().title_size(13).value_size(20))
@@ -154,7 +158,7 @@ def quota_shared(panels: Panels) -> timeseries.Panel:
         "ours": Text("ours", "本 exporter"),
         "others": Text("others", "其他程序"),
     }
-    exprs = {"granted": _GRANTED, "ours": f"{_OURS} * 60", "others": _OTHERS}
+    exprs = {"granted": GRANTED, "ours": OURS, "others": OTHERS}
     panel = panels.timeseries(
         Text("API calls per minute: granted, ours, others'", "每分钟接口调用数：平台允许、本 exporter、其他程序"),
         Text(
@@ -173,21 +177,20 @@ def quota_shared(panels: Panels) -> timeseries.Panel:
 
 def quotas(panels: Panels) -> table.Panel:
     """Return a table of who makes how many of the calls that the platform grants, a row an account."""
-    limit = f"60 * max by (account) ({chosen('yunfu_account_rate_limit')})"
     rows = [
-        Rows(limit, {"account": Column(ACCOUNT)}, Column(Text("Our limit", "自身限速"), 0, COUNT), "limit"),
-        Rows(f"{_OURS} * 60", {}, Column(Text("Ours", "本 exporter"), 0, unit("locale", 1)), "ours"),
+        Rows(LIMIT, {"account": Column(ACCOUNT)}, Column(Text("Our limit", "自身限速"), 0, COUNT), "limit"),
+        Rows(OURS, {}, Column(Text("Ours", "本 exporter"), 0, unit("locale", 1)), "ours"),
         Rows(quota_used(), {}, Column(Text("Limit used", "限速使用率"), 0, SHARE), "used"),
-        Rows(_OTHERS, {}, Column(Text("Others'", "其他程序"), 0, COUNT), "others"),
-        Rows(_GRANTED, {}, Column(Text("Granted", "平台允许"), 0, COUNT), "granted"),
+        Rows(OTHERS, {}, Column(Text("Others'", "其他程序"), 0, COUNT), "others"),
+        Rows(GRANTED, {}, Column(Text("Granted", "平台允许"), 0, COUNT), "granted"),
         Rows(
-            f"max by (account) ({chosen('yunfu_account_quota_remaining')})",
+            per_account(chosen("yunfu_account_quota_remaining")),
             {},
             Column(Text("Left now", "当前剩余"), 0, COUNT),
             "left",
         ),
         Rows(
-            _wait_per_call("sum by (account)", "rate", "$__rate_interval"),
+            wait_per_call("sum by (account)", "rate", "$__rate_interval"),
             {},
             Column(Text("Wait per call", "每次等待"), 0, unit("s", 2)),
             "wait",
@@ -215,7 +218,7 @@ def waits(panels: Panels) -> timeseries.Panel:
             "每次接口调用因账号限速或平台限流而等待的平均秒数。",
         ),
         "s",
-        Query(_wait_per_call("sum by (account)", "rate", "$__rate_interval"), "{{account}}"),
+        Query(wait_per_call("sum by (account)", "rate", "$__rate_interval"), "{{account}}"),
     )
     return shades(panel.min(0))
 
@@ -276,7 +279,8 @@ def _quantiles(panels: Panels, title: Text, description: Text, exprs: Mapping[fl
     return panel.interval("5m").min(0).fill_opacity(0)
 
 
-def _wait_per_call(by: str, function: str, window: str) -> str:
+def wait_per_call(by: str, function: str, window: str) -> str:
+    """Return for how many seconds a call waited for the quota on average; ``by`` is the aggregation, ``function`` increase or rate."""
     waited = chosen("yunfu_exporter_api_throttled_seconds_total")
     calls = chosen(f"{REQUESTS}_count")
     return f"{by} ({function}({waited}[{window}])) / ({by} ({function}({calls}[{window}])) > 0)"
@@ -284,4 +288,4 @@ def _wait_per_call(by: str, function: str, window: str) -> str:
 
 def quota_used() -> str:
     """Return each account's API calls per second as a share of its rate limit."""
-    return f"{_OURS} / sum by (account) ({chosen('yunfu_account_rate_limit')})"
+    return f"{_CALLS} / sum by (account) ({chosen('yunfu_account_rate_limit')})"
