@@ -25,7 +25,7 @@ from grafana.tasks import (
     today_table,
     verdicts_over_time,
 )
-from grafana.words import ANSWER_RATE, CALLS, PER_MINUTE, Language
+from grafana.words import ANSWER_RATE, CALLS, NO_METRICS, PER_MINUTE, Language
 
 _RULES: Final = "yunfu:task:info"
 """A recording of the shipped rules that every task has."""
@@ -126,11 +126,7 @@ def _reasons(panels: Panels) -> stat.Panel:
     ).no_value(panels.say(_NO_RULES))
     panels.name_field(panel, "none", Text("No task in trouble", "没有异常任务"))
     panels.name_field(panel, "unread", Text("Some tasks cannot be read", "部分任务读不到数据"))
-    panels.name_field(
-        panel,
-        "absent",
-        Text("No yunfu_ metrics: is the exporter scraped?", "没有 yunfu_ 指标：Prometheus 是否抓取了 exporter？"),
-    )
+    panels.name_field(panel, "absent", NO_METRICS)
     no_trouble = dashboard.ValueMap(
         options={
             "absent": dashboard.ValueMappingResult(text="?", color=QUIET, index=97),

@@ -11,6 +11,7 @@ from grafana import one_task as ask
 from grafana.palette import BAD, GOOD, QUIET, STALE, WARN, number_mappings
 from grafana.panels import LEAST_STEP, Panels, Query, steps
 from grafana.tables import mapped
+from grafana.words import NO_METRICS
 
 WELL, BUT_LINE, BUT_LIST = 0, 1, 2
 LOW, LINE, LIST, REFUSALS, MISSES = range(110, 115)
@@ -84,9 +85,7 @@ def tile(panels: Panels) -> stat.Panel:
         "none",
         Query(verdict(), "", instant=True),
     )
-    panel.no_value(
-        panels.say(Text("No yunfu_ metrics: is the exporter scraped?", "没有 yunfu_ 指标：exporter 是否被抓取？"))
-    )
+    panel.no_value(panels.say(NO_METRICS))
     panel.override_by_query("A", [mapped(number_mappings(WORDS, panels.language))])
     return steps(panel.text(common.VizTextDisplayOptions().value_size(24)), QUIET)
 

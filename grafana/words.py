@@ -16,6 +16,9 @@ class Language(StrEnum):
     CHINESE = "zh"
 
 
+NO_METRICS: Final = Text(
+    "No yunfu_ metrics: is the exporter scraped?", "没有 yunfu_ 指标：Prometheus 是否抓取了 exporter？"
+)
 ALERTS: Final = {
     "YunfuTaskLowAnswerRate": Text("Low answer rate", "接通率过低"),
     "YunfuTaskAnswerRateDropped": Text("Answer rate fell", "接通率骤降"),
