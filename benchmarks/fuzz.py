@@ -15,7 +15,6 @@ import logging
 import os
 import random
 import resource
-import socket
 import subprocess
 import sys
 import tempfile
@@ -42,6 +41,7 @@ from exporter.metrics.exposition import Page, TaskRenderer
 from exporter.metrics.instrumentation import ExporterMetrics
 from exporter.metrics.store import Store
 from exporter.polling.account import Account, Surroundings
+from tests.support.programs import free_port
 
 DATA: Final = Path(__file__).parent.parent / "tests" / "data"
 STAT: Final = json.loads((DATA / "stat.json").read_text(encoding="utf-8"))
@@ -388,12 +388,6 @@ async def watch(port: int, waits: list[float]) -> None:
         assert tally == {"200": 1}, f"health answers {tally}"
         waits.append(time.monotonic() - start)
         await asyncio.sleep(0.05)
-
-
-def free_port() -> int:
-    """Return a port on which nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @contextmanager

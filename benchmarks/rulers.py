@@ -14,7 +14,6 @@ import json
 import re
 import time
 from contextlib import AsyncExitStack
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -59,10 +58,10 @@ async def compare(directory: Path, pace: float, interval: str) -> None:
             "prometheus": Stack(simulator, session, directory, url, prometheus=at.prometheus),
             "vmalert": Stack(simulator, session, directory, url, prometheus=theirs.prometheus),
         }
-        for name, started in both.items():
+        for started in both.values():
             for program in started:
-                await stack.enter_async_context(process_of(list(program.words), directory / f"{program.name}.log"))
-                await until(f"{program.name} is ready", partial(asked[name].is_ready, f"{program.url}/-/ready"))
+                log = directory / f"{program.name}.log"
+                await stack.enter_async_context(process_of(list(program.words), log, f"{program.url}/-/ready"))
         await asyncio.sleep(PAST_MINUTES * 60 / pace)
         struck = largest(asked["prometheus"])
         simulator.incident("carrier_block", struck.id)

@@ -15,7 +15,6 @@ import json
 import os
 import random
 import resource
-import socket
 import statistics
 import subprocess
 import sys
@@ -27,6 +26,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import bcrypt
+
+from tests.support.programs import free_port
 
 TASKS = int(sys.argv[1]) if sys.argv[1:] and sys.argv[1].isdigit() else 10_000
 SECONDS = 30.0
@@ -45,12 +46,6 @@ def basic(password: str, user: str = "alice") -> str:
 def request(path: str, headers: str = "") -> bytes:
     """Write a request on a new connection."""
     return f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n".encode()
-
-
-def free_port() -> int:
-    """Return a port on which nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def resident_mib(pid: int) -> float:

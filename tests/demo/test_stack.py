@@ -18,7 +18,7 @@ from aiohttp.test_utils import RawTestServer
 from exporter.demo import stack
 from exporter.demo.stack import Addresses, Program, accelerate, find_page, prepare
 from tests.support import programs
-from tests.support.programs import answers, demo_addresses, eventually, fetch, free_port, running
+from tests.support.programs import answers, demo_addresses, eventually, fetch, free_port, is_free, running
 from tests.support.tools import attempt, need
 
 AT = Addresses("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3", "127.0.0.1:4")
@@ -121,16 +121,8 @@ async def served(answer: Callable[[str], tuple[int, str]]) -> AsyncIterator[str]
 def free_ports() -> int:
     """Return the first of three neighbouring ports that are free."""
     return next(
-        first for first in (free_port() for _ in range(100)) if all(_is_free(first + offset) for offset in range(3))
+        first for first in (free_port() for _ in range(100)) if all(is_free(first + offset) for offset in range(3))
     )
-
-
-def _is_free(port: int) -> bool:
-    try:
-        socket.create_server(("127.0.0.1", port)).close()
-    except OSError:
-        return False
-    return True
 
 
 def temporary(program: programs.Program) -> list[Path]:

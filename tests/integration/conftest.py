@@ -16,7 +16,7 @@ from tests.support.backfill import read_rules
 from tests.support.history import History, Served, served
 from tests.support.images import Image, built_image
 from tests.support.programs import free_address
-from tests.support.stack import Stack, scraping, standing, until
+from tests.support.stack import Stack, is_ready, scraping, standing, until
 from tests.support.tools import need
 
 
@@ -39,7 +39,7 @@ async def unwatched(tmp_path: Path) -> AsyncIterator[Stack]:
 async def watched(unwatched: Stack, prometheus: tuple[str, str]) -> Stack:
     """Run the simulator, and let Prometheus watch the place where the exporter will be."""
     unwatched.prometheus, unwatched.exporter = prometheus
-    await until("Prometheus is ready", partial(unwatched.is_ready, f"http://{unwatched.prometheus}/-/ready"))
+    await until("Prometheus is ready", partial(is_ready, f"http://{unwatched.prometheus}/-/ready"))
     await until("Prometheus looks at its targets", unwatched.misses_the_exporter)
     return unwatched
 

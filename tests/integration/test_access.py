@@ -6,7 +6,6 @@ import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +82,7 @@ async def prometheus(stack: Stack, jobs: list[Any]) -> AsyncIterator[None]:
     )
     words = [program, f"--config.file={config}", f"--storage.tsdb.path={stack.directory / 'tsdb'}"]
     words += [f"--web.listen-address={stack.prometheus}", "--log.level=warn"]
-    async with process_of(words, stack.directory / "prometheus.log"):
-        await until("Prometheus is ready", partial(stack.is_ready, f"http://{stack.prometheus}/-/ready"))
+    async with process_of(words, stack.directory / "prometheus.log", f"http://{stack.prometheus}/-/ready"):
         yield
 
 
@@ -118,37 +116,38 @@ async def test_prometheus_comes_in_by_certificate_and_password(unwatched: Stack,
         job(keys, "wrong password", unwatched.exporter, password=f"{PASSWORD}!"),
     ]
     output = unwatched.directory / "exporter.log"
-    async with process_of(serve_words(config), output):
-        await until(f"the exporter is ready, see {output}", partial(unwatched.is_ready, f"http://{health}/readyz"))
-        async with prometheus(unwatched, jobs):
+    async with (
+        process_of(serve_words(config), output, f"http://{health}/readyz"),
+        prometheus(unwatched, jobs),
+    ):
 
-            async def all_are_scraped() -> bool:
-                scraped = await unwatched.vector("count by (job) (up)", "job")
-                probed = await unwatched.vector('count(yunfu_task_up{job="probes"} == 1)')
-                return len(scraped) == len(jobs) and probed == {(): len(unwatched.tasks)}
+        async def all_are_scraped() -> bool:
+            scraped = await unwatched.vector("count by (job) (up)", "job")
+            probed = await unwatched.vector('count(yunfu_task_up{job="probes"} == 1)')
+            return len(scraped) == len(jobs) and probed == {(): len(unwatched.tasks)}
 
-            await until("all jobs were scraped", all_are_scraped)
-            assert await unwatched.vector("min by (job) (up)", "job") == {
-                ("good",): 1,
-                ("probes",): 1,
-                **{(each["job_name"],): 0 for each in jobs[2:]},
-            }
-            assert await unwatched.vector('count(yunfu_task_up{job="good"} == 1)') == {(): len(unwatched.tasks)}
-            assert await unwatched.vector('count(up{job="probes"})') == {(): len(unwatched.tasks)}
-            before = output.read_text().count("web configuration reloaded")
-            keys.issue("server", "127.0.0.1")
+        await until("all jobs were scraped", all_are_scraped)
+        assert await unwatched.vector("min by (job) (up)", "job") == {
+            ("good",): 1,
+            ("probes",): 1,
+            **{(each["job_name"],): 0 for each in jobs[2:]},
+        }
+        assert await unwatched.vector('count(yunfu_task_up{job="good"} == 1)') == {(): len(unwatched.tasks)}
+        assert await unwatched.vector('count(up{job="probes"})') == {(): len(unwatched.tasks)}
+        before = output.read_text().count("web configuration reloaded")
+        keys.issue("server", "127.0.0.1")
 
-            async def is_renewed() -> bool:
-                return output.read_text().count("web configuration reloaded") > before
+        async def is_renewed() -> bool:
+            return output.read_text().count("web configuration reloaded") > before
 
-            await until("the new certificate takes effect", is_renewed)
-            scraped = (await unwatched.vector('timestamp(up{job="good"})'))[()]
+        await until("the new certificate takes effect", is_renewed)
+        scraped = (await unwatched.vector('timestamp(up{job="good"})'))[()]
 
-            async def scraped_since() -> bool:
-                return (await unwatched.vector('timestamp(up{job="good"})'))[()] > scraped + 2
+        async def scraped_since() -> bool:
+            return (await unwatched.vector('timestamp(up{job="good"})'))[()] > scraped + 2
 
-            await until("it was scraped again", scraped_since)
-            assert await unwatched.vector('min_over_time(up{job="good"}[1m])') == {(): 1}
+        await until("it was scraped again", scraped_since)
+        assert await unwatched.vector('min_over_time(up{job="good"}[1m])') == {(): 1}
     assert PASSWORD not in output.read_text()
     assert "level=error" not in output.read_text()
 

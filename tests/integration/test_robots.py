@@ -115,14 +115,6 @@ class Alone:
         async with self.session.post(f"{self.url}/api/v2/alerts", json=alerts) as answer:
             assert answer.status == 200, await answer.text()
 
-    async def is_ready(self) -> bool:
-        """Return whether it listens."""
-        try:
-            async with self.session.get(f"{self.url}/-/ready") as answer:
-                return answer.status == 200
-        except aiohttp.ClientConnectionError:
-            return False
-
     async def failures(self) -> dict[str, float]:
         """Return how many notifications failed, by integration."""
         async with self.session.get(f"{self.url}/metrics") as answer:
@@ -140,14 +132,13 @@ class Alone:
 async def alone(tmp_path: Path) -> AsyncIterator[Alone]:
     """Run Alertmanager with the robots, without Prometheus."""
     robots, address = Robots(), free_address()
+    at, log = f"http://{address}", tmp_path / "alertmanager.log"
     async with robots.listening(free_address()) as url, aiohttp.ClientSession() as session:
         set_robots(url, tmp_path)
         words = [newer("prometheus-alertmanager"), f"--config.file={tmp_path / 'alertmanager.yml'}"]
         words += [f"--storage.path={tmp_path / 'data'}", f"--web.listen-address={address}", "--cluster.listen-address="]
-        async with process_of(words, tmp_path / "alertmanager.log"):
-            alertmanager = Alone(robots, session, f"http://{address}", tmp_path)
-            await until("Alertmanager is ready", alertmanager.is_ready)
-            yield alertmanager
+        async with process_of(words, log, f"{at}/-/ready"):
+            yield Alone(robots, session, at, tmp_path)
 
 
 def alert(number: int, **annotations: str) -> Settings:

@@ -12,7 +12,6 @@ import json
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +20,7 @@ import aiohttp
 from exporter.demo.simulator import SimulatedTask, Simulator, SimulatorOptions
 from exporter.demo.stack import Addresses, Program, prepare, programs
 from tests.support.programs import free_address
-from tests.support.stack import HALF_PAST_NINE, Stack, process_of, until
+from tests.support.stack import HALF_PAST_NINE, Stack, process_of
 from tests.support.tools import need
 from tests.support.victoria import victoria_programs
 
@@ -77,7 +76,6 @@ async def afternoon(
         for program in (*rulers, notifier):
             other = alertmanager() if alertmanager and program.name == "alertmanager" else None
             await stack.enter_async_context(_started(program, directory, other))
-            await until(f"{program.name} is ready", partial(stands.is_ready, f"{program.url}/-/ready"))
         await asyncio.sleep(PAST_SECONDS)  # real time of real programs: nothing to inject
         yield stands
 
@@ -111,5 +109,6 @@ async def _exporting(stack: Stack, links: Mapping[str, str]) -> AsyncIterator[No
 async def _started(program: Program, directory: Path, other: str | None) -> AsyncIterator[None]:
     """Run one of the programs around the exporter, or another with its words."""
     path = other or need(program.words[0], program.install)
-    async with process_of([path, *program.words[1:]], directory / f"{program.name}.log"):
+    words, log = [path, *program.words[1:]], directory / f"{program.name}.log"
+    async with process_of(words, log, f"{program.url}/-/ready"):
         yield

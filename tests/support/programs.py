@@ -17,13 +17,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from random import SystemRandom
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 from exporter.demo.simulator import Simulator, SimulatorOptions
 from tests.support.tools import ROOT
 
 PATIENCE_SECONDS = 20.0
+PORTS: Final = iter(SystemRandom().sample(range(10_000, 32_000), 22_000))
 T = TypeVar("T")
 
 
@@ -37,10 +39,20 @@ def eventually(look: Callable[[], T], seconds: float = PATIENCE_SECONDS) -> T:
 
 
 def free_port() -> int:
-    """Return a port of the loopback interface that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+    """Return a port of the loopback interface that nobody listens on, another one each time.
+
+    It is below those that the kernel gives to connections, which would take one before a slow program listens on it.
+    """
+    return next(port for port in PORTS if is_free(port))
+
+
+def is_free(port: int) -> bool:
+    """Return whether nobody listens on a port of the loopback interface."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def free_address() -> str:

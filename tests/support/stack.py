@@ -15,7 +15,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +29,7 @@ HALF_PAST_NINE: Final = 1_751_247_000.0  # Monday 2025-06-30 in China: lunch is 
 STACK_PATIENCE_SECONDS: Final = 30.0
 LOOK_SECONDS: Final = 0.05
 STOP_SECONDS: Final = 10.0
+PAGE_TIMEOUT: Final = aiohttp.ClientTimeout(5)
 
 EXPORTER_CONFIG: Final = """\
 listen: "{listen}"
@@ -64,12 +64,36 @@ async def until(what: str, holds: Callable[[], Awaitable[bool]], patience: float
         await asyncio.sleep(LOOK_SECONDS)
 
 
+async def is_ready(url: str) -> bool:
+    """Return whether a page answers 200."""
+    try:
+        async with aiohttp.ClientSession(timeout=PAGE_TIMEOUT) as session, session.get(url) as response:
+            return response.status == 200
+    except (aiohttp.ClientConnectionError, TimeoutError):
+        return False
+
+
+def _read(output: Path) -> str:
+    return output.read_text(encoding="utf-8", errors="replace")
+
+
 @asynccontextmanager
-async def process_of(words: list[str], output: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a program for as long as the context lasts, and end it with SIGTERM; what it says goes to a file."""
+async def process_of(words: list[str], output: Path, ready: str = "") -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run a program for as long as the context lasts, and end it with SIGTERM; what it says goes to a file.
+
+    With the URL ``ready`` the context begins when that answers 200. Raises AssertionError, with what the program said,
+    if it ends before, or takes too long.
+    """
     with output.open("ab") as file:
         process = await asyncio.create_subprocess_exec(*words, stdout=file, stderr=file)
+
+    async def listens() -> bool:
+        assert process.returncode is None, f"{words[0]} has ended: {_read(output)}"
+        return await is_ready(ready)
+
     try:
+        if ready:
+            await until(f"{words[0]} is ready, see {output}", listens)
         yield process
     finally:
         if process.returncode is None:
@@ -115,10 +139,7 @@ class Stack:
             encoding="utf-8",
         )
         output = self.directory / "exporter.log"
-        async with process_of([*serve_words(config), *more], output) as process:
-            await until(
-                f"the exporter is ready, see {output}", partial(self.is_ready, f"http://{self.exporter}/readyz")
-            )
+        async with process_of([*serve_words(config), *more], output, f"http://{self.exporter}/readyz") as process:
             yield
             if kill:
                 process.kill()
@@ -165,14 +186,6 @@ class Stack:
 
         await until("that was scraped", scraped_since)
         return scraped
-
-    async def is_ready(self, url: str) -> bool:
-        """Return whether a page answers 200."""
-        try:
-            async with self.session.get(url) as response:
-                return response.status == 200
-        except aiohttp.ClientConnectionError:
-            return False
 
 
 @asynccontextmanager

@@ -75,7 +75,13 @@ def secretive(tmp_path: Path) -> dict[str, Any]:
     """Give the settings of three accounts with planted secrets: on a dead port, and through a dead proxy."""
     token = tmp_path / "token"
     token.write_text(IN_FILE)
-    same = {"base_url": "http://127.0.0.1:9", "user_id": USER, "discovery": {}, "tasks": [{"id": TASK}]}
+    same = {
+        "base_url": "http://127.0.0.1:9",
+        "user_id": USER,
+        "rate_limit": 500,
+        "discovery": {},
+        "tasks": [{"id": TASK}],
+    }
     proxy = f"http://user:{quote(PASSWORD, safe='')}@127.0.0.1:9"
     return {
         "inline": {**same, "name": "inline", "token": INLINE},
