@@ -6,6 +6,7 @@ an exporter and a simulator of its own.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from tests.support.backfill import read_rules
 from tests.support.history import History, Served, served
 from tests.support.images import Image, built_image
+from tests.support.incident import Incident
 from tests.support.programs import free_address
 from tests.support.stack import Stack, is_ready, scraping, standing, until
 from tests.support.tools import need
@@ -57,6 +59,14 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     need("prometheus", "apt-get install prometheus")
     with served(History(), tmp_path_factory.mktemp("history"), rules=read_rules()) as day:
         yield day
+
+
+@pytest.fixture(scope="session")
+def incident(tmp_path_factory: pytest.TempPathFactory) -> Incident:
+    """Let an incident happen, once for all who are told of it."""
+    incident = Incident()
+    asyncio.run(incident.happen(tmp_path_factory.mktemp("incident")))
+    return incident
 
 
 @pytest.fixture(scope="session")

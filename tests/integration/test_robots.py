@@ -5,46 +5,28 @@ The vendors' ends are stand-ins that refuse what the vendors document that they 
 
 from __future__ import annotations
 
-import json
 import math
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
 import pytest
 import yaml
 
-from exporter.demo.stack import accelerate
-from tests.support.afternoon import PACE, PATIENCE_SECONDS, afternoon, largest
+from tests.support.incident import IS_OVER, SAYS_SO, TO_ALL, Incident, language_of
+from tests.support.notifying import LANGUAGES, NEWER, ROBOTS, SECRETS, SHIPPED, Settings, set_robots
 from tests.support.programs import free_address
-from tests.support.robots import APP_SECRET, Message, Robots
+from tests.support.robots import Message, Robots
 from tests.support.stack import process_of, until
 from tests.support.tools import ROOT, attempt, need
 
-SHIPPED: Final = ROOT / "prometheus" / "alertmanager"
-SECRETS: Final = "secrets/yunfu-robots"
-NEWER: Final = Path.home() / ".cache" / "debian-forky" / "usr" / "bin"
-LANGUAGES: Final = ("zh", "en")
-ROBOTS: Final = ("dingtalk", "wecom", "feishu", "wecom-app")
-PATHS: Final = {
-    "dingtalk": "/robot/send?access_token={}",
-    "wecom": "/cgi-bin/webhook/send?key={}",
-    "feishu": "/open-apis/bot/v2/hook/{}",
-}
-LINKS: Final = {
-    "grafana": "https://grafana.example.com",
-    "runbook": "https://wiki.example.com/yunfu/runbook.md",
-}
-
 MOST_BYTES: Final = {"dingtalk": 9200, "wecom": 4000, "feishu": 9200, "wecom-app": 2000}
 ADDRESSED: Final = [(robot, language) for robot in ROBOTS for language in LANGUAGES]
-TO_ALL: Final = (*ADDRESSED, ("wecom", "team"))
-LINE: Final = {"zh": "的呼叫被运营商拦截", "en": "results in the last 30m are carrier blocks"}
 FIGURES: Final = {
     "zh": r"\n最近 30 分钟的 \d+ 个结果中，运营商拦截占 [\d.]+%",
     "en": r"\n[\d.]+% of \d+ results in the last 30m are carrier blocks",
@@ -53,9 +35,6 @@ SINCE: Final = {
     "zh": r"\n开始时间：\d\d-\d\d \d\d:\d\d（北京时间）\n",
     "en": r"\nSince: \d\d-\d\d \d\d:\d\d \(Beijing time\)\n",
 }
-OVER: Final = {"zh": "[已恢复]", "en": "[resolved]"}
-
-Settings = dict[str, Any]
 
 
 def newer(program: str) -> str:
@@ -67,38 +46,6 @@ def settings() -> Settings:
     """Return the shipped configuration."""
     parsed: Settings = yaml.safe_load((SHIPPED / "alertmanager.yml").read_text(encoding="utf-8"))
     return parsed
-
-
-def in_language(receivers: list[Settings], language: str) -> Settings:
-    """Return the shipped receivers as one, in a language, each robot with a URL file of that language's."""
-    text = json.dumps(receivers).replace(".zh", f".{language}").replace("ww0000000000000000", language)
-    translated = json.loads(re.sub(rf"({SECRETS}/(?:dingtalk|wecom|feishu))\b(?!-)", rf"\1-{language}", text))
-    kinds = ("webhook_configs", "wechat_configs")
-    return {kind: [each for receiver in translated for each in receiver.get(kind, ())] for kind in kinds}
-
-
-def set_robots(url: str, directory: Path) -> None:
-    """Write the shipped configuration at its pace: every route to every robot in both languages, a team's to one more robot."""
-    text = accelerate((SHIPPED / "alertmanager.yml").read_text(encoding="utf-8"), PACE)
-    config: Settings = yaml.safe_load(text.replace("/etc/alertmanager/", f"{directory}/"))
-    receivers = config["receivers"]
-    both = [in_language(receivers, language) for language in LANGUAGES]
-    everyone = {kind: [each for one in both for each in one[kind]] for kind in both[0]}
-    for app in everyone["wechat_configs"]:
-        app["api_url"] = f"{url}/cgi-bin/"
-    (wecom,) = (each for each in receivers if each["name"] == "wecom")
-    team = json.loads(json.dumps(wecom).replace(f"{SECRETS}/wecom", f"{SECRETS}/wecom-team"))
-    config["receivers"] = [{"name": "nobody"}, {"name": "everyone", **everyone}, {**team, "name": "team"}]
-    for route in config["route"]["routes"]:
-        route["receiver"] = "team" if route["matchers"] == ['team="retention"'] else "everyone"
-    (directory / "alertmanager.yml").write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
-    (directory / "yunfu.tmpl").write_bytes((SHIPPED / "yunfu.tmpl").read_bytes())
-    secrets = directory / SECRETS
-    secrets.mkdir(parents=True)
-    for robot, path in PATHS.items():
-        for token in (*LANGUAGES, "team"):
-            (secrets / f"{robot}-{token}").write_text(f"{url}{path.format(token)}\n", encoding="utf-8")
-    (secrets / "wecom-app").write_text(APP_SECRET, encoding="utf-8")
 
 
 @dataclass
@@ -348,39 +295,37 @@ async def test_new_alerts_come_first_and_resolved_ones_last(alone: Alone) -> Non
     assert alone.robots.refused == []
 
 
-async def test_an_incident_and_its_end_reach_every_robot(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def told(incident: Incident) -> Incident:
+    """Give the incident, of which the robots were told."""
+    for program in incident.missing["robots"]:
+        need(program.words[0], program.install)
+    return incident
+
+
+@pytest.mark.parametrize(("robot", "token"), TO_ALL)
+def test_an_incident_and_its_end_reach_every_robot(told: Incident, robot: str, token: str) -> None:
     """A carrier blocks one task's calls: every robot says so in its language, with figures and links, and in the end that it is over."""
-    robots = Robots()
-    async with (
-        robots.listening(free_address()) as url,
-        afternoon(tmp_path, LINKS, partial(set_robots, url), partial(newer, "prometheus-alertmanager")) as stack,
-    ):
-        assert robots.messages == [], "a good afternoon is no reason to wake anybody"
-        struck = largest(stack)
-        stack.simulator.incident("carrier_block", struck.id)
-        await until("every robot tells of the incident", partial(_all_say, robots, LINE), PATIENCE_SECONDS)
-        stack.simulator.incident("over", struck.id)
-        await until("every robot tells of its end", partial(_all_say, robots, OVER), PATIENCE_SECONDS)
-    assert robots.refused == []
-    for robot, token in TO_ALL:
-        _check_incident(robots.of(robot, token), struck.name, struck.id, _language(token))
-    for language, readme in {"en": "README.md", "zh": "README.zh-CN.md"}.items():
-        shown = re.findall(r"(?:^>.*\n)+", (ROOT / readme).read_text(encoding="utf-8"), re.MULTILINE)
-        assert len(shown) == 2
-        assert {_shape(each) for each in shown} <= {_shape(each.text) for each in robots.of("wecom", language)}
+    _check_incident(told.robots.of(robot, token), told.name, told.task, language_of(token))
 
 
-async def _all_say(robots: Robots, words: Mapping[str, str]) -> bool:
-    return all(any(words[_language(token)] in each.text for each in robots.of(robot, token)) for robot, token in TO_ALL)
+def test_no_robot_refuses_a_message_of_an_incident(told: Incident) -> None:
+    """Whatever is sent of an incident is within what the vendors document."""
+    assert told.robots.messages
+    assert told.robots.refused == []
 
 
-def _language(token: str) -> str:
-    return token if token in LANGUAGES else "zh"
+@pytest.mark.parametrize(("readme", "language"), [("README.md", "en"), ("README.zh-CN.md", "zh")])
+def test_a_readme_shows_the_messages_of_an_incident(told: Incident, readme: str, language: str) -> None:
+    """The two messages in it are those that came, but for the numbers."""
+    shown = re.findall(r"(?:^>.*\n)+", (ROOT / readme).read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(shown) == 2
+    assert {_shape(each) for each in shown} <= {_shape(each.text) for each in told.robots.of("wecom", language)}
 
 
 def _check_incident(messages: list[Message], name: str, task: str, language: str) -> None:
     """Check what a robot showed of the incident: first that it is, then that it is over."""
-    begin = next(each for each in messages if LINE[language] in each.text)
+    begin = next(each for each in messages if SAYS_SO[language] in each.text)
     end = messages[-1]
     folder, runbook = ("yunfu-task-zh", "runbook.zh-CN.md") if language == "zh" else ("yunfu-task", "runbook.md")
     assert name in begin.text
@@ -388,7 +333,7 @@ def _check_incident(messages: list[Message], name: str, task: str, language: str
     assert f"https://wiki.example.com/yunfu/{runbook}#yunfutaskcarrierblocked)" in begin.text
     assert re.search(FIGURES[language], begin.text)
     assert re.search(SINCE[language], begin.text)
-    assert OVER[language] in end.text
+    assert IS_OVER[language] in end.text
     assert name in end.text
     assert "http" not in end.text
     if begin.title:

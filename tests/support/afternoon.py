@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+import shutil
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -20,12 +21,10 @@ import aiohttp
 from exporter.demo.simulator import SimulatedTask, Simulator, SimulatorOptions
 from exporter.demo.stack import Addresses, Program, prepare, programs
 from tests.support.programs import free_address
-from tests.support.stack import HALF_PAST_NINE, Stack, process_of
-from tests.support.tools import need
+from tests.support.stack import HALF_PAST_NINE, Stack, process_of, serve_words
 from tests.support.victoria import victoria_programs
 
 PACE: Final = 60.0
-PATIENCE_SECONDS: Final = 120.0
 HALF_PAST_TWO: Final = HALF_PAST_NINE + 5 * 3600  # everyone dials until eight
 PAST_SECONDS: Final = 45.0  # three quarters of an hour, for the shares before an incident
 
@@ -46,38 +45,61 @@ accounts:
 """
 
 
+@dataclass(frozen=True)
+class Watch:
+    """What watches the exporter: Prometheus, or VictoriaMetrics with vmalert, and an Alertmanager of its own.
+
+    ``notify`` sets up the notifications in a directory, where Alertmanager's configuration is ``alertmanager.yml``;
+    ``alertmanager`` is the path of another Alertmanager than the one on the PATH.
+    """
+
+    name: str
+    notify: Callable[[Path], None]
+    alertmanager: Path | None = None
+    is_victoria: bool = False
+
+    def prepare(self, directory: Path, at: Addresses) -> None:
+        """Write all configuration into a new directory."""
+        directory.mkdir()
+        prepare(directory, at, PACE)
+        self.notify(directory)
+
+    def programs(self, directory: Path, at: Addresses) -> list[Program]:
+        """Return the programs for what ``prepare`` has written into the directory, in the order of their start."""
+        prometheus, notifier = programs(directory, at, PACE)[:2]
+        if self.alertmanager:
+            notifier = replace(notifier, words=(str(self.alertmanager), *notifier.words[1:]), install=".ci/run")
+        rulers = victoria_programs(directory, at, free_address(), PACE) if self.is_victoria else [prometheus]
+        return [*rulers, notifier]
+
+    @property
+    def missing(self) -> list[Program]:
+        """The programs that are not installed."""
+        every = self.programs(Path(), Addresses("", "", "", ""))
+        return [program for program in every if not shutil.which(program.words[0])]
+
+
 @asynccontextmanager
-async def afternoon(
-    directory: Path,
-    links: Mapping[str, str],
-    notify: Callable[[Path], None],
-    alertmanager: Callable[[], str] | None = None,
-    *,
-    is_victoria: bool = False,
-) -> AsyncIterator[Stack]:
+async def afternoon(directory: Path, links: Mapping[str, str], watches: Sequence[Watch]) -> AsyncIterator[list[Stack]]:
     """Run everything, four large campaigns in their dialling hours, until there is a past to compare with.
 
-    ``notify`` sets up the notifications in the directory, where Alertmanager's configuration is ``alertmanager.yml``;
-    ``alertmanager`` gives another program than the one on the PATH. With ``is_victoria``, VictoriaMetrics and vmalert run
-    in Prometheus' place. All tasks have the labels ``team="outbound"`` and ``tier="all"`` by a rule, but the largest has
-    ``team="retention"`` by a second one.
+    Gives what each watch looks at. All tasks have the labels ``team="outbound"`` and ``tier="all"`` by a rule, but the
+    largest has ``team="retention"`` by a second one.
     """
     simulator = Simulator(SimulatorOptions(tasks=4, speed=PACE, start=HALF_PAST_TWO, scale=50))
-    at = Addresses(*(free_address() for _ in range(4)))
-    prepare(directory, at, PACE)
-    notify(directory)
+    exporter = free_address()
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(simulator.serve())
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        stands = Stack(simulator, session, directory, url, at.exporter, at.prometheus)
-        await stack.enter_async_context(_exporting(stands, links))
-        prometheus, notifier = programs(directory, at, PACE)[:2]
-        rulers = victoria_programs(directory, at, free_address(), PACE) if is_victoria else [prometheus]
-        for program in (*rulers, notifier):
-            other = alertmanager() if alertmanager and program.name == "alertmanager" else None
-            await stack.enter_async_context(_started(program, directory, other))
+        await stack.enter_async_context(_exporting(Stack(simulator, session, directory, url, exporter), links))
+        watched = []
+        for watch in watches:
+            at = Addresses(exporter, *(free_address() for _ in range(3)))
+            watched.append(Stack(simulator, session, directory / watch.name, url, exporter, at.prometheus))
+            watch.prepare(directory / watch.name, at)
+            await stack.enter_async_context(_watching(watch, directory / watch.name, at))
         await asyncio.sleep(PAST_SECONDS)  # real time of real programs: nothing to inject
-        yield stands
+        yield watched
 
 
 def largest(stack: Stack) -> SimulatedTask:
@@ -100,15 +122,15 @@ async def _exporting(stack: Stack, links: Mapping[str, str]) -> AsyncIterator[No
         name=largest(stack).name,
     )
     config.write_text(text, encoding="utf-8")
-    words = [sys.executable, "-m", "exporter", "--config", str(config)]
-    async with process_of(words, stack.directory / "exporter.log"):
+    async with process_of(serve_words(config), stack.directory / "exporter.log"):
         yield
 
 
 @asynccontextmanager
-async def _started(program: Program, directory: Path, other: str | None) -> AsyncIterator[None]:
-    """Run one of the programs around the exporter, or another with its words."""
-    path = other or need(program.words[0], program.install)
-    words, log = [path, *program.words[1:]], directory / f"{program.name}.log"
-    async with process_of(words, log, f"{program.url}/-/ready"):
+async def _watching(watch: Watch, directory: Path, at: Addresses) -> AsyncIterator[None]:
+    """Run the programs of a watch, on the files of the directory."""
+    async with AsyncExitStack() as stack:
+        for program in watch.programs(directory, at):
+            log = directory / f"{program.name}.log"
+            await stack.enter_async_context(process_of(list(program.words), log, f"{program.url}/-/ready"))
         yield

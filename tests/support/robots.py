@@ -21,6 +21,8 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from tests.support.stack import serving
+
 APP_SECRET: Final = "0123456789abcdef-app"
 KEYWORDS: Final = {"zh": "云蝠", "en": "Yunfu"}
 """What a robot with that token wants in each message."""
@@ -75,14 +77,8 @@ class Robots:
                 web.post("/cgi-bin/message/send", partial(self._take, "wecom-app", _wecom_app)),
             ]
         )
-        runner = web.AppRunner(app)
-        await runner.setup()
-        try:
-            host, _, port = address.rpartition(":")
-            await web.TCPSite(runner, host, int(port)).start()
-            yield f"http://{address}"
-        finally:
-            await runner.cleanup()
+        async with serving(app, address) as url:
+            yield url
 
     async def _take(self, robot: str, read: Callable[[bytes], tuple[str, str]], request: web.Request) -> web.Response:
         token = request.match_info.get("token") or "".join(request.query.values())

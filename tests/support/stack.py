@@ -20,6 +20,7 @@ from typing import Any, Final
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from exporter.demo.simulator import SimulatedTask, Simulator, SimulatorOptions, truth
 from tests.support.programs import free_address
@@ -62,6 +63,19 @@ async def until(what: str, holds: Callable[[], Awaitable[bool]], patience: float
     while not await holds():
         assert time.monotonic() < deadline, f"in {patience:g} s it has not come to pass that {what}"
         await asyncio.sleep(LOOK_SECONDS)
+
+
+@asynccontextmanager
+async def serving(app: web.Application, address: str) -> AsyncIterator[str]:
+    """Serve an application on HOST:PORT; gives its URL, without a slash at the end."""
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        host, _, port = address.rpartition(":")
+        await web.TCPSite(runner, host, int(port)).start()
+        yield f"http://{address}"
+    finally:
+        await runner.cleanup()
 
 
 async def is_ready(url: str) -> bool:
