@@ -12,7 +12,7 @@ from exporter.words.text import Text
 from grafana.board import WINDOW, Board, uid
 from grafana.palette import BAD, NOTHING, OKAY, POOR, QUIET, STALE, WARN, label_mappings
 from grafana.panels import DATASOURCE, FEW_STEPS, LEAST_STEP, Panels, Query
-from grafana.queries import ALL, CERTAIN, Tasks, added, chosen, of_team, per_task
+from grafana.queries import ALL, CERTAIN, RECORDED, Tasks, added, chosen, of_team, per_task
 from grafana.tables import (
     COUNT,
     LEFT,
@@ -63,22 +63,29 @@ _VERDICTS: Final = (
 
 
 def task_variables(board: Board) -> None:
-    """Add the hidden variables ``shown``, the tasks that need a look most, as many as ``rows`` says, and ``worst``, the first of them.
+    """Add the hidden variables of the tables of tasks. Grafana asks for them one after the other, anew at every refresh.
 
-    They are ranked once this way, and not in each query of the table. Grafana asks anew at every refresh.
+    ``recorded`` lets the ranking read what the rules record, if they do. ``shown`` are the tasks that need a look most, as
+    many as ``rows`` says, and ``worst`` the first of them: they are ranked once this way, and not in each query of the table.
     """
+    recorded = f"""group(yunfu:task_calls:increase{{window="{WINDOW}"}})"""
+    board.variable(_hidden(RECORDED, f'label_replace({recorded}, "accounts", ".*", "", "")', "accounts"))
     for name, most, ranked in (("shown", "$rows", of_team(rank(ALL))), ("worst", str(MOST_OVER_TIME), rank(SHOWN))):
-        board.variable(
-            build.QueryVariable(name)
-            .hide(dashboard.VariableHide.HIDE_VARIABLE)
-            .datasource(DATASOURCE)
-            .query({"query": f"query_result(topk({most}, {ranked}))", "refId": name})
-            .regex('/task="(?<value>[^"]+)"/')
-            .refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED)
-            .multi(True)
-            .include_all(True)
-            .current(dashboard.VariableOption(selected=True, text=["All"], value=["$__all"]))
-        )
+        everything = dashboard.VariableOption(selected=True, text=["All"], value=["$__all"])
+        variable = _hidden(name, f"topk({most}, {ranked})", "task")
+        board.variable(variable.multi(True).include_all(True).current(everything))
+
+
+def _hidden(name: str, expr: str, label: str) -> build.QueryVariable:
+    """Return a variable that nobody sees: what a label has in the answer to a query."""
+    return (
+        build.QueryVariable(name)
+        .hide(dashboard.VariableHide.HIDE_VARIABLE)
+        .datasource(DATASOURCE)
+        .query({"query": f"query_result({expr})", "refId": name})
+        .regex(f'/{label}="(?<value>[^"]+)"/')
+        .refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED)
+    )
 
 
 def tasks_table(panels: Panels) -> table.Panel:
@@ -136,7 +143,7 @@ def _task_rows(panels: Panels) -> Iterable[Rows]:
 def _name_rows(panels: Panels) -> Iterable[Rows]:
     """Yield the columns that say which task a row is; the account only if there are several."""
     yield Rows(SHOWN.value("yunfu_task_info", "name"), {"name": Column(TASK, 0, [task_link(panels)], least=138)})
-    several = f"count(count by (account) ({chosen('yunfu_task_info')})) > 1"
+    several = f"count(count by (account) ({chosen('yunfu_account_up')})) > 1"
     copied = f'label_replace({SHOWN.value("yunfu_task_info")}, "of", "$1", "account", "(.*)")'
     yield Rows(f"{copied} and on () {several}", {"of": Column(ACCOUNT, 72)})
 

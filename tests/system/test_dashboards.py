@@ -109,6 +109,12 @@ def test_the_datasource_is_a_variable(dashboard: Dashboard) -> None:
     assert {each["datasource"]["uid"] for each in asked} == {"${datasource}"}
 
 
+def test_no_link_brings_what_a_hidden_query_found(dashboard: Dashboard) -> None:
+    """Grafana keeps a value of the URL until the next refresh, though by then other rules or tasks may be there."""
+    hidden = [each for each in dashboard.variables if each["hide"] and each["type"] == "query"]
+    assert all(each["skipUrlSync"] for each in hidden)
+
+
 def test_queries_assume_nothing_of_the_target(dashboard: Dashboard) -> None:
     """No query names a job or an instance: these are whatever the user's Prometheus calls them."""
     for query in dashboard.queries():
@@ -314,9 +320,9 @@ def test_no_query_about_trouble_speaks_of_inbound_tasks(tmp_path: Path) -> None:
         for task, kind in kinds.items()
         for each, values in {**series, f'yunfu_task_info{{account="main", task="TASK", kind="{kind}"}}': "1x30"}.items()
     ]
-    window = {"$account": ".*", "$window": "20m"}
+    chosen = {"$account": ".*", "$window": "20m", "$recorded": ""}
     asked = (ALL.dialling(), f"({ALL.shortfall('$window')}) > {CERTAIN}", f"({rank(ALL)}) > 0")
-    exprs = [re.sub(r"\$\w+", lambda name: window[name[0]], f"group by (task) ({expr})") for expr in asked]
+    exprs = [re.sub(r"\$\w+", lambda name: chosen[name[0]], f"group by (task) ({expr})") for expr in asked]
     bad = [{"labels": f'{{task="{task}"}}', "value": 1} for task in ("calls", "untold")]
     tests = [{"expr": expr, "eval_time": "30m", "exp_samples": bad} for expr in exprs]
     file = tmp_path / "test.yaml"
