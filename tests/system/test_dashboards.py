@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from exporter.metrics.families import WINDOW_FAMILIES
+from grafana.build import FOLDER
 from grafana.palette import BAD, GOOD, NEUTRAL, QUIET, STALE, VOCABULARIES, WARN
 from grafana.queries import ALL, CERTAIN, of_team
 from grafana.tasks import rank
@@ -228,6 +229,16 @@ def _text_of(panel: dict[str, Any], field: str, value: str) -> str | None:
     properties = [each for override in overrides for each in override["properties"] if each["id"] == "mappings"]
     mappings = [mapping["options"] for each in properties for mapping in each["value"]]
     return next((mapping[value]["text"] for mapping in mappings if value in mapping), None)
+
+
+def test_the_most_extreme_task_is_first() -> None:
+    """The table of the worst begins with the lowest answer rate, that of the best with the highest."""
+    panels = {panel["title"]: panel for panel in load(FOLDER / "en" / "overview.json").shown}
+    orders = {title: panels[f"{title} · last $window"]["options"]["sortBy"] for title in ("Worst", "Best")}
+    assert orders == {
+        title: [{"displayName": "Answer rate", "desc": descends}]
+        for title, descends in {"Worst": False, "Best": True}.items()
+    }
 
 
 def test_warnings_are_not_marked_red(dashboard: Dashboard) -> None:
