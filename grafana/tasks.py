@@ -212,15 +212,15 @@ _MOMENT: Final = "time:MM-DD HH:mm"
 
 def verdicts_over_time(panels: Panels) -> statetimeline.Panel:
     """Return the verdicts of the tasks that need a look most, over the time range: since when, and who else."""
-    verdicts = OVER_TIME.named(rank(OVER_TIME, in_steps=True))
+    verdicts = OVER_TIME.named(_gravest_first(rank(OVER_TIME, in_steps=True)))
     absent = f"absent_over_time(yunfu_exporter_build_info[$__range] @ end()) * 0 - {-_NOT_DIALLING}"
     nothing = f'label_replace({absent}, "name", "{NO_ROW}", "", "")'  # for Grafana needs a series
     panel = panels.describe(
         statetimeline.Panel(),
         Text("Since when: verdicts over time", "从何时起：各任务结论变化"),
         Text(
-            f"The verdict on the {MOST_OVER_TIME} tasks that need a look most, in the words of the table. Many that turn red together are a line or an account, one alone is a list or a script.",
-            f"最需要关注的 {MOST_OVER_TIME} 个任务在各时刻的结论，用语与上表一致。多个任务同时变红多为线路或账号问题，单个任务变红多为名单或话术问题。",
+            f"The verdict on the {MOST_OVER_TIME} tasks that need a look most, the gravest on top, in the words of the table. Many that turn red together are a line or an account, one alone is a list or a script.",
+            f"最需要关注的 {MOST_OVER_TIME} 个任务在各时刻的结论，最严重的在最上方，用语与上表一致。多个任务同时变红多为线路或账号问题，单个任务变红多为名单或话术问题。",
         ),
         "none",
         Query(f"{verdicts} or on () {nothing}", "{{name}}"),
@@ -231,6 +231,13 @@ def verdicts_over_time(panels: Panels) -> statetimeline.Panel:
     # no colours by thresholds: Grafana 12 would merge values by them, and forget their words
     panel.color_scheme(build.FieldColor().mode(dashboard.FieldColorModeId.FIXED).fixed_color(QUIET))
     return panel.legend(common.VizLegendOptions().show_legend(False))
+
+
+def _gravest_first(verdicts: str) -> str:
+    """Label verdicts over time so that those that are gravest at the end come first: Prometheus sorts series by their labels."""
+    at_the_end = f"last_over_time(({verdicts})[1m:1m] @ end())"
+    order = f'count_values by (account, task) ("_order", {_ALERT + 1000} - {at_the_end})'  # four digits: sorted as text
+    return f"({verdicts}) * on (account, task) group_left (_order) {order}"
 
 
 OPEN_TASK: Final = Text("Open the task", "查看任务")

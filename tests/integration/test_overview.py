@@ -85,6 +85,14 @@ def test_the_verdicts_over_time_are_those_of_the_table(day: Asked) -> None:
     assert len({*bars.values()}) <= len(mappings)
 
 
+def test_the_bars_of_the_gravest_verdicts_are_on_top(day: Asked) -> None:
+    """Grafana draws them in the order in which Prometheus answers: by their verdicts at the end."""
+    *bars, _ = day.range(_filled(_asked("Since when: verdicts over time")))
+    last = [float(each["values"][-1][1]) for each in bars]
+    assert last == sorted(last, reverse=True)
+    assert len({*last}) > 3, "else any order would do"
+
+
 @pytest.mark.parametrize("window", ["10m", "30m", "90m", "6h"])
 @pytest.mark.parametrize("what", ["shown", "All tasks · last $window"])
 def test_no_counter_of_all_tasks_is_read_of_a_window_that_the_rules_record(day: Asked, what: str, window: str) -> None:
