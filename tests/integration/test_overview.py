@@ -37,7 +37,7 @@ def _filled(expr: str, **variables: str) -> str:
         "__range": "8h",
         **variables,
     }.items():
-        expr = expr.replace(f"${name}", value)
+        expr = expr.replace(f"${name}", value).replace(f"${{{name}:pipe}}", value)
     return expr
 
 

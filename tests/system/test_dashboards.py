@@ -116,6 +116,13 @@ def test_no_link_brings_what_a_hidden_query_found(dashboard: Dashboard) -> None:
     assert all(each["skipUrlSync"] for each in hidden)
 
 
+def test_many_tasks_are_named_so_that_prometheus_looks_them_up(dashboard: Dashboard) -> None:
+    """A list is ``a|b``. Grafana's own is ``(a|b)``, which Prometheus 2.42 compares with every task that there is."""
+    lists = {each["name"] for each in dashboard.variables if each["hide"] and each.get("multi")}
+    for query in dashboard.queries():
+        assert not lists & {*re.findall(r"\$\{?(\w+)\b(?!:pipe)", query.expr)}, query.place
+
+
 def test_queries_assume_nothing_of_the_target(dashboard: Dashboard) -> None:
     """No query names a job or an instance: these are whatever the user's Prometheus calls them."""
     for query in dashboard.queries():
