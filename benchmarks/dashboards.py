@@ -1,10 +1,12 @@
-"""How long a real Prometheus takes for the overview: what is seen at first, and each section below it.
+"""How long a real Prometheus takes for the overview: until its first screen is there, and for each part of it.
 
 Run: python -m benchmarks.dashboards [TASKS] [FOLDER]
 
 Made-up series of TASKS tasks, a sample a minute for six and a half hours, go into a Prometheus, those that the shipped
-rules record among them. It is asked what Grafana asks for the default time range, one query after the other. With FOLDER
-the series stay there for another run. What it takes grows with the number of tasks.
+rules record among them. It is asked what Grafana asks for the default time range and window: the variables one after the
+other, then the panels of the first screen at once over a browser's few connections; at last each panel and each closed
+section alone. Each line has the time that it takes and the time of a core that Prometheus spends. With FOLDER the series
+stay there for another run.
 """
 
 from __future__ import annotations
@@ -15,8 +17,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 from uuid import UUID
 
 from exporter.words.labels import STATUSES
@@ -26,9 +31,13 @@ from tests.support.programs import fetch
 
 TASKS = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000
 STEP, HOURS = 60, 6.5
-END: Final = 1_750_003_200
+END: Final = 1_749_999_600
+"""In the middle of a block of two hours: a Prometheus that runs has the last hour in one place, its head, too."""
 TIMES: Final = range(int(END - HOURS * 3600), END + 1, STEP)
 RANGE_SECONDS, MOST_POINTS = 6 * 3600, 1000
+WINDOW: Final = "30m"
+CONNECTIONS: Final = 6
+"""That a browser opens to one host."""
 
 
 def main() -> None:
@@ -50,7 +59,9 @@ def main() -> None:
 def lines() -> Iterator[str]:
     """Yield the samples, one series after the other."""
     rng = random.Random(1)
+    yield from constant("yunfu_exporter_build_info", 'version="0"', 1)
     for account, team in (("main", "loans"), ("partner", "care")):
+        yield from constant("yunfu_account_up", f'account="{account}"', 1)
         of = f'account="{account}",team="{team}"'
         for outcome in ("answered", "unanswered"):
             yield from constant("yunfu:team_calls:increase10m", f'{of},outcome="{outcome}"', 20)
@@ -75,6 +86,10 @@ def lines() -> Iterator[str]:
         for name, label, each in counts:
             yield from growing(name, f'{where},{label}="{each}"', 0, rng.random if state == "running" else lambda: 0)
         yield from constant("yunfu:task:polled", pairs, 1)
+        for name, value in {"calls": 30, "answered_calls": 15}.items():
+            yield from varying(
+                f"yunfu:task_{name}:increase", f'{pairs},window="{WINDOW}"', value * (state == "running")
+            )
         if number % 100 == 0:
             alert = 'alertname="YunfuTaskLowAnswerRate",alertstate="firing",severity="critical"'
             yield from constant("ALERTS", f"{info},{alert}", 1)
@@ -86,6 +101,12 @@ def constant(name: str, labels: str, value: float) -> Iterator[str]:
     yield "".join(f"{name}{{{labels}}} {value:g} {at}\n" for at in TIMES)
 
 
+def varying(name: str, labels: str, value: float) -> Iterator[str]:
+    """Yield a series whose value is now a little more, now a little less."""
+    rng = random.Random(labels)
+    yield "".join(f"{name}{{{labels}}} {value * rng.uniform(0.9, 1.1):.4f} {at}\n" for at in TIMES)
+
+
 def growing(name: str, labels: str, value: float, more: Callable[[], float]) -> Iterator[str]:
     """Yield a series that grows at each step."""
     values = []
@@ -95,35 +116,72 @@ def growing(name: str, labels: str, value: float, more: Callable[[], float]) -> 
     yield "".join(f"{name}{{{labels}}} {value:.4f} {at}\n" for value, at in zip(values, TIMES, strict=True))
 
 
+class Viewer:
+    """Asks what Grafana asks when somebody opens a dashboard, with the choices that it has at first."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._chosen = {"account": ".*", "team": ".*", "window": WINDOW, "rows": "50", "__range": f"{RANGE_SECONDS}s"}
+
+    def choose(self, variable: dict[str, Any]) -> None:
+        """Ask what there is to choose from, and fill in a hidden variable."""
+        query = variable["query"]["query"]
+        if match := re.fullmatch(r"label_values\((.+), (\w+)\)", query):
+            asked = {"match[]": self._filled(match[1], 0), "start": END - RANGE_SECONDS, "end": END}
+            fetch(f"{self._url}/api/v1/label/{match[2]}/values?{urlencode(asked)}")
+            return
+        label = variable["regex"].strip("/").partition("=")[0]
+        found = self._ask(query.removeprefix("query_result(").removesuffix(")"), 0)
+        values = "|".join(each["metric"][label] for each in found)
+        self._chosen[variable["name"]] = f"({values})" if variable["multi"] else values
+        self._chosen[f"{variable['name']}:pipe"] = values
+
+    def look(self, panel: dict[str, Any]) -> None:
+        """Ask the queries of a panel, one after the other."""
+        step = max(60.0, RANGE_SECONDS / (panel.get("maxDataPoints") or MOST_POINTS))
+        for target in panel["targets"]:
+            self._ask(target["expr"], 0 if target.get("instant") else step)
+
+    def _ask(self, expr: str, step: float) -> list[dict[str, Any]]:
+        """Ask for the time range at every step (seconds), or for its end if that is 0."""
+        asked = Asked(self._url, END - RANGE_SECONDS, END, step)
+        return (asked.range if step else asked.at_the_end)(self._filled(expr, step))
+
+    def _filled(self, expr: str, step: float) -> str:
+        chosen = self._chosen | {"__rate_interval": f"{max(240, step + 60):.0f}s", "__interval": f"{step:.0f}s"}
+        return re.sub(r"\$\{([a-z_:]+)\}|\$([a-z_]+)", lambda match: chosen[match[1] or match[2]], expr)
+
+
 def report(dashboard: Dashboard, url: str) -> None:
-    """Say how long the variables, each panel and each section take."""
-    chosen = {"account": ".*", "team": ".*", "window": "30m", "rows": "50", "__range": f"{RANGE_SECONDS}s"}
-    section, totals = "at first sight", dict[str, tuple[float, float]]()
+    """Say how long somebody waits for the first screen, and what each of its parts and of the closed sections takes alone."""
+    viewer = Viewer(url)
+    variables = [each for each in dashboard.variables if each["type"] == "query"]
+    panels = [panel for panel in dashboard.model["panels"] if panel["type"] != "row"]
+    marks = [{"targets": [{"expr": mark.expr}]} for mark in dashboard.marks()]
+    for time_of in ("first", "second"):
+        with measured(url, f"THE FIRST SCREEN, for the {time_of} time"):
+            for variable in variables:
+                with measured(url, f"variable {variable['name']}"):
+                    viewer.choose(variable)
+            with measured(url, "all panels and marks at once"), ThreadPoolExecutor(CONNECTIONS) as pool:
+                list(pool.map(viewer.look, (*marks, *panels)))
+    for panel in panels:
+        with measured(url, panel["title"]):
+            viewer.look(panel)
+    for section in dashboard.model["panels"]:
+        if section.get("panels"):
+            with measured(url, f"section {section['title']}"):
+                for panel in section["panels"]:
+                    viewer.look(panel)
 
-    def ask(what: str, expr: str, step: float = 0) -> Any:
-        expr = re.sub(r"\$\{?([a-z_]+)\}?", lambda match: chosen[match[1]], expr)
-        begun, worked = time.perf_counter(), processor_seconds(url)
-        asked = Asked(url, END - RANGE_SECONDS, END, step)
-        found = asked.range(expr) if step else asked.at_the_end(expr)
-        took, worked = time.perf_counter() - begun, processor_seconds(url) - worked
-        wall, processor = totals.get(section, (0, 0))
-        totals[section] = (wall + took, processor + worked)
-        print(f"{took:8.2f} s {worked:8.2f} s of a core {len(found):6} series {what}")
-        return found
 
-    for variable in dashboard.variables:
-        if variable["type"] == "query" and "query_result" in variable["query"]["query"]:
-            found = ask(f"variable {variable['name']}", variable["query"]["query"][len("query_result(") : -1])
-            chosen[variable["name"]] = "|".join(each["metric"]["task"] for each in found)
-    for panel in dashboard.panels:
-        if panel["type"] == "row":
-            section = panel["title"]
-        for target in panel.get("targets") or ():
-            step = max(60.0, RANGE_SECONDS / (panel.get("maxDataPoints") or MOST_POINTS))
-            chosen["__rate_interval"], chosen["__interval"] = f"{max(240, step + 60):.0f}s", f"{step:.0f}s"
-            ask(f"{panel['title']} {target['refId']}", target["expr"], 0 if target.get("instant") else step)
-    for section, (wall, processor) in totals.items():
-        print(f"{wall:8.2f} s {processor:8.2f} s of a core in all: {section}")
+@contextmanager
+def measured(url: str, what: str) -> Iterator[None]:
+    """Say how long something takes, and for how long it keeps one core of Prometheus busy."""
+    begun, worked = time.perf_counter(), processor_seconds(url)
+    yield
+    took, worked = time.perf_counter() - begun, processor_seconds(url) - worked
+    print(f"{took:7.2f} s {worked:7.2f} s of a core: {what}")
 
 
 def processor_seconds(url: str) -> float:

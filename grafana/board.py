@@ -190,6 +190,8 @@ class Board:
             del variable["id"]  # Grafana 9.4 takes the SDK's all-zero id for an unsaved variable, and does not find it
             for unknown in ("auto", "auto_min", "auto_count"):
                 variable.pop(unknown, None)
+            if variable["hide"] and variable["type"] == "query":
+                variable["skipUrlSync"] = True  # else a link brings the value that it had when the link was copied
         for panel in _panels(model["panels"]):
             if panel["type"] == "table" and panel["options"]:
                 del panel["options"]["footer"]  # there is none, and Grafana 12 does not know the option

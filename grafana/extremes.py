@@ -1,5 +1,6 @@
 """The tables of the best and the worst tasks."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from grafana_foundation_sdk.builders import table
@@ -16,33 +17,32 @@ LEAST_CALLS: Final = 50
 """Calls without which a task is neither among the best nor among the worst."""
 
 
-def best_table(panels: Panels) -> table.Panel:
-    """Return the table of the best tasks."""
+@dataclass(frozen=True, slots=True)
+class Extreme:
+    """One end of the answer rates: its function in PromQL, the table's title, and what the rates there are."""
+
+    function: str
+    title: Text
+    rates: Text
+
+
+WORST: Final = Extreme("bottomk", Text("Worst · last $window", "接通率最低 · 最近 $window"), Text("lowest", "最低"))
+BEST: Final = Extreme("topk", Text("Best · last $window", "接通率最高 · 最近 $window"), Text("highest", "最高"))
+
+
+def extreme_table(panels: Panels, extreme: Extreme) -> table.Panel:
+    """Return the table of the best or the worst tasks, the most extreme first."""
     return make_table(
         panels,
-        Text("Best · last $window", "接通率最高 · 最近 $window"),
+        extreme.title,
         Text(
-            f"The five dialling tasks with the highest answer rate, among those with at least {LEAST_CALLS} calls.",
-            f"呼叫数不少于 {LEAST_CALLS} 的外呼中任务里，接通率最高的五个。",
+            f"The five dialling tasks with the {extreme.rates.en} answer rate, among those with at least {LEAST_CALLS} calls.",
+            f"呼叫数不少于 {LEAST_CALLS} 的外呼中任务里，接通率{extreme.rates.zh}的五个。",
         ),
-        _extreme_rows(panels, "topk"),
+        _extreme_rows(panels, extreme.function),
         hidden=["account", "task"],
         sort=ANSWER_RATE,
-        empty=_NO_EXTREMES,
-    )
-
-
-def worst_table(panels: Panels) -> table.Panel:
-    """Return the table of the worst tasks."""
-    return make_table(
-        panels,
-        Text("Worst · last $window", "接通率最低 · 最近 $window"),
-        Text(
-            f"The five dialling tasks with the lowest answer rate, among those with at least {LEAST_CALLS} calls.",
-            f"呼叫数不少于 {LEAST_CALLS} 的外呼中任务里，接通率最低的五个。",
-        ),
-        _extreme_rows(panels, "bottomk"),
-        hidden=["account", "task"],
+        ascending=extreme is WORST,
         empty=_NO_EXTREMES,
     )
 
@@ -51,7 +51,7 @@ _NO_EXTREMES: Final = Text("No task with so many calls", "没有达到该呼叫�
 
 
 def _extreme_rows(panels: Panels, function: str) -> list[Rows]:
-    judged = f"{ALL.answer_rate(WINDOW)} and on (account, task) ({ALL.calls(WINDOW)} >= {LEAST_CALLS})"
+    judged = f"{ALL.answered(WINDOW)} / ({ALL.calls(WINDOW)} >= {LEAST_CALLS})"
     fresh = f"({ALL.dialling()}) and on (account, task) {ALL.threshold()}"
     chosen = f"{function}(5, {of_team(f'{judged} and on (account, task) ({fresh})')})"
     return [

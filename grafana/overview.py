@@ -11,7 +11,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from exporter.words.text import Text
 from grafana.accounts import accounts_table
 from grafana.board import WINDOW, Board, uid
-from grafana.extremes import best_table, worst_table
+from grafana.extremes import BEST, WORST, extreme_table
 from grafana.palette import BAD, GOOD, NEUTRAL, NOTHING, QUIET, STALE, fixed, label_mappings, number_mappings
 from grafana.panels import Panels, Query, leads_to, line, right_axis, shades, stacked, steps
 from grafana.queries import ALL, Tasks, chosen, count, of_team
@@ -67,8 +67,8 @@ def build(language: Language) -> Board:
     for title, cause, limit in _CAUSES:
         board.add(_cause(panels, title, cause, limit), width=12, height=8)
     board.row(Text("Best and worst tasks", "接通率最高与最低的任务"), closed=True)
-    board.add(worst_table(panels), width=12, height=7)
-    board.add(best_table(panels), width=12, height=7)
+    for extreme in (WORST, BEST):
+        board.add(extreme_table(panels, extreme), width=12, height=7)
     board.row(Text("Accounts and their quota", "账号与配额"), closed=True)
     board.add(accounts_table(panels), width=24, height=6)
     return board

@@ -156,4 +156,31 @@ class Tasks:
 _IDLE: Final = 'state=~"paused|waiting"'
 _INBOUND: Final = 'kind="inbound"'
 _DIALLING: Final = 'state=~"running|unknown"'
-ALL: Final = Tasks()
+
+
+@dataclass(frozen=True, slots=True)
+class AllTasks(Tasks):
+    """Queries of every task there is, however many: calls are those that the shipped rules record, of windows that they do.
+
+    The counters themselves take longer, and the longer the window, the longer: they serve where ``RECORDED`` is empty.
+    """
+
+    def calls(self, window: str) -> str:
+        """Return the calls within a window."""
+        return self._recorded("yunfu:task_calls:increase", window, _UNRECORDED.calls(window))
+
+    def answered(self, window: str) -> str:
+        """Return the answered calls within a window."""
+        return self._recorded("yunfu:task_answered_calls:increase", window, _UNRECORDED.answered(window))
+
+    def _recorded(self, recording: str, window: str, counted: str) -> str:
+        return f"""({self.value(recording, of=f'window="{window}"')} or {counted})"""
+
+
+RECORDED: Final = "recorded"
+"""The variable that matches all accounts where the shipped rules record the chosen window, and else is empty."""
+
+_UNRECORDED: Final = Tasks((f'account!~"${RECORDED}"',))
+"""Where there is nothing else, all tasks, and none elsewhere: Prometheus evaluates both sides of an ``or``."""
+
+ALL: Final = AllTasks()

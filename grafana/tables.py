@@ -55,10 +55,12 @@ def make_table(
     *,
     hidden: Sequence[str] = (),
     sort: Text | None = None,
+    ascending: bool = False,
     empty: Text | None = None,
 ) -> table.Panel:
-    """Return a table; ``hidden`` labels are there for data links alone, ``sort`` is the header to sort by, largest first.
+    """Return a table; ``hidden`` labels are there for data links alone, ``sort`` is the header to sort by.
 
+    The largest is first unless the order is ``ascending``.
     ``empty`` is what its only row says where the first query finds nothing, in the column of its first label: a table
     without rows is a bare header in Grafana 12. The first query's value is -1 then, shown as a dash.
     """
@@ -86,7 +88,7 @@ def make_table(
     for name in hidden:
         panel.override_by_name(name, custom(hidden=True, **{"hideFrom.viz": True}))  # up to Grafana 12.1, and later
     if sort:
-        panel.sort_by([common.TableSortByFieldState().display_name(panels.say(sort)).desc(True)])
+        panel.sort_by([common.TableSortByFieldState().display_name(panels.say(sort)).desc(not ascending)])
     return panel
 
 

@@ -12,7 +12,7 @@ from exporter.words.text import Text
 from grafana.board import WINDOW, Board, uid
 from grafana.palette import BAD, NOTHING, OKAY, POOR, QUIET, STALE, WARN, label_mappings
 from grafana.panels import DATASOURCE, FEW_STEPS, LEAST_STEP, Panels, Query
-from grafana.queries import ALL, CERTAIN, Tasks, added, chosen, of_team, per_task
+from grafana.queries import ALL, CERTAIN, RECORDED, Tasks, added, chosen, of_team, per_task
 from grafana.tables import (
     COUNT,
     LEFT,
@@ -30,13 +30,13 @@ from grafana.tables import (
 )
 from grafana.words import ACCOUNT, ANSWER_RATE, CALLS, TASK
 
-SHOWN: Final = Tasks(('task=~"$shown"',))
-"""The tasks of the table."""
+SHOWN: Final = Tasks(('task=~"${shown:pipe}"',))
+"""The tasks of the table. They are ``a|b``: of Grafana's own ``(a|b)`` Prometheus 2.42 tries whether each task there is matches."""
 
 MOST_OVER_TIME: Final = 20
 """Tasks whose verdicts are shown over time."""
 
-OVER_TIME: Final = Tasks(('task=~"$worst"',))
+OVER_TIME: Final = Tasks(('task=~"${worst:pipe}"',))
 """Those tasks, of the table those that need a look most."""
 
 _ALERT: Final = 500
@@ -63,22 +63,29 @@ _VERDICTS: Final = (
 
 
 def task_variables(board: Board) -> None:
-    """Add the hidden variables ``shown``, the tasks that need a look most, as many as ``rows`` says, and ``worst``, the first of them.
+    """Add the hidden variables of the tables of tasks. Grafana asks for them one after the other, anew at every refresh.
 
-    They are ranked once this way, and not in each query of the table. Grafana asks anew at every refresh.
+    ``recorded`` lets the ranking read what the rules record, if they do. ``shown`` are the tasks that need a look most, as
+    many as ``rows`` says, and ``worst`` the first of them: they are ranked once this way, and not in each query of the table.
     """
+    recorded = f"""group(yunfu:task_calls:increase{{window="{WINDOW}"}})"""
+    board.variable(_hidden(RECORDED, f'label_replace({recorded}, "accounts", ".*", "", "")', "accounts"))
     for name, most, ranked in (("shown", "$rows", of_team(rank(ALL))), ("worst", str(MOST_OVER_TIME), rank(SHOWN))):
-        board.variable(
-            build.QueryVariable(name)
-            .hide(dashboard.VariableHide.HIDE_VARIABLE)
-            .datasource(DATASOURCE)
-            .query({"query": f"query_result(topk({most}, {ranked}))", "refId": name})
-            .regex('/task="(?<value>[^"]+)"/')
-            .refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED)
-            .multi(True)
-            .include_all(True)
-            .current(dashboard.VariableOption(selected=True, text=["All"], value=["$__all"]))
-        )
+        everything = dashboard.VariableOption(selected=True, text=["All"], value=["$__all"])
+        variable = _hidden(name, f"topk({most}, {ranked})", "task")
+        board.variable(variable.multi(True).include_all(True).current(everything))
+
+
+def _hidden(name: str, expr: str, label: str) -> build.QueryVariable:
+    """Return a variable that nobody sees: what a label has in the answer to a query."""
+    return (
+        build.QueryVariable(name)
+        .hide(dashboard.VariableHide.HIDE_VARIABLE)
+        .datasource(DATASOURCE)
+        .query({"query": f"query_result({expr})", "refId": name})
+        .regex(f'/{label}="(?<value>[^"]+)"/')
+        .refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED)
+    )
 
 
 def tasks_table(panels: Panels) -> table.Panel:
@@ -136,14 +143,14 @@ def _task_rows(panels: Panels) -> Iterable[Rows]:
 def _name_rows(panels: Panels) -> Iterable[Rows]:
     """Yield the columns that say which task a row is; the account only if there are several."""
     yield Rows(SHOWN.value("yunfu_task_info", "name"), {"name": Column(TASK, 0, [task_link(panels)], least=138)})
-    several = f"count(count by (account) ({chosen('yunfu_task_info')})) > 1"
+    several = f"count(count by (account) ({chosen('yunfu_account_up')})) > 1"
     copied = f'label_replace({SHOWN.value("yunfu_task_info")}, "of", "$1", "account", "(.*)")'
     yield Rows(f"{copied} and on () {several}", {"of": Column(ACCOUNT, 72)})
 
 
 def today_table(panels: Panels) -> table.Panel:
     """Return the table of what the same tasks did since midnight, and when they will be done."""
-    interested = 'yunfu_task_intention_calls{account=~"$account", task=~"$shown", intention=~"A|B"}'
+    interested = chosen("yunfu_task_intention_calls", *SHOWN.matchers, 'intention=~"A|B"')
     graded = added(SHOWN.value("yunfu_task_intention_calls", "intention"))
     interested_ever = added(SHOWN.value("yunfu_task_intention_calls", "intention", of='intention=~"A|B"'))
     left = SHOWN.left(WINDOW)
@@ -205,15 +212,15 @@ _MOMENT: Final = "time:MM-DD HH:mm"
 
 def verdicts_over_time(panels: Panels) -> statetimeline.Panel:
     """Return the verdicts of the tasks that need a look most, over the time range: since when, and who else."""
-    verdicts = OVER_TIME.named(rank(OVER_TIME, in_steps=True))
+    verdicts = OVER_TIME.named(_gravest_first(rank(OVER_TIME, in_steps=True)))
     absent = f"absent_over_time(yunfu_exporter_build_info[$__range] @ end()) * 0 - {-_NOT_DIALLING}"
     nothing = f'label_replace({absent}, "name", "{NO_ROW}", "", "")'  # for Grafana needs a series
     panel = panels.describe(
         statetimeline.Panel(),
         Text("Since when: verdicts over time", "从何时起：各任务结论变化"),
         Text(
-            f"The verdict on the {MOST_OVER_TIME} tasks that need a look most, in the words of the table. Many that turn red together are a line or an account, one alone is a list or a script.",
-            f"最需要关注的 {MOST_OVER_TIME} 个任务在各时刻的结论，用语与上表一致。多个任务同时变红多为线路或账号问题，单个任务变红多为名单或话术问题。",
+            f"The verdict on the {MOST_OVER_TIME} tasks that need a look most, the gravest on top, in the words of the table. Many that turn red together are a line or an account, one alone is a list or a script.",
+            f"最需要关注的 {MOST_OVER_TIME} 个任务在各时刻的结论，最严重的在最上方，用语与上表一致。多个任务同时变红多为线路或账号问题，单个任务变红多为名单或话术问题。",
         ),
         "none",
         Query(f"{verdicts} or on () {nothing}", "{{name}}"),
@@ -224,6 +231,13 @@ def verdicts_over_time(panels: Panels) -> statetimeline.Panel:
     # no colours by thresholds: Grafana 12 would merge values by them, and forget their words
     panel.color_scheme(build.FieldColor().mode(dashboard.FieldColorModeId.FIXED).fixed_color(QUIET))
     return panel.legend(common.VizLegendOptions().show_legend(False))
+
+
+def _gravest_first(verdicts: str) -> str:
+    """Label verdicts over time so that those that are gravest at the end come first: Prometheus sorts series by their labels."""
+    at_the_end = f"last_over_time(({verdicts})[1m:1m] @ end())"
+    order = f'count_values by (account, task) ("_order", {_ALERT + 1000} - {at_the_end})'  # four digits: sorted as text
+    return f"({verdicts}) * on (account, task) group_left (_order) {order}"
 
 
 OPEN_TASK: Final = Text("Open the task", "查看任务")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -12,6 +14,7 @@ from grafana.queries import ALL, CERTAIN
 from tests.support.backfill import Asked
 from tests.support.dashboards import PATHS, Dashboard, load
 from tests.support.history import Served
+from tests.support.programs import fetch
 
 Samples = dict[tuple[str, float], float]
 
@@ -28,11 +31,13 @@ def _filled(expr: str, **variables: str) -> str:
         "team": ".*",
         "shown": ".*",
         "worst": ".*",
+        "recorded": ".*",
+        "rows": "1000",
         "window": "30m",
         "__range": "8h",
         **variables,
     }.items():
-        expr = expr.replace(f"${name}", value)
+        expr = expr.replace(f"${name}", value).replace(f"${{{name}:pipe}}", value)
     return expr
 
 
@@ -78,6 +83,82 @@ def test_the_verdicts_over_time_are_those_of_the_table(day: Asked) -> None:
     assert {at: _word(mappings, bars[at]) for at in named} == {at: _word(mappings, rows[at]) for at in named}
     assert len(named) == len(bars)
     assert len({*bars.values()}) <= len(mappings)
+
+
+def test_the_bars_of_the_gravest_verdicts_are_on_top(day: Asked) -> None:
+    """Grafana draws them in the order in which Prometheus answers: by their verdicts at the end."""
+    *bars, _ = day.range(_filled(_asked("Since when: verdicts over time")))
+    last = [float(each["values"][-1][1]) for each in bars]
+    assert last == sorted(last, reverse=True)
+    assert len({*last}) > 3, "else any order would do"
+
+
+@pytest.mark.parametrize("window", ["10m", "30m", "90m", "6h"])
+@pytest.mark.parametrize("what", ["shown", "All tasks · last $window"])
+def test_no_counter_of_all_tasks_is_read_of_a_window_that_the_rules_record(day: Asked, what: str, window: str) -> None:
+    """What looks at every task reads no more samples than if there were no counters: ten thousand tasks' take too long."""
+    expr = _filled(_of_all_tasks(what), window=window, recorded=_recorded(day, window))
+    assert _samples_read(day, expr) == _samples_read(day, _without_counters(expr))
+    assert day.at_the_end(expr) == day.at_the_end(_without_counters(expr)) != []
+
+
+WINDOWS = pytest.mark.parametrize(("window", "has_rules"), [("30m", True), ("6h", True), ("24h", True), ("30m", False)])
+"""Those that the rules record, one that they do not, and one of a Prometheus without rules."""
+
+
+@WINDOWS
+def test_tasks_are_ranked_as_the_table_judges_them(day: Asked, window: str, *, has_rules: bool) -> None:
+    """Each task has the number in the ranking that its row has, which comes of the counters."""
+    ranking, verdicts = (_values(day, expr, window, has_rules) for expr in (_of_all_tasks("shown"), _rank()[0]))
+    assert ranking == pytest.approx(verdicts)
+    assert any(-99 <= value <= 99 for value in ranking.values()), "a shortfall"
+
+
+@WINDOWS
+def test_the_answer_rate_of_all_tasks_is_that_of_their_counters(day: Asked, window: str, *, has_rules: bool) -> None:
+    """Answered calls divided by calls, of the tasks that are there."""
+    there = "and on (account, task) yunfu_task_info"
+    answered, calls = (
+        f"sum(increase(yunfu_task_calls_total{{{outcome}}}[{window}]) {there})"
+        for outcome in ('outcome="answered"', "")
+    )
+    found, counted = (
+        _values(day, expr, window, has_rules) for expr in (_asked("All tasks · last $window"), f"{answered} / {calls}")
+    )
+    assert found == pytest.approx(counted)
+    assert found
+
+
+def _values(day: Asked, expr: str, window: str, has_rules: bool) -> dict[str, float]:  # noqa: FBT001  # as the tests have it
+    """Return the values at the end of the day by task, or the one of all tasks."""
+    filled = _filled(expr, window=window, recorded=_recorded(day, window) if has_rules else "")
+    answer = day.at_the_end(filled if has_rules else _without_rules(filled))
+    return {each["metric"].get("task", ""): float(each["value"][1]) for each in answer}
+
+
+def _of_all_tasks(what: str) -> str:
+    """Return the query of a hidden variable, or of a panel."""
+    if "$" in what:
+        return _asked(what)
+    variable = next(each for each in _overview().variables if each["name"] == what)
+    return str(variable["query"]["query"]).removeprefix("query_result(").removesuffix(")")
+
+
+def _recorded(day: Asked, window: str) -> str:
+    """Return the value that Grafana gives the variable ``recorded``; none is the empty text."""
+    found = day.at_the_end(_filled(_of_all_tasks("recorded"), window=window))
+    return "".join(each["metric"]["accounts"] for each in found)
+
+
+def _samples_read(day: Asked, expr: str) -> int:
+    """Return how many samples Prometheus looks at to answer."""
+    query = urlencode({"query": expr, "time": day.end, "stats": "all"})
+    answer = json.loads(fetch(f"{day.url}/api/v1/query?{query}").body)
+    return int(answer["data"]["stats"]["samples"]["totalQueryableSamples"])
+
+
+def _without_counters(expr: str) -> str:
+    return expr.replace("yunfu_task_calls_total", "missing_total")
 
 
 def test_today_is_what_happened_since_midnight(day: Asked) -> None:

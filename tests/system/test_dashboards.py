@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from exporter.metrics.families import WINDOW_FAMILIES
+from grafana.build import FOLDER
 from grafana.palette import BAD, GOOD, NEUTRAL, QUIET, STALE, VOCABULARIES, WARN
 from grafana.queries import ALL, CERTAIN, of_team
 from grafana.tasks import rank
@@ -107,6 +108,19 @@ def test_the_datasource_is_a_variable(dashboard: Dashboard) -> None:
     asked = [variable for variable in others if variable["type"] == "query"]
     asked += [each for panel in dashboard.shown for each in (panel, *panel["targets"])]
     assert {each["datasource"]["uid"] for each in asked} == {"${datasource}"}
+
+
+def test_no_link_brings_what_a_hidden_query_found(dashboard: Dashboard) -> None:
+    """Grafana keeps a value of the URL until the next refresh, though by then other rules or tasks may be there."""
+    hidden = [each for each in dashboard.variables if each["hide"] and each["type"] == "query"]
+    assert all(each["skipUrlSync"] for each in hidden)
+
+
+def test_many_tasks_are_named_so_that_prometheus_looks_them_up(dashboard: Dashboard) -> None:
+    """A list is ``a|b``. Grafana's own is ``(a|b)``, which Prometheus 2.42 compares with every task that there is."""
+    lists = {each["name"] for each in dashboard.variables if each["hide"] and each.get("multi")}
+    for query in dashboard.queries():
+        assert not lists & {*re.findall(r"\$\{?(\w+)\b(?!:pipe)", query.expr)}, query.place
 
 
 def test_queries_assume_nothing_of_the_target(dashboard: Dashboard) -> None:
@@ -224,6 +238,16 @@ def _text_of(panel: dict[str, Any], field: str, value: str) -> str | None:
     return next((mapping[value]["text"] for mapping in mappings if value in mapping), None)
 
 
+def test_the_most_extreme_task_is_first() -> None:
+    """The table of the worst begins with the lowest answer rate, that of the best with the highest."""
+    panels = {panel["title"]: panel for panel in load(FOLDER / "en" / "overview.json").shown}
+    orders = {title: panels[f"{title} · last $window"]["options"]["sortBy"] for title in ("Worst", "Best")}
+    assert orders == {
+        title: [{"displayName": "Answer rate", "desc": descends}]
+        for title, descends in {"Worst": False, "Best": True}.items()
+    }
+
+
 def test_warnings_are_not_marked_red(dashboard: Dashboard) -> None:
     """What is marked red in graphs is critical, as red is everywhere else."""
     colours = {}
@@ -314,9 +338,9 @@ def test_no_query_about_trouble_speaks_of_inbound_tasks(tmp_path: Path) -> None:
         for task, kind in kinds.items()
         for each, values in {**series, f'yunfu_task_info{{account="main", task="TASK", kind="{kind}"}}': "1x30"}.items()
     ]
-    window = {"$account": ".*", "$window": "20m"}
+    chosen = {"$account": ".*", "$window": "20m", "$recorded": ""}
     asked = (ALL.dialling(), f"({ALL.shortfall('$window')}) > {CERTAIN}", f"({rank(ALL)}) > 0")
-    exprs = [re.sub(r"\$\w+", lambda name: window[name[0]], f"group by (task) ({expr})") for expr in asked]
+    exprs = [re.sub(r"\$\w+", lambda name: chosen[name[0]], f"group by (task) ({expr})") for expr in asked]
     bad = [{"labels": f'{{task="{task}"}}', "value": 1} for task in ("calls", "untold")]
     tests = [{"expr": expr, "eval_time": "30m", "exp_samples": bad} for expr in exprs]
     file = tmp_path / "test.yaml"
