@@ -76,13 +76,13 @@ ASSETS: Final = {
         "已将 yunfu-exporter {version} 的 {name} 个文件写入 {to}",
     ),
     "kept": Text(
-        "kept, since you changed it: {to}/{name}; the new one is beside it: {to}/{name}.new",
-        "已保留你改过的文件：{to}/{name}；新版本另存为 {to}/{name}.new",
+        "kept, since you changed it: {to}/{name}; the new one is {to}/{name}.new: take over what you need, then delete it",
+        "已保留你改过的文件：{to}/{name} ；新版本为 {to}/{name}.new ：取用所需内容后请删除它",
     ),
     "removed": Text("removed, since this version has none: {to}/{name}", "已删除此版本不再包含的文件：{to}/{name}"),
     "left": Text(
-        "this version has none, but you changed it, so it stays: {to}/{name}",
-        "此版本已不再包含，但你改过，因此保留：{to}/{name}",
+        "kept, since you changed it: {to}/{name}; this version has none: delete it if you do not need it",
+        "已保留你改过的文件：{to}/{name} ；此版本已不再包含它：不需要时请删除",
     ),
 }
 
