@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import islice
 from typing import Final
 
 from exporter.logs import get_logger
@@ -69,7 +70,7 @@ class BoundedPattern:
 
     def fullmatch(self, text: str) -> bool | None:
         """Return whether the whole text matches; None if that takes too long to find out."""
-        return fullmatches([self], text)[0]
+        return fullmatches([(self, text)])[0]
 
     def rests(self, text: str) -> bool:
         """Return whether a match with the text is not to be tried: this one took too long, or too many did lately."""
@@ -89,19 +90,20 @@ class BoundedPattern:
             del self._too_slow[next(iter(self._too_slow))]
 
 
-def fullmatches(patterns: Sequence[BoundedPattern], text: str) -> list[bool | None]:
-    """Return for each pattern whether the whole text matches it; None if that takes too long to find out.
+def fullmatches(pairs: Sequence[tuple[BoundedPattern, str]]) -> list[bool | None]:
+    """Return for each pattern and text whether the whole text matches; None if that takes too long to find out.
 
     One alarm serves all, as a usual match takes a fortieth of the time that it takes to set one.
     """
     found: list[bool | None] = []
-    while (first := len(found)) < len(patterns):
+    while (first := len(found)) < len(pairs):
         with suppress(TimeoutError), _alarm(MATCH_SECONDS):
-            for each in patterns[first:]:
+            for each, text in islice(pairs, first, None):
                 result = None if each.rests(text) else each.pattern.fullmatch(text) is not None
                 found.append(result)  # one by one: an alarm leaves those before it
         if len(found) == first:  # it had all of the time, not what others before it left
-            patterns[first].remember(text)
+            pattern, text = pairs[first]
+            pattern.remember(text)
             found.append(None)
     return found
 

@@ -6,6 +6,7 @@ import re
 import signal
 import threading
 import time
+from contextlib import AbstractContextManager, nullcontext
 from typing import cast
 
 import pytest
@@ -58,9 +59,32 @@ def test_no_match_takes_long(pattern: str, text: str) -> None:
 def test_a_pattern_that_takes_long_leaves_those_beside_it_alone(pattern: str, text: str) -> None:
     """Matched together, all but the one that takes too long are decided, before it and after it."""
     patterns = [bounded(each)[0] for each in (".*", pattern, "(?s).+", "x")]
-    assert fullmatches(patterns, text) == [True, None, True, False]
+    assert fullmatches([(each, text) for each in patterns]) == [True, None, True, False]
     assert [each.rests(text) for each in patterns] == [False, True, False, False]
-    assert fullmatches([], text) == []
+    assert fullmatches([]) == []
+
+
+@pytest.mark.parametrize(("pattern", "text"), ENDLESS)
+def test_a_text_that_takes_long_leaves_those_beside_it_alone(pattern: str, text: str) -> None:
+    """Of many texts all but the one that takes too long are decided, before it and after it."""
+    it, _ = bounded(pattern)
+    texts = ["", text, "\n", "老"]
+    plain = [it.pattern.fullmatch(each) is not None for each in texts if each is not text]
+    assert fullmatches([(it, each) for each in texts]) == [plain[0], None, *plain[1:]]
+
+
+def test_one_alarm_serves_thousands_of_matches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To set one takes forty times as long as a usual match."""
+    alarms: list[float] = []
+
+    def alarm(seconds: float) -> AbstractContextManager[None]:
+        alarms.append(seconds)
+        return nullcontext()
+
+    monkeypatch.setattr(patterns, "_alarm", alarm)
+    it, _ = bounded(".*")
+    assert fullmatches([(it, str(number)) for number in range(5000)]) == [True] * 5000
+    assert alarms == [MATCH_SECONDS]
 
 
 def test_however_many_texts_take_long_few_are_tried() -> None:
