@@ -303,13 +303,14 @@ async def test_an_account_without_tasks_lives_beside_another_with_its_token() ->
         assert lists.polled[uuid(1), None] > 0
 
 
+@pytest.mark.parametrize("limit", [6, 1480])
 @in_virtual_time
-async def test_a_command_explains_once_what_it_waits_for() -> None:
+async def test_a_command_explains_once_what_it_waits_for(limit: int) -> None:
     """Nothing is said while calls pass, and one line once they wait, with how many calls per minute there are."""
     lines: list[str] = []
     account, _ = account_of(Lists(), {})
     gate = account.client.gate
-    gate.quota.join("main", 6.0, 1.0)
+    gate.quota.join("main", limit, 1.0)
 
     async def call() -> None:
         async with gate.call("tasks"):
@@ -320,9 +321,10 @@ async def test_a_command_explains_once_what_it_waits_for() -> None:
         await call()
         await asyncio.sleep(5)
         assert not lines
-        group.create_task(call())
+        for _ in range(limit):
+            group.create_task(call())
         await explaining
-    assert lines == ["waiting for the API quota, of which a command takes a tenth: 6 calls per minute"]
+    assert lines == [f"waiting for the API quota, of which a command takes a tenth: {limit} calls per minute"]
 
 
 @in_virtual_time
