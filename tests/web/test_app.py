@@ -38,8 +38,9 @@ from exporter.metrics.records import AccountStatus, PollOutcome, TaskRecord
 from exporter.metrics.store import Store
 from exporter.polling.account import Surroundings
 from exporter.running import Running
+from exporter.web import app
 from exporter.web import app as web_module
-from exporter.web.app import OPENMETRICS, TEXT, make_app
+from exporter.web.app import OPENMETRICS, TEXT, WORK_SECONDS, Breaks, make_app
 from exporter.web.server import listening
 from tests.support.clock import Clock, until
 from tests.support.exporter import SETTINGS, FakeAccount, FakeExporter
@@ -603,8 +604,9 @@ async def test_a_reader_that_is_slow_holds_up_nobody() -> None:
     assert len({gzip.decompress(reply.body) for reply in replies}) == 1
 
 
-async def test_the_loop_turns_during_a_large_scrape() -> None:
-    """While 3,000 tasks are served, others have their turn between any two pieces."""
+async def test_the_loop_turns_during_a_large_scrape(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While 3,000 tasks are served, others have their turn between any two pieces for which that is due."""
+    monkeypatch.setattr(app, "WORK_SECONDS", 0.0)
     ticks, seen = 0, list[int]()
 
     class Watched(Page):
@@ -629,6 +631,20 @@ async def test_the_loop_turns_during_a_large_scrape() -> None:
                 assert (await scrape).status == 200
                 assert len(seen) > 50
                 assert all(before < after for before, after in pairwise(seen))
+
+
+async def test_breaks_are_taken_when_work_has_lasted_some_milliseconds() -> None:
+    """Hundreds of small pieces are no hundreds of breaks: a page's share in each would make a scrape last for seconds."""
+    pieces, turns = 0, set[int]()
+    breaks = Breaks(lambda: 0.3 * WORK_SECONDS * pieces)
+
+    def note() -> None:
+        turns.add(pieces)
+
+    for pieces in range(18):  # noqa: B007  # the clock goes by it
+        asyncio.get_running_loop().call_soon(note)
+        await breaks.take()
+    assert turns == {4, 8, 12, 16}
 
 
 @pytest.mark.parametrize("more", [[], ["0.0.0.0"], ["127.0.0.1"]], ids=["alone", "beside all of IPv4", "beside one"])  # noqa: S104  # as users do

@@ -46,7 +46,7 @@ from exporter.words.labels import FLAGS
 LANGUAGE_COOKIE: Final = "lang"
 
 _COOKIE_SECONDS: Final = 365 * 86_400
-_TASKS_AT_ONCE: Final = 500  # that are judged before others have their turn: a few milliseconds
+_TASKS_AT_ONCE: Final = 100  # that are judged before others have their turn: a few milliseconds
 _PIECES_AT_ONCE: Final = 200  # of a page that is rendered, likewise
 _HERE: Final = Path(__file__).parent
 _TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
