@@ -186,7 +186,9 @@ def parse_pattern(value: object) -> BoundedPattern:
         fault = "nested too deeply"
     except (re.error, Warning, OverflowError, ValueError) as error:
         fault = error.msg if isinstance(error, re.error) else str(error)
-    raise ValueError(f"{show(value)} is not a regular expression ({fault}); expected Python's syntax")
+    raise ValueError(
+        f"{show(value)} is not a regular expression ({fault}); expected Python's syntax, in which .* is any text"
+    )
 
 
 def parse_label_name(value: object) -> str:

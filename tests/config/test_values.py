@@ -207,10 +207,14 @@ def test_reads(parse: Callable[[object], object], written: object, value: object
         (
             parse_pattern,
             "a(",
-            "'a(' is not a regular expression (missing ), unterminated subpattern); expected Python's syntax",
+            "'a(' is not a regular expression (missing ), unterminated subpattern); expected Python's syntax, in which .* is any text",
         ),
         *(
-            (parse_pattern, odd, f"{show(odd)} is not a regular expression ({fault}); expected Python's syntax")
+            (
+                parse_pattern,
+                odd,
+                f"{show(odd)} is not a regular expression ({fault}); expected Python's syntax, in which .* is any text",
+            )
             for odd, fault in [
                 ("a{99999999999}", "the repetition number is too large"),
                 ("(" * 3000 + "a" + ")" * 3000, "nested too deeply"),
