@@ -177,7 +177,7 @@ _KEYS: Final = {
         "本 exporter 可用该 token 调用接口的次数，由使用同一 token 的所有账号共用：30/m、1/s 或每秒次数；"
         "不填：平台允许次数的一半，平台未告知时为 30/m"
     ),
-    "an SQLite file with the latest of every task, so that a restart costs no API call and no counter": (
+    "an SQLite file that keeps the numbers and counters of every task: a restart makes no extra API calls and no counter begins anew": (
         "SQLite 文件，保存每个任务的最新数据：重启不额外调用接口，计数器也不中断"
     ),
     "how often to read each of the additional time windows": "每个额外统计窗口的读取间隔",
