@@ -72,12 +72,8 @@ class BoundedPattern:
     def __str__(self) -> str:
         return self.pattern.pattern
 
-    def fullmatch(self, text: str) -> bool | None:
-        """Return whether the whole text matches; None if that takes too long to find out."""
-        return fullmatches([(self, text)])[0]
-
     def try_match(self, text: str) -> bool | None:
-        """Return what fullmatch does, but raise TimeoutError where an alarm rings."""
+        """Return whether the whole text matches; None if the pattern has used up its time. Raises TimeoutError if an alarm rings."""
         if self._slow:
             if text in self._slow:
                 return self._slow[text]
