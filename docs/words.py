@@ -13,11 +13,11 @@ ACCEPTED: Final = {
     "parse_base_url": "an http or https address",
     "parse_duration": "a duration",
     "parse_label_name": "label names",
-    "parse_number": "a number",
     "parse_path": "a path",
     "parse_pattern": "a regular expression",
     "parse_proxy": "an http or https address",
     "parse_rate": "N/m, N/s or a number per second",
+    "parse_ratio": "a number from 0 to 1, such as 0.3 for 30%",
     "parse_text": "text",
     "parse_timezone": "a time zone's name",
     "parse_token": "a token",
@@ -118,7 +118,7 @@ _ACCEPTED: Final = {
     "an http or https address": "http 或 https 地址",
     "a duration": "时长",
     "label names": "标签名",
-    "a number": "数字",
+    "a number from 0 to 1, such as 0.3 for 30%": "0 到 1 的数字，30% 写作 0.3",
     "a path": "路径",
     "N/m, N/s or a number per second": "N/m、N/s 或每秒次数",
     "a regular expression": "正则表达式",
@@ -177,7 +177,7 @@ _KEYS: Final = {
         "本 exporter 可用该 token 调用接口的次数，由使用同一 token 的所有账号共用：30/m、1/s 或每秒次数；"
         "不填：平台允许次数的一半，平台未告知时为 30/m"
     ),
-    "an SQLite file with the latest of every task, so that a restart costs no API call and no counter": (
+    "an SQLite file that keeps the numbers and counters of every task: a restart makes no extra API calls and no counter begins anew": (
         "SQLite 文件，保存每个任务的最新数据：重启不额外调用接口，计数器也不中断"
     ),
     "how often to read each of the additional time windows": "每个额外统计窗口的读取间隔",

@@ -6,9 +6,9 @@ import re
 import signal
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import islice
 from typing import Final
 
 from exporter.logs import get_logger
@@ -34,8 +34,11 @@ NO_TOKENS: Final = (
 MATCH_SECONDS: Final = 0.05
 """The processor time that one match may take; a usual one takes microseconds."""
 
-MOST_BROKEN_OFF: Final = 3
-"""How many matches of a pattern are broken off in REST_SECONDS; while there are no more to break off, none is tried."""
+SLOW_SECONDS: Final = 0.0001
+"""The processor time from which a match counts as slow: its result is remembered, and its time is counted."""
+
+ALLOWED_SECONDS: Final = 3 * MATCH_SECONDS
+"""The processor time of a pattern's slow matches in REST_SECONDS; when it is used up, no other text is tried."""
 
 REST_SECONDS: Final = 30.0
 _MOST_REMEMBERED: Final = 10_000
@@ -52,8 +55,10 @@ class BoundedPattern:
     def __init__(self, pattern: re.Pattern[str], clock: Callable[[], float] = time.monotonic) -> None:
         self.pattern = pattern
         self._clock = clock
-        self._too_slow: dict[str, None] = {}
-        self._broken_off: deque[float] = deque(maxlen=MOST_BROKEN_OFF)
+        self._slow: dict[str, bool | None] = {}  # results by text, None: it was broken off
+        self._used = 0.0  # of ALLOWED_SECONDS, since a time
+        self._used_since = float("-inf")
+        self._is_told = False
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, BoundedPattern) and self.pattern == other.pattern
@@ -67,42 +72,58 @@ class BoundedPattern:
     def __str__(self) -> str:
         return self.pattern.pattern
 
-    def fullmatch(self, text: str) -> bool | None:
-        """Return whether the whole text matches; None if that takes too long to find out."""
-        return fullmatches([self], text)[0]
+    def try_match(self, text: str) -> bool | None:
+        """Return whether the whole text matches; None if the pattern has used up its time. Raises TimeoutError if an alarm rings."""
+        if self._slow:
+            if text in self._slow:
+                return self._slow[text]
+            if self._used >= ALLOWED_SECONDS and self._clock() - self._used_since < REST_SECONDS:
+                return None
+        before = time.thread_time()
+        result = self.pattern.fullmatch(text) is not None
+        if (seconds := time.thread_time() - before) >= SLOW_SECONDS:
+            self._remember(text, seconds, result=result)
+        return result
 
-    def rests(self, text: str) -> bool:
-        """Return whether a match with the text is not to be tried: this one took too long, or too many did lately."""
-        if not self._too_slow:
-            return False
-        is_spent = len(self._broken_off) == MOST_BROKEN_OFF and self._clock() - self._broken_off[0] < REST_SECONDS
-        return is_spent or text in self._too_slow
-
-    def remember(self, text: str) -> None:
+    def break_off(self, text: str) -> None:
         """Remember that the match with a text was broken off."""
-        if not self._too_slow:
+        self._remember(text, MATCH_SECONDS, result=None)
+
+    def _remember(self, text: str, seconds: float, *, result: bool | None) -> None:
+        now = self._clock()
+        if now - self._used_since >= REST_SECONDS:
+            self._used, self._used_since = 0.0, now
+        self._used += seconds
+        self._slow[text] = result
+        if len(self._slow) > _MOST_REMEMBERED:
+            del self._slow[next(iter(self._slow))]
+
+    def tell(self, text: str) -> None:
+        """Log, the first time, that a text is not decided on."""
+        if not self._is_told:
             what = "a pattern takes too long to match; what it cannot decide on is polled, and gets nothing from a rule"
             log.warning(what, pattern=str(self), text=text[:100])
-        self._broken_off.append(self._clock())
-        self._too_slow[text] = None
-        if len(self._too_slow) > _MOST_REMEMBERED:
-            del self._too_slow[next(iter(self._too_slow))]
+        self._is_told = True
 
 
-def fullmatches(patterns: Sequence[BoundedPattern], text: str) -> list[bool | None]:
-    """Return for each pattern whether the whole text matches it; None if that takes too long to find out.
+def fullmatches(pairs: Sequence[tuple[BoundedPattern, str]]) -> list[bool | None]:
+    """Return for each pattern and text whether the whole text matches; None if that takes too long to find out.
 
     One alarm serves all, as a usual match takes a fortieth of the time that it takes to set one.
     """
     found: list[bool | None] = []
-    while (first := len(found)) < len(patterns):
+    while (first := len(found)) < len(pairs):
         with suppress(TimeoutError), _alarm(MATCH_SECONDS):
-            for each in patterns[first:]:
-                result = None if each.rests(text) else each.pattern.fullmatch(text) is not None
-                found.append(result)  # one by one: an alarm leaves those before it
+            for each, text in islice(pairs, first, None):
+                found.append(each.try_match(text))  # one by one: an alarm leaves those before it
         if len(found) == first:  # it had all of the time, not what others before it left
-            patterns[first].remember(text)
+            pattern, text = pairs[first]
+            pattern.break_off(text)
             found.append(None)
+    if None in found:  # told here, where no alarm can ring in the middle
+        for (pattern, text), result in zip(pairs, found, strict=True):
+            if result is None:
+                pattern.tell(text)
     return found
 
 

@@ -7,9 +7,11 @@ that one stays, and the new one is put beside it.
 from __future__ import annotations
 
 import errno
+import fcntl
+import os
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -36,21 +38,54 @@ def run(options: Namespace, _: Sequence[str]) -> int:
         return FAILED
     directory = Path(options.to)
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        changes = _compare(directory)
-        _apply(directory, changes)
+        with _readable_by_all():
+            directory.mkdir(parents=True, exist_ok=True)
+            with _locked(directory):
+                changes = _compare(directory)
+                _apply(directory, changes)
     except OSError as error:
-        fault = "Not a directory" if isinstance(error, FileExistsError) else error.strerror
-        path = error.filename2 or error.filename  # of two, the one that is not a temporary file of ours
-        place = f": {path}" if path else ""
-        hint = ' (in a container, run it as yourself: --user "$(id -u)")' if isinstance(error, PermissionError) else ""
-        complain(
-            f"--to: {directory} cannot be written: {fault}{place}; expected a directory that you may write to{hint}"
-        )
+        complain(printable(f"--to: {directory} cannot be written: {_explain(error)}"))
         return FAILED
     for key, name in _report(changes):
         print(say((ASSETS | ASSETS_FOR)[key], to=printable(str(directory)), version=__version__, name=printable(name)))
     return OK
+
+
+@contextmanager
+def _readable_by_all() -> Iterator[None]:
+    """Let all users read what is made in the block, as what a package installs: Prometheus, Grafana and others run as their own.
+
+    Prometheus passes over a directory of rules that it may not read, without a word.
+    """
+    before = os.umask(0)
+    os.umask(before & ~0o555)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Wait until no other run writes to the directory; on a file system without locks, as some network ones are, do not."""
+    number = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):
+            fcntl.flock(number, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(number)
+
+
+def _explain(error: OSError) -> str:
+    """Return what is wrong, where, and what is expected."""
+    fault = "Not a directory" if isinstance(error, FileExistsError) else error.strerror
+    path = error.filename2 or error.filename  # of two, the one that is not a temporary file of ours
+    place = f": {path}" if path else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"{fault}{place}; expected room for the files"
+    hint = ' (in a container, run it as yourself: --user "$(id -u)")' if isinstance(error, PermissionError) else ""
+    return f"{fault}{place}; expected a directory that you may write to{hint}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +97,7 @@ class _Changes:
     """Not there, or as an earlier version wrote them."""
 
     kept: Sequence[str]
-    """Changed by the user, and since then by us: the new one goes beside."""
+    """Changed by the user, and since then by us: the new one goes beside, and is told of for as long as it is there."""
 
     removed: Sequence[str]
     """No longer shipped, and as an earlier version wrote them."""
@@ -70,21 +105,27 @@ class _Changes:
     left: Sequence[str]
     """No longer shipped, but changed by the user."""
 
+    record: Mapping[str, str]
+    """The digests of what is written now, by name, and of what was written last of a file that is left."""
+
 
 def _compare(directory: Path) -> _Changes:
     """Compare the shipped files with those in a directory, and these with what was written there last."""
     shipped = {name: (shipped_root() / name).read_bytes() for name in shipped_names()}
     ours = {name: _digest(content) for name, content in shipped.items()}
     last = _read_record(directory)
-    there = {name: _digest(_read(path)) for name in ours | last if (path := directory / name).exists()}
+    gone = [name for name in last if name not in ours and _is_within(directory, name)]
+    there = {name: _digest(_read(path)) for name in (*ours, *gone) if (path := directory / name).exists()}
     others = [name for name in ours if there.get(name) != ours[name]]
-    gone = [name for name in last if name in there and name not in ours]
+    changed = [name for name in others if name in there and there[name] != last.get(name)]
+    left = [name for name in gone if there[name] != last[name]]
     return _Changes(
         shipped,
-        written=[name for name in others if there.get(name) in (None, last.get(name))],
-        kept=[name for name in others if name in there and last.get(name) not in (there[name], ours[name])],
+        written=[name for name in others if name not in changed],
+        kept=[name for name in changed if last.get(name) != ours[name] or (directory / f"{name}{BESIDE}").exists()],
         removed=[name for name in gone if there[name] == last[name]],
-        left=[name for name in gone if there[name] != last[name]],
+        left=left,
+        record=ours | {name: last[name] for name in left},
     )
 
 
@@ -92,7 +133,7 @@ def _apply(directory: Path, changes: _Changes) -> None:
     """Put each file in its place by renaming it, once all are written: a full disk leaves everything as it was."""
     new = {name: changes.shipped[name] for name in changes.written}
     new |= {f"{name}{BESIDE}": changes.shipped[name] for name in changes.kept}
-    new[RECORD] = "".join(f"{_digest(content)}  {name}\n" for name, content in changes.shipped.items()).encode()
+    new[RECORD] = "".join(f"{digest}  {name}\n" for name, digest in changes.record.items()).encode()
     with ExitStack() as staged:
         for name, content in new.items():
             path = _staged(directory / name)
@@ -122,11 +163,18 @@ def _read(path: Path) -> bytes:
 
 
 def _read_record(directory: Path) -> dict[str, str]:
-    """Return the digests of the files as they were written last, by name; of none that lies outside the directory."""
-    path, inside = directory / RECORD, directory.resolve()
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
-    last = {name: digest for digest, _, name in (line.partition("  ") for line in lines) if name}
-    return {name: digest for name, digest in last.items() if (directory / name).resolve().is_relative_to(inside)}
+    """Return the digests of the files as they were written last, by name."""
+    path = directory / RECORD
+    lines = _read(path).decode(errors="replace").splitlines() if path.exists() else []
+    return {name: digest for digest, _, name in (line.partition("  ") for line in lines) if name}
+
+
+def _is_within(directory: Path, name: str) -> bool:
+    """Return whether a name of the record, which may be forged, leads to something within the directory."""
+    try:
+        return (directory / name).resolve(strict=True).is_relative_to(directory.resolve())
+    except (OSError, RuntimeError, ValueError):  # gone, a link that leads to itself, a name that none can be
+        return False
 
 
 def _report(changes: _Changes) -> Iterator[tuple[str, str]]:

@@ -22,7 +22,7 @@ from exporter.contact.report import align
 from exporter.lists.choices import Choice
 from exporter.logs import set_up
 from exporter.metrics.exposition import TaskRenderer
-from exporter.words.check import NO_TASKS, TABLE
+from exporter.words.check import IDLE_RULE, NO_TASKS, NOT_POLLED, TABLE
 from exporter.words.labels import STATES
 from exporter.words.terminal import say, terminal_language
 
@@ -34,19 +34,20 @@ def run(options: Namespace, words: Sequence[str]) -> int:
     settings, tokens = load(words, FLAGS)
     set_up(settings.log.level, settings.log.format)
     found = threads.run(_choose(settings, tokens))
-    rows = [_row(choice, rules, settings.info_labels) for account in found for choice, rules in account.tasks]
+    tasks = [task for account in found for task in account.tasks]
+    rows = [_row(choice, rules, settings.info_labels) for choice, rules in tasks]
     if options.json:
         knows_all = sys.stdout.encoding.lower() == "utf-8"
         print(json.dumps(rows, ensure_ascii=not knows_all, indent=2))
     elif rows:
-        _print_table(rows)
+        _print_table(rows, [choice for choice, _ in tasks])
     elif not any(account.failures for account in found):
         print(say(NO_TASKS))
     for account in found:
         for failure in account.failures:
             complain(f"account {account.settings.name}: discovery failed: {failure}")
         for number, pattern in account.idle_rules():
-            complain(f"account {account.settings.name}: rules[{number}] matches no task's name: {printable(pattern)}")
+            complain(say(IDLE_RULE, account=account.settings.name, number=number, pattern=printable(pattern)))
     return FAILED if any(account.failures for account in found) else OK
 
 
@@ -90,7 +91,7 @@ def _row(choice: Choice, rules: Sequence[RuleSettings], label_names: Sequence[st
     }
 
 
-def _print_table(rows: Sequence[dict[str, Any]]) -> None:
+def _print_table(rows: Sequence[dict[str, Any]], choices: Sequence[Choice]) -> None:
     shown = (
         {
             **row,
@@ -98,8 +99,9 @@ def _print_table(rows: Sequence[dict[str, Any]]) -> None:
             "min_answer_ratio": f"{row['min_answer_ratio']:.4g}",
             "labels": ",".join(f"{name}={value}" for name, value in row["labels"].items()),
             "rules": " ".join(row["rules"]),
+            "not_polled_because": say(NOT_POLLED[choice.hidden_by or "state"]) if choice.why_not else "",
         }
-        for row in rows
+        for row, choice in zip(rows, choices, strict=True)
     )
     cells_of = (
         [printable(" ".join(cell.split())) for cell in row.values()] for row in shown

@@ -11,7 +11,6 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    Field,
     InstanceOf,
     PlainSerializer,
     SecretStr,
@@ -26,11 +25,11 @@ from exporter.config.values import (
     parse_base_url,
     parse_boolean,
     parse_duration,
-    parse_number,
     parse_path,
     parse_pattern,
     parse_proxy,
     parse_rate,
+    parse_ratio,
     parse_text,
     parse_token,
     parse_uuid,
@@ -62,7 +61,7 @@ Duration = Annotated[
     AfterValidator(positive_duration),
     PlainSerializer(format_duration, when_used="json"),
 ]
-Ratio = Annotated[float, BeforeValidator(parse_number), Field(ge=0, le=1)]
+Ratio = Annotated[float, BeforeValidator(parse_ratio)]
 Rate = Annotated[float, BeforeValidator(parse_rate), PlainSerializer(format_rate, when_used="json")]
 WholeNumber = Annotated[int, BeforeValidator(parse_whole_number)]
 Text = Annotated[str, BeforeValidator(parse_text)]

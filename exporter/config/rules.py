@@ -58,7 +58,7 @@ class TaskRules:
     def _by_name(self, name: str) -> Terms:
         if not self._rules:
             return self._without_rules
-        found = fullmatches(self._patterns, name)
+        found = fullmatches([(pattern, name) for pattern in self._patterns])
         rules = tuple(rule for rule, matches in zip(self._rules, found, strict=True) if matches)
         return self._join(rules, is_final=None not in found)
 

@@ -243,7 +243,7 @@ class Settings(BaseSettings):
     )
     state_file: FilePath | None = Field(
         None,
-        description="an SQLite file with the latest of every task, so that a restart costs no API call and no counter",
+        description="an SQLite file that keeps the numbers and counters of every task: a restart makes no extra API calls and no counter begins anew",
     )
     shard: ShardSettings = ShardSettings()
     log: LogSettings = LogSettings()

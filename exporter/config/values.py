@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -31,6 +32,7 @@ _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re
 _LIKE_A_UUID: Final = re.compile(r"[0-9a-f]*-[0-9a-f-]*", re.ASCII | re.IGNORECASE)
 _ADDRESS: Final = re.compile(r"(?:\[([0-9a-fA-F:.]*:[0-9a-fA-F:.]*)\]|([^\s:\[\]/@]*)):(\d{1,5})", re.ASCII)
 _LABEL_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
+_RATIOS: Final = "a number from 0 to 1, such as 0.3 for 30%"
 _RATES: Final = "30/m, 1/s or a number per second"
 _KINDS: Final = {bool: "true or false", int: "a number", float: "a number", str: "text", dict: "a mapping"}
 
@@ -49,7 +51,7 @@ def show(value: object, longest: int = 40) -> str:
     """Quote a value on one line; of a longer text nothing, for it can be a token in the wrong place."""
     if not isinstance(value, str | int | float):
         return describe(value)
-    text = str(value)
+    text = str(value).lower() if isinstance(value, bool) else str(value)  # as in YAML
     if TOKEN_SIGN in text:
         return "something like a token"
     return repr(text) if len(text) <= longest else "something long"  # a UUID is 36 characters long
@@ -61,6 +63,17 @@ def parse_number(value: object) -> float:
     if isinstance(number, bool) or not isinstance(number, int | float) or not abs(number) <= sys.float_info.max:
         raise ValueError(f"{show(value)} is not a number; expected a number")
     return number
+
+
+def parse_ratio(value: object) -> float:
+    """Read a number from 0 to 1, also one written as text. Raises ValueError."""
+    try:
+        ratio = parse_number(value)
+    except ValueError:
+        raise ValueError(f"{show(value)} is not a number; expected {_RATIOS}") from None
+    if not 0 <= ratio <= 1:
+        raise ValueError(f"{show(value)} is out of range; expected {_RATIOS}")
+    return float(ratio)
 
 
 def parse_whole_number(value: object) -> int:
@@ -163,10 +176,19 @@ def parse_timezone(value: object) -> ZoneInfo:
 
 def parse_pattern(value: object) -> BoundedPattern:
     """Read a regular expression whose dot matches a newline too: a task's name can hold one. Raises ValueError."""
+    if isinstance(value, BoundedPattern):
+        return value
+    text = parse_text(value)
     try:
-        return value if isinstance(value, BoundedPattern) else BoundedPattern(re.compile(parse_text(value), re.DOTALL))
-    except re.error as error:
-        raise ValueError(f"{show(value)} is not a regular expression ({error.msg}); expected Python's syntax") from None
+        with warnings.catch_warnings(action="error"):  # [[:alpha:]] is not the set it looks like
+            return BoundedPattern(re.compile(text, re.DOTALL))
+    except RecursionError:
+        fault = "nested too deeply"
+    except (re.error, Warning, OverflowError, ValueError) as error:
+        fault = error.msg if isinstance(error, re.error) else str(error)
+    raise ValueError(
+        f"{show(value)} is not a regular expression ({fault}); expected Python's syntax, in which .* is any text"
+    )
 
 
 def parse_label_name(value: object) -> str:

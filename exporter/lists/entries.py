@@ -35,6 +35,7 @@ _CALLS_IN: Final[Mapping[bool | None, str]] = {False: "outbound", True: "inbound
 _CERTAINTY: Final = ("inbound", "outbound", "")
 """The kinds, the one first that counts where two fields disagree: outbound is what either is by default."""
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
+_YEARS: Final = range(1970, 9999)
 
 Read = TypeVar("Read")
 
@@ -197,8 +198,9 @@ def _parse_flag(value: object) -> bool | None:
 
 
 def _parse_time(timezone: ZoneInfo, value: object) -> float | None:
-    """Parse ``2024-07-01 09:00:01`` in the platform's time zone to Unix seconds."""
+    """Parse ``2024-07-01 09:00:01`` in the platform's time zone to Unix seconds; None for year 1, a zero date, and other ages."""
     if isinstance(value, str) and _TIME.fullmatch(value):
-        with suppress(ValueError, OverflowError):
-            return datetime.fromisoformat(value).replace(tzinfo=timezone).timestamp()
+        with suppress(ValueError):
+            time = datetime.fromisoformat(value)
+            return time.replace(tzinfo=timezone).timestamp() if time.year in _YEARS else None
     return None

@@ -36,7 +36,7 @@ class Flaw(StrEnum):
     EMPTY = "a page is empty although the list claims more tasks"
     REPEATED = "a page holds only tasks of the pages before it, as if the parameter page were ignored"
     CHANGED = "it changes while it is read page by page"
-    MISCOUNTED = "it holds another number of tasks than it claims"
+    MISCOUNTED = "the number of its tasks is not the total that it states"
     TOO_LONG = "it is longer than max_tasks allows for; the rest is not read"
 
 

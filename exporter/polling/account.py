@@ -201,7 +201,9 @@ async def explain_wait(accounts: Sequence[Account], explain: Callable[[str], obj
         for account in accounts:
             if account.client.gate.quota.is_waited_at:
                 limit = account.client.gate.use.limit
-                explain(f"waiting for the API quota, of which a command takes a tenth: {limit:.2g} calls per minute")
+                explain(
+                    f"waiting for the API quota, of which a command takes a tenth: {round(limit, 1):g} calls per minute"
+                )
                 return
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from ipaddress import ip_address
@@ -13,7 +14,7 @@ from exporter.api.quota import DEFAULT_SHARE, DOCUMENTED_LIMIT, RESERVED_SHARE
 from exporter.config.settings import AccountSettings, Settings
 from exporter.config.values import format_duration
 from exporter.lists.entries import PER_PAGE, task_lists
-from exporter.words.check import BUDGET
+from exporter.words.check import BUDGET, UNITS
 
 LONG_INTERVAL: Final = 300.0
 """A second interval in seconds, for which the budget says how many tasks it is enough."""
@@ -50,16 +51,21 @@ def budget_lines(
         say(
             "room",
             room=max(0, floor((allowed - lists) / _poll_calls(settings, each) + 1e-9)),
-            interval=format_duration(each),
+            interval=_format_span(each, language),
         )
         for each in sorted({settings.poll.interval, max(settings.poll.interval, LONG_INTERVAL)})
     ]
     lines += [say("enough", rooms=say("or").join(rooms)), say("limit", reason=reason)]
     if needed > allowed:
-        lines.append(say("over", idle=format_duration(settings.poll.idle_interval)))
+        lines.append(say("over", idle=_format_span(settings.poll.idle_interval, language)))
     elif needed > 0.8 * allowed:
         lines.append(say("close"))
     return lines
+
+
+def _format_span(seconds: float, language: str) -> str:
+    """Format seconds as in the configuration, with the units of a language."""
+    return re.sub(r"[a-z]+", lambda unit: UNITS[unit[0]].say(language), format_duration(seconds))
 
 
 def _say(language: str, key: str, **values: object) -> str:

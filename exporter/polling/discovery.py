@@ -144,7 +144,7 @@ class Discovery:
             return  # there is nothing new
         choices = await self._choose(settings)
         self._poller.reserve(self.account_lists.calls_per_second)
-        await asyncio.sleep(0)  # with thousands of tasks either half takes a while
+        await asyncio.sleep(0)
         self.update(choices, is_complete=not self._resumed)
         self._keep_hidden(choices, settings.max_tasks)
 
@@ -154,6 +154,7 @@ class Discovery:
         known = (*self._resumed.values(), *self.configured)
         await self.rules.learn(chain((task.name for task in listed.values()), (task.name for task in known)))
         found = self._resumed | {id_: found_task(task, self._account, self.rules) for id_, task in listed.items()}
+        await asyncio.sleep(0)  # with thousands of tasks each part takes a while
         return self._divide(choose(found.values(), self.configured, settings, self.rules))
 
     def update(self, choices: Sequence[Choice], *, is_complete: bool) -> None:

@@ -81,8 +81,7 @@ class CallRate:
         self.watched_seconds += seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
+class Demand(NamedTuple):
     """What a task asks for: its interval in seconds with enough polls, and its phone calls per second, if known."""
 
     interval: float

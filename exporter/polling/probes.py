@@ -111,7 +111,7 @@ class Probes:
             seconds = max(_LEAST_SECONDS, min(seconds, patience - MARGIN_SECONDS))
         if (wait := self._gate.wait) >= seconds:
             raise TooManyProbesError(
-                f"probes of account {self._account} may make {self._gate.share:.3g} API calls per minute, a fifth of its quota "
+                f"probes of account {self._account} may make {round(self._gate.share, 1):g} API calls per minute, a fifth of its quota "
                 f"or what the polls leave; try again in {math.ceil(wait)} s",
                 math.ceil(wait),
             )

@@ -6,11 +6,14 @@ It reads the store and never waits for the platform, but for /probe, which is as
 from __future__ import annotations
 
 import asyncio
+import json
 import math
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -18,6 +21,7 @@ from aiohttp import web
 from isal import isal_zlib
 from prometheus_client import CollectorRegistry
 
+from exporter.api.model import Task
 from exporter.metrics.exposition import Page
 from exporter.metrics.records import TaskRecord
 from exporter.patterns import UUID
@@ -32,6 +36,11 @@ OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8
 
 _ANSWER_SECONDS: Final = 60.0
 """For a client to take in an answer: as long as it takes, the numbers of that moment stay in memory."""
+
+_TARGETS_AT_ONCE: Final = 100  # of service discovery: a millisecond's work
+
+WORK_SECONDS: Final = 0.005
+"""For which an answer is put together before others run."""
 
 _GZIP_LEVEL: Final = (
     1  # aiohttp's own compression knows only isal's default, 2: 5 % more CPU and 10 % more time for the same size
@@ -135,28 +144,14 @@ class _Handlers:
         alone = Page(self._exporter.page().renderer, CollectorRegistry(), comment=" ".join(why.split()))
         return await self._answer(request, alone, [record])
 
-    async def service_discovery(self, request: web.Request) -> web.Response:
+    async def service_discovery(self, request: web.Request) -> web.StreamResponse:
         """Answer Prometheus' http_sd: each task a target of /probe, at the address that the request was sent to.
 
         Each has an instance label: without it, all targets of that address would write the one series of ``up``.
         """
-        targets = []
-        for record in self._exporter.store.records():
-            task, interval = record.status.task, record.status.interval
-            if interval is None:  # known, but not polled
-                continue
-            labels = {
-                "instance": f"{task.ref.account}/{task.ref.id}",
-                "__metrics_path__": "/probe",
-                "__param_account": task.ref.account,
-                "__param_task": task.ref.id,
-                "__meta_yunfu_task_name": task.name,
-                "__meta_yunfu_task_state": task.state.value,
-            }
-            if task.ref.sub_user_id:
-                labels["__param_sub_user_id"] = task.ref.sub_user_id
-            targets.append({"targets": [request.host], "labels": labels})
-        return web.json_response(targets)
+        targets = _targets(self._exporter.store.records(), request.host)
+        headers = {"Content-Type": "application/json; charset=utf-8", "Vary": "Accept-Encoding"}
+        return await self._send(request, targets, headers)
 
     async def reload(self, request: web.Request) -> web.Response:
         if not self._exporter.settings.web.reload:
@@ -174,6 +169,10 @@ class _Handlers:
         # The time is taken with the records: while the client waits for a turn, the clock may be shifted and they are not.
         pieces = page.pieces(records, self._exporter.store.clock(), openmetrics=openmetrics)
         headers = {"Content-Type": OPENMETRICS if openmetrics else TEXT, "Vary": "Accept, Accept-Encoding"}
+        return await self._send(request, pieces, headers)
+
+    async def _send(self, request: web.Request, pieces: Iterator[bytes], headers: dict[str, str]) -> web.StreamResponse:
+        """Answer in pieces, compressed if the client allows it."""
         compressed = accepts_gzip(request.headers.get("Accept-Encoding", ""))
         if compressed:
             headers["Content-Encoding"] = "gzip"
@@ -191,10 +190,52 @@ class _Handlers:
         return response
 
 
+class Breaks:
+    """The breaks in the work on an answer, in which others run: one whenever some milliseconds of work have passed.
+
+    Not one after each piece: there are hundreds of small ones, and what others do in a break can take longer than a piece.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._since = clock()
+
+    async def take(self) -> None:
+        """Let others run, if it is time."""
+        if self._clock() - self._since >= WORK_SECONDS:
+            await asyncio.sleep(0)
+            self._since = self._clock()
+
+
 async def _write(response: web.StreamResponse, pieces: Iterator[bytes]) -> None:
+    breaks = Breaks()
     for piece in pieces:
         await response.write(piece)
-        await asyncio.sleep(0)
+        await breaks.take()
+
+
+def _targets(records: Sequence[TaskRecord], host: str) -> Iterator[bytes]:
+    """Yield the JSON of the polled tasks as targets at a host and port, some at a time."""
+    polled = (record.status.task for record in records if record.status.interval is not None)
+    before = "["
+    while some := [_target(task, host) for task in islice(polled, _TARGETS_AT_ONCE)]:
+        yield f"{before}{json.dumps(some)[1:-1]}".encode()
+        before = ", "
+    yield b"[]" if before == "[" else b"]"
+
+
+def _target(task: Task, host: str) -> dict[str, object]:
+    labels = {
+        "instance": f"{task.ref.account}/{task.ref.id}",
+        "__metrics_path__": "/probe",
+        "__param_account": task.ref.account,
+        "__param_task": task.ref.id,
+        "__meta_yunfu_task_name": task.name,
+        "__meta_yunfu_task_state": task.state.value,
+    }
+    if task.ref.sub_user_id:
+        labels["__param_sub_user_id"] = task.ref.sub_user_id
+    return {"targets": [host], "labels": labels}
 
 
 async def _write_compressed(response: web.StreamResponse, pieces: Iterator[bytes]) -> None:
@@ -202,9 +243,10 @@ async def _write_compressed(response: web.StreamResponse, pieces: Iterator[bytes
     compressor = isal_zlib.compressobj(_GZIP_LEVEL, wbits=_GZIP_WBITS)
     compress = partial(asyncio.get_running_loop().run_in_executor, _COMPRESSING)
     waiting: list[bytes] = []
+    breaks = Breaks()
     for piece in pieces:
         waiting.append(piece)
-        await asyncio.sleep(0)
+        await breaks.take()
         if sum(map(len, waiting)) >= _COMPRESSED_AT_ONCE:
             if packed := await compress(compressor.compress, b"".join(waiting)):
                 await response.write(packed)

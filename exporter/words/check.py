@@ -29,7 +29,7 @@ BUDGET: Final = {
         "{who}：{count} 个任务；若全部运行，每分钟需要 {needed} 次接口调用，可用 {allowed} 次",
     ),
     "enough": Text("  that is enough for {rooms}", "  足够{rooms}"),
-    "room": Text("{room} running tasks every {interval}", "每 {interval} 采集 {room} 个运行中任务"),
+    "room": Text("{room} running tasks every {interval}", "每 {interval}采集 {room} 个运行中任务"),
     "or": Text(" or ", "，或"),
     "limit": Text(
         "  the limit is {reason}, for all programs that use the token",
@@ -56,6 +56,15 @@ BUDGET: Final = {
     ),
 }
 
+UNITS: Final = {
+    "d": Text("d", " 天"),
+    "h": Text("h", " 小时"),
+    "m": Text("m", " 分钟"),
+    "s": Text("s", " 秒"),
+    "ms": Text("ms", " 毫秒"),
+}
+"""Units of durations, by how the configuration writes them."""
+
 TABLE: Final = {
     "id": Text("id", "ID"),
     "name": Text("name", "名称"),
@@ -68,6 +77,20 @@ TABLE: Final = {
 }
 """The columns of the table of tasks."""
 
+NOT_POLLED: Final = {
+    "state": Text("its state is not in discovery.states", "状态不在 discovery.states 中"),
+    "include": Text("its name does not match discovery.include", "名称不匹配 discovery.include"),
+    "exclude": Text("its name matches discovery.exclude", "名称匹配 discovery.exclude"),
+    "max_tasks": Text("over discovery.max_tasks", "超出 discovery.max_tasks"),
+    "shard": Text("another shard polls it", "由其他分片采集"),
+}
+"""Why a task is not polled, by the setting that hides it, or ``state``."""
+
+IDLE_RULE: Final = Text(
+    "account {account}: rules[{number}] matches no task's name: {pattern}",
+    "账号 {account}：rules[{number}] 不匹配任何任务的名称：{pattern}",
+)
+
 NO_TASKS: Final = Text("no tasks", "没有任务")
 
 ASSETS: Final = {
@@ -76,13 +99,13 @@ ASSETS: Final = {
         "已将 yunfu-exporter {version} 的 {name} 个文件写入 {to}",
     ),
     "kept": Text(
-        "kept, since you changed it: {to}/{name}; the new one is beside it: {to}/{name}.new",
-        "已保留你改过的文件：{to}/{name}；新版本另存为 {to}/{name}.new",
+        "kept, since you changed it: {to}/{name}; the new one is {to}/{name}.new: take over what you need, then delete it",
+        "已保留你改过的文件：{to}/{name} ；新版本为 {to}/{name}.new ：取用所需内容后请删除它",
     ),
     "removed": Text("removed, since this version has none: {to}/{name}", "已删除此版本不再包含的文件：{to}/{name}"),
     "left": Text(
-        "this version has none, but you changed it, so it stays: {to}/{name}",
-        "此版本已不再包含，但你改过，因此保留：{to}/{name}",
+        "kept, since you changed it: {to}/{name}; this version has none: delete it if you do not need it",
+        "已保留你改过的文件：{to}/{name} ；此版本已不再包含它：不需要时请删除",
     ),
 }
 

@@ -5,6 +5,7 @@ from typing import Final
 from exporter.words.text import Text
 
 UNITS: Final = {
+    "ms": Text("{n} ms", "{n} 毫秒"),
     "s": Text("{n} s", "{n} 秒"),
     "min": Text("{n} min", "{n} 分钟"),
     "h": Text("{n} h", "{n} 小时"),

@@ -133,7 +133,8 @@ ACCOUNTS: Final = {
         "Discovery fails; the previous list stays in use: {why}", "任务发现失败，沿用上次的列表：{why}"
     ),
     "account.odd_list": Text(
-        "A task list of the platform is not as documented: {list}.", "平台的任务列表与文档不符：{list}。"
+        "A task list of the platform is not as documented: {list}. The tasks in it are polled all the same. The log says what is odd:",
+        "平台的任务列表与文档不符：{list}。其中的任务照常采集。原因（日志原文）：",
     ),
     "account.no_list": Text(
         "The platform has no task list {list}; the others are read. If it should have it, check discovery.generations, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 from pathlib import Path
 
@@ -106,7 +107,10 @@ def test_a_newer_version_replaces_what_the_user_has_not_changed(
 
 
 def test_what_the_user_has_changed_stays(ship: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The new file is put beside it once, when there is one; a changed file that is no longer shipped stays as well."""
+    """The new file is put beside it once, when there is one; a changed file that is no longer shipped stays as well.
+
+    Each run tells of both until the user has deleted the one that is not needed.
+    """
     to = tmp_path / "to"
     assert run(["assets", "--to", str(to)]) == 0
     write(to, {RULES: "my rules", ALERTMANAGER: "my receivers", "prometheus/runbook.md": "my notes"})
@@ -117,14 +121,15 @@ def test_what_the_user_has_changed_stays(ship: Path, tmp_path: Path, capsys: pyt
     mine = {RULES: b"my rules", ALERTMANAGER: b"my receivers", "prometheus/runbook.md": b"my notes"}
     assert files(to) == mine | {f"{ALERTMANAGER}.new": b"receivers 2"}
     said = capsys.readouterr().out
-    assert (
-        f"kept, since you changed it: {to}/{ALERTMANAGER}; the new one is beside it: {to}/{ALERTMANAGER}.new\n" in said
-    )
-    assert f"this version has none, but you changed it, so it stays: {to}/prometheus/runbook.md\n" in said
+    assert f"kept, since you changed it: {to}/{ALERTMANAGER}; the new one is {to}/{ALERTMANAGER}.new: take " in said
+    assert f"kept, since you changed it: {to}/prometheus/runbook.md; this version has none: delete it " in said
     assert RULES not in said
-    (to / f"{ALERTMANAGER}.new").unlink()
     assert run(["assets", "--to", str(to)]) == 0
-    assert files(to) == mine
+    assert capsys.readouterr().out == said.replace("1 files of", "0 files of")
+    (to / f"{ALERTMANAGER}.new").unlink()
+    (to / "prometheus/runbook.md").unlink()
+    assert run(["assets", "--to", str(to)]) == 0
+    assert files(to) == {RULES: b"my rules", ALERTMANAGER: b"my receivers"}
     assert "you changed it" not in capsys.readouterr().out
 
 
@@ -138,12 +143,13 @@ def test_files_that_were_there_before_stay(ship: Path, tmp_path: Path, capsys: p
 
 
 def test_a_record_leads_out_of_the_directory_to_no_avail(ship: Path, tmp_path: Path) -> None:
-    """A file that a forged record names is only removed within the directory, whatever a link there leads to."""
+    """A file that a forged record names is only removed within the directory, whatever a link there leads to, and whatever it names."""
     to, outside = tmp_path / "to", tmp_path / "outside"
     outside.write_text("theirs", encoding="utf-8")
-    digest = assets._digest(b"theirs")
-    write(to, {"SHA256SUMS": f"{digest}  ../outside\n{digest}  {outside}\n{digest}  up/outside\nno line of ours\n"})
+    names = ("../outside", outside, "up/outside", "loop/outside", "no\0name", "long" * 100)
+    write(to, {"SHA256SUMS": "".join(f"{assets._digest(b'theirs')}  {name}\n" for name in names) + "no line of ours\n"})
     (to / "up").symlink_to(tmp_path)
+    (to / "loop").symlink_to("loop")
     assert run(["assets", "--to", str(to)]) == 0
     assert outside.exists()
     (to / "up").unlink()
@@ -165,14 +171,76 @@ def test_a_folder_may_be_on_another_file_system(ship: Path, tmp_path: Path, monk
     assert [each for each in renamed if each[0] != each[1]] == []
 
 
-def test_a_pipe_is_not_waited_for(ship: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What is no file in the place of one is named, and stays."""
+def test_a_folder_may_be_a_link(ship: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What lies where it leads is known as written by us, and renewed."""
     to = tmp_path / "to"
-    (to / RULES).parent.mkdir(parents=True)
-    os.mkfifo(to / RULES)
-    assert run(["assets", "--to", str(to)]) == 1
-    assert f"cannot be written: Not a regular file: {to / RULES}; expected " in capsys.readouterr().err
+    assert run(["assets", "--to", str(to)]) == 0
+    (to / "prometheus").rename(tmp_path / "elsewhere")
+    (to / "prometheus").symlink_to(tmp_path / "elsewhere")
+    write(ship, {RULES: "rules 2"})
+    capsys.readouterr()
+    assert run(["assets", "--to", str(to)]) == 0
+    assert (to / RULES).read_text(encoding="utf-8") == "rules 2"
+    assert "you changed it" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", [RULES, "SHA256SUMS"])
+def test_a_pipe_is_not_waited_for(ship: Path, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is no file in the place of one is named, and stays."""
+    pipe = tmp_path / "to" / name
+    pipe.parent.mkdir(parents=True)
+    os.mkfifo(pipe)
+    assert run(["assets", "--to", str(tmp_path / "to")]) == 1
+    assert f"cannot be written: Not a regular file: {pipe}; expected " in capsys.readouterr().err
     assert files(ship)
+
+
+@pytest.mark.usefixtures("ship")
+def test_all_users_can_read_what_is_written(tmp_path: Path) -> None:
+    """Prometheus runs as a user of its own, and root's umask can be 077; what was there keeps its mode."""
+    to = tmp_path / "there" / "to"
+    to.parent.mkdir(mode=0o700)
+    before = os.umask(0o077)
+    try:
+        assert run(["assets", "--to", str(to)]) == 0
+        assert os.umask(0o077) == 0o077
+    finally:
+        os.umask(before)
+    modes = {path.relative_to(to.parent): path.stat().st_mode & 0o777 for path in (to.parent, to, *to.rglob("*"))}
+    assert modes.pop(Path()) == 0o700
+    assert modes == {name: 0o755 if (to.parent / name).is_dir() else 0o644 for name in modes}
+
+
+def test_a_run_waits_for_another_in_the_same_directory(
+    ship: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They would rename each other's half-written files; whoever comes second finds everything done."""
+    to = tmp_path / "to"
+    real = fcntl.flock
+
+    def wait(number: int, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", real)
+        assert run(["assets", "--to", str(to)]) == 0
+        real(number, operation)
+
+    monkeypatch.setattr(fcntl, "flock", wait)
+    assert run(["assets", "--to", str(to)]) == 0
+    assert [line.partition(" ")[0] for line in capsys.readouterr().out.splitlines() if " files of " in line] == [
+        "3",
+        "0",
+    ]
+    assert files(to) == files(ship)
+
+
+def test_a_file_system_without_locks_is_written_to(ship: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some network file systems lock nothing, or no directory that is only read."""
+
+    def refuse(*_: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert run(["assets", "--to", str(tmp_path / "to")]) == 0
+    assert files(tmp_path / "to") == files(ship)
 
 
 def test_a_full_disk_leaves_everything_as_it_was(
@@ -200,7 +268,7 @@ def test_a_full_disk_leaves_everything_as_it_was(
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith(
-        f"yunfu-exporter: --to: {to} cannot be written: No space left on device; expected a directory "
+        f"yunfu-exporter: --to: {to} cannot be written: No space left on device; expected room for the files"
     )
     assert err.count("\n") == 1
     assert files(to) == before
@@ -249,6 +317,13 @@ def test_what_is_in_the_way_is_named(
     assert str(path) in err
     assert path.is_dir() if blocked == RULES else path.read_text(encoding="utf-8") == "theirs"
     assert files(ship)
+
+
+def test_a_path_that_steers_a_terminal_is_told_on_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As in all that is printed, a question mark stands for what would."""
+    (tmp_path / "file").touch()
+    assert run(["assets", "--to", f"{tmp_path}/file/\x1b[31mred\n\udcff"]) == 1
+    assert f"--to: {tmp_path}/file/?[31mred?? cannot be written: Not a directory: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

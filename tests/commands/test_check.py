@@ -83,7 +83,7 @@ def test_it_speaks_the_terminals_language(command: Command, locale: dict[str, st
     """Where the locale is Chinese, so is the report."""
     done = command("check", "--live", **locale)
     assert done.out.startswith("配置有效\n账号 default：5 个任务；若全部运行，每分钟需要 ")
-    assert "\n  足够每 1m 采集 " in done.out
+    assert "\n  足够每 1 分钟采集 " in done.out
     assert "账号 default：首次连接" in done.out
     assert done.out.splitlines()[-1].startswith("  结论：平台的应答与文档一致")
 

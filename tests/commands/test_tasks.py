@@ -35,6 +35,31 @@ def test_the_table_is_in_the_terminals_language(command: Command) -> None:
     assert command("tasks", "--json", LC_ALL="zh_CN.UTF-8").out == machine.out
 
 
+def test_the_table_says_why_a_task_is_not_polled(
+    platform: Platform, env: dict[str, str], command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the terminal's language, with the setting's key; machines read the same everywhere."""
+    for task, name in zip(
+        platform.simulator.accounts[0].tasks.values(), ["in", "out", "in", "not in", "in"], strict=True
+    ):
+        monkeypatch.setattr(task, "name", name)
+    discovery = {"include": ".*in", "exclude": "not.*", "max_tasks": 1, "states": ["running"]}
+    accounts = with_account(env, discovery=discovery)
+    english, chinese = (
+        command("tasks", YUNFU_ACCOUNTS=accounts, LC_ALL=f"{locale}.UTF-8") for locale in ("C", "zh_CN")
+    )
+    for done, include, exclude, most in (
+        (
+            english,
+            "its name does not match discovery.include",
+            "its name matches discovery.exclude",
+            "over discovery.max_tasks",
+        ),
+        (chinese, "名称不匹配 discovery.include", "名称匹配 discovery.exclude", "超出 discovery.max_tasks"),
+    ):
+        assert [done.out.count(f"  {reason}\n") for reason in (include, exclude, most)] == [1, 1, 2]
+
+
 def with_account(env: dict[str, str], **more: object) -> str:
     """Return the variable with the account, with these settings too."""
     return json.dumps([{**json.loads(env["YUNFU_ACCOUNTS"])[0], **more}])
@@ -71,8 +96,10 @@ def test_a_rule_that_matches_no_task_is_told(
     """It is a hint beside the table, and no failure; of names that are not all known nothing is said."""
     rules = [{"match": match, "min_answer_ratio": 0.3} for match in (".*", ".*挽流.*")]
     accounts = with_account(env, rules=rules)
+    chinese = command("tasks", YUNFU_ACCOUNTS=accounts, LC_ALL="zh_CN.UTF-8")
+    assert chinese.err == "yunfu-exporter: 账号 default：rules[1] 不匹配任何任务的名称：.*挽流.*\n"
     for words in (["tasks"], ["tasks", "--json"]):
-        done = command(*words, YUNFU_ACCOUNTS=accounts)
+        done = command(*words, YUNFU_ACCOUNTS=accounts, LC_ALL="C.UTF-8")
         assert (done.status, done.err) == (
             0,
             "yunfu-exporter: account default: rules[1] matches no task's name: .*挽流.*\n",

@@ -64,9 +64,9 @@ async def test_what_was_learnt_is_not_matched_again(monkeypatch: pytest.MonkeyPa
     """A name is matched once for as long as there are tasks with it, and anew when it comes back."""
     matched: list[str] = []
 
-    def fullmatches(patterns: Sequence[object], text: str) -> list[bool | None]:
-        matched.append(text)
-        return [True] * len(patterns)
+    def fullmatches(pairs: Sequence[tuple[object, str]]) -> list[bool | None]:
+        matched.extend(text for _, text in pairs)
+        return [True] * len(pairs)
 
     monkeypatch.setattr("exporter.config.rules.fullmatches", fullmatches)
     rules, _ = rules_of([{"match": "x", "labels": {"team": "a"}}])

@@ -22,6 +22,7 @@ from exporter.config.values import (
     parse_pattern,
     parse_proxy,
     parse_rate,
+    parse_ratio,
     parse_text,
     parse_timezone,
     parse_token,
@@ -57,6 +58,9 @@ PROXIES = "expected like http://user:password@proxy.example.com:3128"
         (parse_rate, "0.25", 0.25),
         (parse_rate, 2, 2.0),
         (parse_number, "0.25", 0.25),
+        (parse_ratio, "0.3", 0.3),
+        (parse_ratio, 0, 0.0),
+        (parse_ratio, 1, 1.0),
         (parse_number, "-1e3", -1000.0),
         (parse_whole_number, "007", 7),
         (parse_address, "[::]:10042", Address("::", 10042)),
@@ -94,7 +98,7 @@ def test_reads(parse: Callable[[object], object], written: object, value: object
         *(
             (parse_duration, odd, f"{shown} is not a duration; {DURATIONS}")
             for odd, shown in [
-                (True, "'True'"),
+                (True, "'true'"),
                 ("", "''"),
                 ("ten", "'ten'"),
                 ("1m1h", "'1m1h'"),
@@ -109,15 +113,23 @@ def test_reads(parse: Callable[[object], object], written: object, value: object
         ),
         (parse_duration, -1, "'-1' is out of range; expected a duration from 0 to 366d"),
         (parse_duration, "367d", "'367d' is out of range; expected a duration from 0 to 366d"),
-        (parse_number, False, "'False' is not a number; expected a number"),
+        (parse_number, False, "'false' is not a number; expected a number"),
         (parse_number, 10**400, "something long is not a number; expected a number"),
+        *(
+            (parse_ratio, odd, f"{show(odd)} is {fault}; expected a number from 0 to 1, such as 0.3 for 30%")
+            for fault, odds in {
+                "not a number": ["30%", "0,3", True, None, float("nan"), "３０"],
+                "out of range": [30, 1.5, -0.1, "30"],
+            }.items()
+            for odd in odds
+        ),
         *(
             (parse_rate, odd, f"{show(odd)} is not a rate; expected 30/m, 1/s or a number per second")
             for odd in ["30/h", "30/", "/m", "30/m/s", "inf", "", True, [1]]
         ),
         (parse_rate, "0/m", "'0/m' is out of range; expected above 0, as 30/m, 1/s or a number per second"),
         (parse_whole_number, 2.0, "'2.0' is not a whole number; expected a whole number"),
-        (parse_whole_number, True, "'True' is not a whole number; expected a whole number"),
+        (parse_whole_number, True, "'true' is not a whole number; expected a whole number"),
         *(
             (parse_address, odd, f"{show(odd)} is not an address; {ADDRESSES}")
             for odd in [
@@ -195,7 +207,18 @@ def test_reads(parse: Callable[[object], object], written: object, value: object
         (
             parse_pattern,
             "a(",
-            "'a(' is not a regular expression (missing ), unterminated subpattern); expected Python's syntax",
+            "'a(' is not a regular expression (missing ), unterminated subpattern); expected Python's syntax, in which .* is any text",
+        ),
+        *(
+            (
+                parse_pattern,
+                odd,
+                f"{show(odd)} is not a regular expression ({fault}); expected Python's syntax, in which .* is any text",
+            )
+            for odd, fault in [
+                ("a{99999999999}", "the repetition number is too large"),
+                ("(" * 3000 + "a" + ")" * 3000, "nested too deeply"),
+            ]
         ),
         (
             parse_label_name,
@@ -253,6 +276,13 @@ def test_refuses(parse: Callable[[object], object], written: object, fault: str)
     """What cannot be read is refused with one line: what is wrong, what is accepted."""
     with pytest.raises(ValueError, match=rf"^{re.escape(fault)}$"):
         parse(written)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_refuses_a_pattern_that_python_warns_of() -> None:
+    """A class of characters in POSIX's way is another set to Python, whether or not warnings are shown."""
+    with pytest.raises(ValueError, match=re.escape("is not a regular expression (Possible nested set at position 1)")):
+        parse_pattern("[[:alpha:]]+")
 
 
 @given(st.integers(min_value=0, max_value=366 * 86_400_000))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -45,6 +45,20 @@ async def test_tasks_that_a_pattern_cannot_decide_on_are_polled() -> None:
     async with living(account):
         await asyncio.sleep(10)
         assert {record.status.task.name for record in around.store.records()} == {*names[:2]}
+
+
+async def test_all_names_are_matched_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each name with include once, however many tasks have it, and with exclude those that are left: 10,000 at once are quick."""
+    asked: list[list[tuple[str, str]]] = []
+
+    def fullmatches(pairs: Sequence[tuple[object, str]]) -> list[bool | None]:
+        asked.append([(str(pattern), name) for pattern, name in pairs])
+        return [name != "b" for _, name in pairs]
+
+    monkeypatch.setattr("exporter.lists.choices.fullmatches", fullmatches)
+    entries = [entry(number, name) for number, name in enumerate("abac")]
+    await chosen(Lists(tasks=entries), include="in", exclude="out")
+    assert asked == [[("in", name) for name in "abc"], [("out", name) for name in "ac"]]
 
 
 TERMS: list[Mapping[str, Any]] = [

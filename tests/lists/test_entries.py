@@ -82,6 +82,8 @@ async def test_what_is_no_whole_list_is_refused(envelope: Mapping[str, Any], mes
         (entry(2, create_datetime="yesterday"), "tasks.create_datetime"),
         (entry(2, create_datetime=7), "tasks.create_datetime"),
         (entry(2, create_datetime="0000-00-00 00:00:00"), "tasks.create_datetime"),
+        (entry(2, create_datetime="0001-01-01 00:00:00"), "tasks.create_datetime"),
+        (entry(2, create_datetime="9999-12-31 23:59:59"), "tasks.create_datetime"),
         (entry(2, user_id=7), "tasks.user_id"),
         (entry(2, enable="yes"), "tasks.enable"),
         (entry(2, maximumcall=-1), "tasks.maximumcall"),

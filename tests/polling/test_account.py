@@ -17,6 +17,7 @@ from exporter.config.settings import AccountSettings, Settings
 from exporter.demo.simulator import SimulatedTask, Simulator, SimulatorOptions
 from exporter.demo.simulator.server import Request, Response
 from exporter.metrics.exposition import Page, TaskRenderer
+from exporter.polling import task_reader
 from exporter.polling.account import Account, Surroundings, explain_wait, open_account
 from tests.support.accounts import breaking, collected_logs, opened, statuses
 from tests.support.lists import INTERVAL, SUB_USER, Lists, account_of, entry, living, page, uuid
@@ -87,8 +88,9 @@ async def test_a_day_that_is_over_leaves_the_page() -> None:
     assert set(after) == {(task, "15m")}
 
 
-async def test_requests_within_a_minute_are_the_same() -> None:
+async def test_requests_within_a_minute_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bounds of rolling windows move by whole minutes, so that answers can be cached on the way."""
+    monkeypatch.setattr(task_reader, "EARLY_SHARE", 0.0)  # each poll reads the windows
     simulator = Simulator(SimulatorOptions(tasks=1, speed=0, start=MIDNIGHT + 10 * 3600 + 1))
     seen: list[str] = []
     plain = simulator.answer
@@ -98,8 +100,7 @@ async def test_requests_within_a_minute_are_the_same() -> None:
         return plain(request)
 
     simulator.answer = watched  # type: ignore[method-assign]  # to see what is asked
-    poll = {"window_interval": 0.001}  # each poll reads the windows
-    async with opened(simulator, windows=("15m", "today"), poll=poll) as (account, _):
+    async with opened(simulator, windows=("15m", "today")) as (account, _):
         await account.run_once()
         simulator.advance(58)
         await account.run_once()
@@ -303,13 +304,14 @@ async def test_an_account_without_tasks_lives_beside_another_with_its_token() ->
         assert lists.polled[uuid(1), None] > 0
 
 
+@pytest.mark.parametrize("limit", [6, 1480])
 @in_virtual_time
-async def test_a_command_explains_once_what_it_waits_for() -> None:
+async def test_a_command_explains_once_what_it_waits_for(limit: int) -> None:
     """Nothing is said while calls pass, and one line once they wait, with how many calls per minute there are."""
     lines: list[str] = []
     account, _ = account_of(Lists(), {})
     gate = account.client.gate
-    gate.quota.join("main", 6.0, 1.0)
+    gate.quota.join("main", limit, 1.0)
 
     async def call() -> None:
         async with gate.call("tasks"):
@@ -320,9 +322,10 @@ async def test_a_command_explains_once_what_it_waits_for() -> None:
         await call()
         await asyncio.sleep(5)
         assert not lines
-        group.create_task(call())
+        for _ in range(limit):
+            group.create_task(call())
         await explaining
-    assert lines == ["waiting for the API quota, of which a command takes a tenth: 6 calls per minute"]
+    assert lines == [f"waiting for the API quota, of which a command takes a tenth: {limit} calls per minute"]
 
 
 @in_virtual_time

@@ -110,6 +110,16 @@ def test_the_budget_in_words(settings: dict[str, Any], expected: list[str]) -> N
     assert lines(settings.pop("account"), **settings) == expected
 
 
+def test_in_chinese_the_units_are_chinese() -> None:
+    """Intervals too."""
+    given = {"name": "a", "base_url": "http://h", "user_id": "40863af8-db4a-41c6-a269-eb5bc386d97f", "token": "t"}
+    accounts, poll = [given | {"tasks": task_ids(99)}], {"interval": "30s", "idle_interval": "1h30m"}
+    settings = Settings.model_validate({"accounts": accounts, "poll": poll})
+    said = budget_lines(settings, settings.accounts, {}, language="zh")
+    assert said[1] == "  足够每 30 秒采集 15 个运行中任务，或每 5 分钟采集 150 个运行中任务"
+    assert "拉长到 poll.idle_interval（1 小时30 分钟）甚至更久" in said[3]
+
+
 def test_accounts_with_one_token_are_added_up() -> None:
     """The tasks of all accounts with a token count against its quota, and what the platform grants prevails over the documents."""
     given = {"base_url": "http://h", "user_id": "40863af8-db4a-41c6-a269-eb5bc386d97f", "token": "t"}

@@ -38,8 +38,9 @@ from exporter.metrics.records import AccountStatus, PollOutcome, TaskRecord
 from exporter.metrics.store import Store
 from exporter.polling.account import Surroundings
 from exporter.running import Running
+from exporter.web import app
 from exporter.web import app as web_module
-from exporter.web.app import OPENMETRICS, TEXT, make_app
+from exporter.web.app import OPENMETRICS, TEXT, WORK_SECONDS, Breaks, make_app
 from exporter.web.server import listening
 from tests.support.clock import Clock, until
 from tests.support.exporter import SETTINGS, FakeAccount, FakeExporter
@@ -492,6 +493,17 @@ async def test_service_discovery_lists_polled_tasks_as_probe_targets() -> None:
     ]
 
 
+@pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 250])
+async def test_service_discovery_is_whole_json_of_any_size(count: int) -> None:
+    """However many tasks there are, and compressed for who allows it."""
+    async with site() as it:
+        if count:
+            it.fill(*map(str, range(count)))
+        plain, packed = await it.get("/sd"), await it.get("/sd", Accept_Encoding="gzip")
+    assert [group["labels"]["__meta_yunfu_task_name"] for group in json.loads(plain.body)] == [*map(str, range(count))]
+    assert gzip.decompress(packed.body) == plain.body
+
+
 async def test_a_discovered_target_can_be_probed() -> None:
     """The parameters that /sd gives are those that /probe takes."""
     async with exporter() as (_, it):
@@ -603,15 +615,23 @@ async def test_a_reader_that_is_slow_holds_up_nobody() -> None:
     assert len({gzip.decompress(reply.body) for reply in replies}) == 1
 
 
-async def test_the_loop_turns_during_a_large_scrape() -> None:
-    """While 3,000 tasks are served, others have their turn between any two pieces."""
+@pytest.mark.parametrize(("path", "least"), [("/metrics", 50), ("/sd", 30)])
+async def test_the_loop_turns_during_a_large_scrape(path: str, least: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While 3,000 tasks are served, others have their turn between any two pieces for which that is due."""
+    monkeypatch.setattr(app, "WORK_SECONDS", 0.0)
     ticks, seen = 0, list[int]()
+
+    def watch(pieces: Iterator[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            seen.append(ticks)
+            yield piece
 
     class Watched(Page):
         def pieces(self, *words: Any, **more: Any) -> Iterator[bytes]:
-            for piece in super().pieces(*words, **more):
-                seen.append(ticks)
-                yield piece
+            return watch(super().pieces(*words, **more))
+
+    targets = app._targets
+    monkeypatch.setattr(app, "_targets", lambda *words: watch(targets(*words)))
 
     async with site() as it:
         it.fill(*map(str, range(3000)))
@@ -620,15 +640,27 @@ async def test_the_loop_turns_during_a_large_scrape() -> None:
         async with listening(make_app(it.exporter), [("127.0.0.1", port)]):
             for headers in ({}, {"Accept-Encoding": "gzip"}):
                 seen.clear()
-                scrape = asyncio.create_task(
-                    asyncio.to_thread(fetch, f"http://127.0.0.1:{port}/metrics", "GET", headers)
-                )
+                scrape = asyncio.create_task(asyncio.to_thread(fetch, f"http://127.0.0.1:{port}{path}", "GET", headers))
                 while not scrape.done():
                     ticks += 1
                     await asyncio.sleep(0)
                 assert (await scrape).status == 200
-                assert len(seen) > 50
+                assert len(seen) > least
                 assert all(before < after for before, after in pairwise(seen))
+
+
+async def test_breaks_are_taken_when_work_has_lasted_some_milliseconds() -> None:
+    """Hundreds of small pieces are no hundreds of breaks: a page's share in each would make a scrape last for seconds."""
+    pieces, turns = 0, set[int]()
+    breaks = Breaks(lambda: 0.3 * WORK_SECONDS * pieces)
+
+    def note() -> None:
+        turns.add(pieces)
+
+    for pieces in range(18):  # noqa: B007  # the clock goes by it
+        asyncio.get_running_loop().call_soon(note)
+        await breaks.take()
+    assert turns == {4, 8, 12, 16}
 
 
 @pytest.mark.parametrize("more", [[], ["0.0.0.0"], ["127.0.0.1"]], ids=["alone", "beside all of IPv4", "beside one"])  # noqa: S104  # as users do

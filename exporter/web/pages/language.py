@@ -127,6 +127,11 @@ class Speaker:
         sign = "-" if offset < timedelta() else "+"
         return f"UTC{sign}{hours}" + (f":{rest:02}" if rest else "")
 
+    def duration(self, seconds: float) -> str:
+        """Format how long a poll or an API call took: in milliseconds below a second, else in tenths of seconds."""
+        unit, many = ("ms", f"{seconds * 1000:.0f}") if seconds < 0.9995 else ("s", f"{seconds:.1f}")
+        return self(UNITS[unit]).format(n=many)
+
     def _span(self, seconds: float) -> str:
         """Format a length of time by its largest unit, and by the next while the largest is one or two of its kind."""
         if seconds < 60:

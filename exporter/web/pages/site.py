@@ -46,7 +46,7 @@ from exporter.words.labels import FLAGS
 LANGUAGE_COOKIE: Final = "lang"
 
 _COOKIE_SECONDS: Final = 365 * 86_400
-_TASKS_AT_ONCE: Final = 500  # that are judged before others have their turn: a few milliseconds
+_TASKS_AT_ONCE: Final = 100  # that are judged before others have their turn: a few milliseconds
 _PIECES_AT_ONCE: Final = 200  # of a page that is rendered, likewise
 _HERE: Final = Path(__file__).parent
 _TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -80,7 +80,7 @@ class _Pages:
         )
         environment.globals.update(
             {
-                "Ago": Ago, "Ahead": Ahead, "Moment": Moment, "Share": Share, "Span": Span, "build": self._build, "duration": _duration,
+                "Ago": Ago, "Ahead": Ahead, "Moment": Moment, "Share": Share, "Span": Span, "build": self._build,
                 "percent": percent, "shows": tuple(Show), "sorts": tuple(Sort), "states": tuple(TaskState),
                 "statuses": STATUSES, "version": __version__,
             }
@@ -232,10 +232,6 @@ def _in_language(request: web.Request, language: str) -> str:
     """Return the link to the same page in a language."""
     url = request.rel_url.update_query(lang=language)
     return f"{url.path.rpartition('/')[2] or './'}?{url.raw_query_string}"
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
 def _shown(say: Speaker, name: str, value: float) -> str:

@@ -59,7 +59,7 @@ from tests.support.pages import ENGLISH, NOW, REFUSED, Filled, stats
             {},
             {"odd_lists": {"tasks": "x", "new_tasks": "y"}},
             [
-                "A task list of the platform is not as documented: Tasks 1.0.",
+                "A task list of the platform is not as documented: Tasks 1.0. The tasks in it are polled all the same. The log says what is odd:",
                 "A task list of the platform is not as documented: Tasks 2.0.",
             ],
             Tone.WARN,

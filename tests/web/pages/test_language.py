@@ -32,6 +32,15 @@ def test_a_span_is_said_as_people_do(seconds: float, english: str, chinese: str)
     assert (ENGLISH.value(Span(seconds)), CHINESE.value(Span(seconds))) == (english, chinese)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "english", "chinese"),
+    [(0.0021, "2 ms", "2 毫秒"), (0.9996, "1.0 s", "1.0 秒"), (2.04, "2.0 s", "2.0 秒")],
+)
+def test_a_duration_is_said_in_the_language_s_units(seconds: float, english: str, chinese: str) -> None:
+    """Milliseconds below a second, then tenths of seconds."""
+    assert (ENGLISH.duration(seconds), CHINESE.duration(seconds)) == (english, chinese)
+
+
 def test_values_are_filled_in_as_the_language_has_them() -> None:
     """Plurals, shares, what was and what is to come, and texts in texts."""
     assert ENGLISH("tasks.needs_look", n=1, of=1) == "1 of 1 needs a look"
