@@ -38,7 +38,7 @@ SINCE: Final = {
 
 
 def newer(program: str) -> str:
-    """Return the path of a program of Alertmanager 0.33 or newer: older ones do not know ``payload``."""
+    """Return the path of a program of an Alertmanager that knows ``payload``, as 0.32 and newer do."""
     return need(str(NEWER / program), ".ci/run")
 
 

@@ -22,7 +22,7 @@ from tests.support.tools import ROOT
 SHIPPED: Final = ROOT / "prometheus" / "alertmanager"
 SECRETS: Final = "secrets/yunfu-robots"
 NEWER: Final = Path.home() / ".cache" / "debian-forky" / "usr" / "bin"
-"""Where .ci/run puts an Alertmanager of 0.33 or newer: older ones do not know ``payload``."""
+"""Where .ci/run puts an Alertmanager that knows ``payload``, as 0.32 and newer do."""
 
 LANGUAGES: Final = ("zh", "en")
 ROBOTS: Final = ("dingtalk", "wecom", "feishu", "wecom-app")
