@@ -9,7 +9,6 @@ import pytest
 
 from tests.support.incident import CAUSE, EFFECT, RULERS, Incident
 from tests.support.notifying import Alert
-from tests.support.tools import need
 
 MAY_COME_TOO: Final = {"prometheus": set[str](), "vmalert": {"YunfuTaskAnswerRateDropped"}}
 """Is silent where EFFECT is known. vmalert may learn of that too late: VictoriaMetrics takes two seconds for each recording of a chain."""
@@ -29,8 +28,7 @@ class Night:
 def night(incident: Incident, request: pytest.FixtureRequest) -> Night:
     """Give what came of Prometheus' evaluation of the rules, and of vmalert's on VictoriaMetrics."""
     ruler = request.param
-    for program in incident.missing[ruler]:
-        need(program.words[0], program.install)
+    incident.need(ruler)
     return Night(incident, incident.on_call[ruler].alerts, incident.fired[ruler], MAY_COME_TOO[ruler])
 
 

@@ -298,8 +298,7 @@ async def test_new_alerts_come_first_and_resolved_ones_last(alone: Alone) -> Non
 @pytest.fixture(scope="module")
 def told(incident: Incident) -> Incident:
     """Give the incident, of which the robots were told."""
-    for program in incident.missing["robots"]:
-        need(program.words[0], program.install)
+    incident.need("robots")
     return incident
 
 

@@ -15,6 +15,7 @@ from tests.support.notifying import LANGUAGES, NEWER, ROBOTS, OnCall, set_on_cal
 from tests.support.programs import free_address
 from tests.support.robots import Robots
 from tests.support.stack import Stack, until
+from tests.support.tools import need
 
 PATIENCE_SECONDS: Final = 120.0
 CAUSE: Final = "YunfuTaskCarrierBlocked"
@@ -48,6 +49,11 @@ class Incident:
     robots: Robots = field(default_factory=Robots)
     missing: dict[str, list[Program]] = field(default_factory=dict)
     """What is not installed, by the name of the watch: nobody is told by that."""
+
+    def need(self, watch: str) -> None:
+        """Skip the test if the programs of a watch are not installed; fail in CI."""
+        for program in self.missing[watch]:
+            need(program.words[0], program.install)
 
     async def happen(self, directory: Path) -> None:
         """Let it happen, watched by all that is installed. Raises AssertionError where something does not come in time."""

@@ -102,12 +102,15 @@ async def process_of(words: list[str], output: Path, ready: str = "") -> AsyncIt
         process = await asyncio.create_subprocess_exec(*words, stdout=file, stderr=file)
 
     async def listens() -> bool:
-        assert process.returncode is None, f"{words[0]} has ended: {_read(output)}"
+        assert process.returncode is None, f"{words[0]} has ended"
         return await is_ready(ready)
 
     try:
         if ready:
-            await until(f"{words[0]} is ready, see {output}", listens)
+            try:
+                await until(f"{words[0]} is ready", listens)
+            except AssertionError as error:
+                raise AssertionError(f"{error}; it said: {_read(output)}") from None
         yield process
     finally:
         if process.returncode is None:
